@@ -1,0 +1,63 @@
+"""One person in one image: what every data set format is read into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, and the OKS sigmas."""
+
+    name: str
+    joints: tuple[str, ...]
+    swaps: tuple[tuple[int, int], ...]
+    bones: tuple[tuple[int, int], ...]
+    sigmas: tuple[float, ...]
+
+    @property
+    def mirrored_order(self) -> tuple[int, ...]:
+        """For each joint, the joint it becomes in a mirrored image."""
+        order = list(range(len(self.joints)))
+        for left, right in self.swaps:
+            order[left], order[right] = right, left
+        return tuple(order)
+
+
+@dataclass(frozen=True)
+class Person:
+    """An annotated person.
+
+    box_xywh: x, y, width, height in image pixels. joints_K2: (x, y) in 0-indexed image pixels.
+    visibility_K: 0 not labelled, 1 labelled but hidden, 2 visible. area: segment area in square pixels.
+    """
+
+    image_id: int
+    annotation_id: int
+    image_path: Path
+    box_xywh: tuple[float, float, float, float]
+    joints_K2: FloatArray
+    visibility_K: FloatArray
+    area: float
+
+
+@dataclass(frozen=True)
+class PoseDataset:
+    """One split of a data set: its skeleton, its people, and where its annotations are.
+
+    notes: what a reader should know about the files, one line each (absent images with their count, and so on).
+    """
+
+    name: str
+    split: str
+    skeleton: Skeleton
+    people: Sequence[Person]
+    annotation_file: Path
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Run folders -> tables and figures -> PDF and HTML. Reads run folders only; imports no torch."""
