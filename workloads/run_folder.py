@@ -1,0 +1,167 @@
+"""The run folder `runs/<sweep>/<signature>/`: the single source of truth of a trial. Standard library only.
+
+    spec.json          the TrialSpec and its signature, written before anything is submitted
+    job.json           the job and its attempts, written by the driver (pipeline/broker.py)
+    lease.json         the process that holds the folder, written by rank 0 of a running job
+    metrics.jsonl      one line per epoch, appended and fsynced by rank 0; no epoch twice; a torn last line is ignored
+    checkpoints/       one folder per checkpoint with its manifest (workloads/checkpoint.py)
+    predictions.json   the last evaluation, in COCO's keypoint results format
+    result.json        written last: the trial is finished and never run again
+    failure.json       why the last attempt ended without a result
+    log/               what the job printed
+
+Everything else (Tune, MLflow, the report, `sweep status`) is a view of these files and can be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def utc_now() -> str:
+    """The time in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a whole file or nothing: temporary file in the same folder, fsync, rename, fsync of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    data = content.encode() if isinstance(content, str) else content
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Record) -> None:
+    """Write a JSON object atomically. Non-finite numbers are refused: they are not JSON."""
+    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Record | None:
+    """The object in a JSON file, or None where there is no file."""
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    value: Record = json.loads(text)
+    return value
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one trial."""
+
+    path: Path
+
+    @property
+    def signature(self) -> str:
+        return self.path.name
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def job_file(self) -> Path:
+        return self.path / "job.json"
+
+    @property
+    def lease_file(self) -> Path:
+        return self.path / "lease.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.path / "predictions.json"
+
+    @property
+    def result_file(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def failure_file(self) -> Path:
+        return self.path / "failure.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    def spec(self) -> Record | None:
+        """The TrialSpec as plain values."""
+        return read_json(self.spec_file)
+
+    def job(self) -> Record | None:
+        return read_json(self.job_file)
+
+    def result(self) -> Record | None:
+        """The finished trial: state, final metrics, versions, machine. None while there is none."""
+        return read_json(self.result_file)
+
+    def failure(self) -> Record | None:
+        return read_json(self.failure_file)
+
+    def append_metrics(self, record: Record) -> None:
+        """Append one epoch and make it durable; a torn last line of an earlier attempt is cut off first."""
+        self.metrics_file.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        with self.metrics_file.open("ab+") as file:
+            file.truncate(self._complete_bytes(file.tell()))
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _complete_bytes(self, size: int) -> int:
+        if size == 0:
+            return 0
+        return self.metrics_file.read_bytes().rfind(b"\n") + 1
+
+    def metrics(self) -> list[Record]:
+        """Every epoch on record, in order."""
+        return self.metrics_since(0)[0]
+
+    def metrics_since(self, offset: int) -> tuple[list[Record], int]:
+        """The epochs after a byte offset, and the offset behind the last complete line."""
+        try:
+            with self.metrics_file.open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except FileNotFoundError:
+            return [], offset
+        end = data.rfind(b"\n") + 1
+        return [json.loads(line) for line in data[:end].splitlines()], offset + end
+
+
+def run_folders(sweep: Path) -> Iterator[RunFolder]:
+    """The run folders of a sweep, in the order of their names."""
+    if sweep.is_dir():
+        for path in sorted(sweep.iterdir()):
+            if (path / "spec.json").is_file():
+                yield RunFolder(path)

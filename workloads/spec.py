@@ -1,0 +1,134 @@
+"""What one trial is, and its signature: the identity of an experiment is its content. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from heatmark.models.methods import AnyMethod
+
+SCHEMA_VERSION = 1
+# Raise it when the same spec would give other numbers than before: old results are then not taken for new ones.
+SCIENCE_VERSION = 1
+
+
+class Section(BaseModel):
+    """A part of a config: typed, frozen, and no key it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataSpec(Section):
+    """Which people, and how they are cropped.
+
+    name: the data set's name in the sweep file. format: its native format. fingerprint: hash of the annotations and
+    of which images are there (or of the parameters of a drawn data set), so that other data is another experiment.
+    input_size: width and height of the crop in pixels. stride: input pixels per heatmap pixel.
+    bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart).
+    padding: the box grows by this factor (SBL 1.25). scale, rotation, flip: SBL's augmentation (factor clipped to
+    1 +- scale, degrees clipped to 2 rotation and applied with probability 0.6, mirrored with probability flip).
+    """
+
+    name: str
+    format: Literal["coco"] = "coco"
+    fingerprint: str
+    input_size: tuple[int, int] = (192, 256)
+    stride: int = Field(4, ge=1)
+    bbox_source: Literal["gt"] = "gt"
+    padding: float = Field(1.25, gt=0)
+    scale: float = Field(0.3, ge=0, lt=1)
+    rotation: float = Field(40.0, ge=0, le=180)
+    flip: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _size_fits_stride(self) -> DataSpec:
+        if any(side <= 0 or side % 32 for side in self.input_size):
+            raise ValueError(f"input_size {list(self.input_size)}: both sides must be positive multiples of 32")
+        return self
+
+    @property
+    def heatmap_size(self) -> tuple[int, int]:
+        """Width and height of the heatmap in heatmap pixels."""
+        return self.input_size[0] // self.stride, self.input_size[1] // self.stride
+
+
+class TrainSpec(Section):
+    """How long and how fast a trial learns. Defaults are SimpleBaseline's COCO recipe.
+
+    batch_size: people per optimizer step over all ranks. milestones: epochs after which lr is multiplied by lr_gamma;
+    None means at 90/140 and 120/140 of the epochs. flip_test: average the prediction with that of the mirrored crop.
+    eval_every: epochs between evaluations (the last is always evaluated). max_people: a part of the data, 0 for all.
+    """
+
+    epochs: int = Field(140, ge=1)
+    batch_size: int = Field(128, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    milestones: tuple[int, ...] | None = None
+    lr_gamma: float = Field(0.1, gt=0, le=1)
+    flip_test: bool = True
+    eval_every: int = Field(1, ge=1)
+    max_people: int = Field(0, ge=0)
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    @model_validator(mode="after")
+    def _milestones_ascend(self) -> TrainSpec:
+        steps = self.milestones or ()
+        if list(steps) != sorted(set(steps)) or any(step < 1 for step in steps):
+            raise ValueError(f"milestones {list(steps)}: must be positive epochs in ascending order")
+        return self
+
+    def resolved(self) -> TrainSpec:
+        """With the milestones written out."""
+        if self.milestones is not None:
+            return self
+        steps = sorted({max(1, round(self.epochs * part / 140)) for part in (90, 120)})
+        return self.model_copy(update={"milestones": tuple(steps)})
+
+
+class RuntimeSpec(Section):
+    """How the same experiment is carried out here: nothing of it changes the science or enters the signature.
+
+    data_root: the data set's folder. workers: loader processes per rank. threads: torch threads per rank, 0 for
+    torch's own choice. strict: absent or unreadable images end the trial instead of being left out and counted.
+    """
+
+    data_root: str
+    workers: int = Field(0, ge=0)
+    threads: int = Field(0, ge=0)
+    zero_stage: Literal[0, 1, 2] = 0
+    channels_last: bool = True
+    strict: bool = False
+    keep_checkpoints: int = Field(2, ge=1)
+
+
+class TrialSpec(Section):
+    """One cell of the grid."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    science_version: int = SCIENCE_VERSION
+    method: AnyMethod
+    backbone: str
+    data: DataSpec
+    train: TrainSpec
+    seed: int = Field(0, ge=0)
+    runtime: RuntimeSpec
+
+    def science(self) -> dict[str, Any]:
+        """The fields that decide the numbers, as plain JSON values."""
+        return self.model_dump(mode="json", exclude={"runtime", "schema_version"})
+
+    @property
+    def signature(self) -> str:
+        """First 16 hex digits of the SHA-256 of the canonical JSON of `science`."""
+        canonical = json.dumps(self.science(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """For people: method, beta, backbone, data set and seed."""
+        beta = getattr(self.method, "beta", None)
+        at_beta = "" if beta is None else f" beta {beta:g}"
+        return f"{self.method.label}{at_beta} {self.backbone} {self.data.name} seed {self.seed}"
