@@ -7,6 +7,7 @@ it and the number of ranks, so that a trial resumes on any number of ranks. Rank
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def save(folder: RunFolder, state: dict[str, Any], step: int, keep: int) -> Path
     with (temporary / STATE_FILE).open("wb") as file:
         torch.save(state, file)
         file.flush()
-        _sync_file(file)
+        os.fsync(file.fileno())
     files = {STATE_FILE: _describe(temporary / STATE_FILE)}
     write_json(temporary / MANIFEST_FILE, {"schema_version": 1, "signature": folder.signature, "files": files})
     shutil.rmtree(final, ignore_errors=True)
@@ -83,11 +84,8 @@ def defect(path: Path, signature: str) -> str | None:
 
 
 def _describe(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _sync_file(file: Any) -> None:
-    import os
-
-    os.fsync(file.fileno())
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}

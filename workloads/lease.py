@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -20,12 +21,14 @@ class LeaseHeld(RuntimeError):
 @contextmanager
 def lease(folder: RunFolder, job: str) -> Iterator[None]:
     """Hold a run folder. Raises LeaseHeld while another live process does; a dead holder's lease is taken over."""
-    holder = live_holder(folder)
-    if holder is not None:
-        raise LeaseHeld(f"{folder.path} is being written by process {holder['pid']} of job {holder['job']}")
     me = psutil.Process()
     content = {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "job": job, "time": utc_now()}
-    write_json(folder.lease_file, content)
+    with folder.lease_file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        holder = live_holder(folder)
+        if holder is not None:
+            raise LeaseHeld(f"{folder.path} is being written by process {holder['pid']} of job {holder['job']}")
+        write_json(folder.lease_file, content)
     try:
         yield
     finally:
