@@ -129,7 +129,7 @@ def clipped_box(box_xywh: Box, image_width: int, image_height: int) -> Box | Non
 
 def _labelled(coco: CocoAnnotations) -> Iterator[tuple[Record, FloatArray]]:
     """The annotations that are one person with at least one labelled joint."""
-    labelled_N = (coco.keypoints_NK3[..., 2] > 0).any(axis=1)
+    labelled_N: list[int] = np.count_nonzero(coco.keypoints_NK3[..., 2], axis=1).tolist()
     for annotation, keypoints_K3, labelled in zip(coco.annotations, coco.keypoints_NK3, labelled_N, strict=True):
         if labelled and annotation["num_keypoints"] > 0 and not annotation.get("iscrowd", 0):
             yield annotation, keypoints_K3

@@ -8,7 +8,7 @@ from typing import Any
 
 from faster_coco_eval.core.coco import COCO
 from faster_coco_eval.core.faster_eval_api import COCOeval_faster
-from heatmark.datasets.coco import load_annotations
+from heatmark.datasets.coco import load_annotations, numbers_problem
 
 OKS_METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
@@ -31,9 +31,8 @@ def oks_metrics(
         evaluation.params.imgIds = sorted(set(image_ids))
     evaluation.run()
     # The evaluator's -1 stands for "no such person".
-    return {
-        name: None if value < 0 else float(value) for name, value in zip(OKS_METRICS, evaluation.stats, strict=True)
-    }
+    values = zip(OKS_METRICS, evaluation.stats, strict=True)
+    return {name: None if value < 0 else float(value) for name, value in values}
 
 
 def _truth(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     detections count for APM and APL), and otherwise from the span of its joints.
     """
     needed = ["image_id", "category_id", "keypoints", "score"]
-    if all(len(result.get("bbox", ())) == 4 for result in results):
+    if not any(numbers_problem("bbox", result.get("bbox"), 4) for result in results):
         needed.append("bbox")
     return [{key: result[key] for key in needed} for result in results]
 

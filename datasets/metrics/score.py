@@ -10,6 +10,8 @@ from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations, nu
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.oks import oks_metrics
 
+RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
+
 
 def score_coco(annotation_file: Path, results_file: Path) -> dict[str, float | None]:
     """COCO's ten keypoint numbers of a results file, over all images of the annotation file."""
@@ -26,9 +28,7 @@ def load_coco_results(path: Path, coco: CocoAnnotations) -> list[dict[str, Any]]
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, write it again") from error
     if not isinstance(results, list):
-        raise InputError(
-            f"{path}: not a results file: it must be a list with one entry per detected person{_hint(results)}"
-        )
+        raise InputError(f"{path}: not a results file, which is a list with one entry per person{_hint(results)}")
     categories = {category["id"] for category in coco.categories}
     for position, result in enumerate(results):
         problem = _result_problem(result, coco, categories)
@@ -45,15 +45,17 @@ def _hint(value: Any) -> str:
 
 def _result_problem(result: Any, coco: CocoAnnotations, categories: set[int]) -> str | None:
     if not isinstance(result, dict):
-        return "is not a JSON object; each entry needs image_id, category_id, keypoints and score"
-    missing = [key for key in ("image_id", "category_id", "keypoints", "score") if key not in result]
+        return f"is not a JSON object; each entry needs {', '.join(RESULT_KEYS)}"
+    missing = [key for key in RESULT_KEYS if key not in result]
     if missing:
-        return f"lacks {', '.join(missing)}; each entry needs image_id, category_id, keypoints and score"
-    if type(result["image_id"]) is not int or result["image_id"] not in coco.images:
-        return f"image_id {result['image_id']!r:.40} is not in {coco.path}; score against the matching annotations"
-    if type(result["category_id"]) is not int or result["category_id"] not in categories:
-        return f"category_id {result['category_id']!r:.40} is not in {coco.path}; a person's is {min(categories, default=1)}"
-    problem = numbers_problem("keypoints", result["keypoints"], 3 * JOINTS) or numbers_problem(
-        "score", [result["score"]], 1
-    )
-    return f"{problem}; write (x, y, score) of all {JOINTS} joints" if problem else None
+        return f"lacks {', '.join(missing)}; each entry needs {', '.join(RESULT_KEYS)}"
+    image_id, category_id = result["image_id"], result["category_id"]
+    if type(image_id) is not int or image_id not in coco.images:
+        return f"image_id {image_id!r:.40} is not in {coco.path}; score against the matching annotations"
+    if type(category_id) is not int or category_id not in categories:
+        return f"category_id {category_id!r:.40} is not among {sorted(categories)} of {coco.path}; correct it"
+    keypoints_problem = numbers_problem("keypoints", result["keypoints"], 3 * JOINTS)
+    if keypoints_problem:
+        return f"{keypoints_problem}; write x, y, score of all {JOINTS} joints"
+    score_problem = numbers_problem("score", [result["score"]], 1)
+    return f"{score_problem}; write the confidence of the person" if score_problem else None
