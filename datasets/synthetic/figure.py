@@ -199,7 +199,8 @@ def _head_parts(points: dict[str, FloatArray], head: Frame, trunk: Frame, outfit
     if outfit.long_hair:
         discs = [(head.point((0, 0.01, -0.03)), 0.075), (head.point((0, -0.13, -0.03)), 0.06)]
         curtain = hull_of_discs([(centre_3, radius * stature) for centre_3, radius in discs])
-        parts.append(Part("hair", curtain, outfit.hair, depth - 0.06 * np.sign(facing)))
+        behind = float(trunk.origin_3[2] / stature) - 0.06
+        parts.append(Part("hair", curtain, outfit.hair, behind if facing > 0 else depth + 0.06))
     return parts
 
 
