@@ -123,6 +123,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
 def draw_figure(body: Body, outfit: Outfit, stature: float) -> Figure:
     """The parts of a body of `stature` pixels, the point between the hips at (0, 0)."""
     points = {name: stature * point_3 for name, point_3 in body.points.items()}
+    # These frames scale as well: what is worn is given in statures and comes out in pixels.
     trunk = Frame(stature * body.trunk.turn_33, body.trunk.origin_3)
     head = Frame(stature * body.head.turn_33, stature * body.head.origin_3)
     parts = _trunk_parts(points, trunk, outfit, stature) + _head_parts(points, head, trunk, outfit, stature)

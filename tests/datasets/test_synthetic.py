@@ -140,6 +140,13 @@ def test_the_left_is_on_the_right_of_the_picture_in_front_views_and_on_the_left_
             assert (left_x < right_x) == person.shows_back
 
 
+def test_a_face_is_not_visible_from_behind() -> None:
+    people = [person for index in range(60) for person in compose(np.random.default_rng(index)).people]
+    behind = [person for person in people if person.shows_back]
+    assert behind
+    assert all((person.joints_K3[:3, 2] != 2).all() for person in behind)
+
+
 def test_nothing_that_is_worn_has_a_side() -> None:
     # A mirrored picture must be one that could have been drawn: the same colours on the left limbs as on the right.
     rng = np.random.default_rng(0)
