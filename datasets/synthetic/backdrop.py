@@ -43,8 +43,8 @@ def sample_colour(rng: np.random.Generator) -> Colour:
 def _gradient(rng: np.random.Generator, width: int, height: int) -> ByteArray:
     """A few colours near one another, blended smoothly over the picture."""
     rows, columns = (int(n) for n in rng.integers(2, 6, 2))
-    base_3 = rng.uniform(40, 215, 3)
-    coarse = np.clip(base_3 + rng.normal(0, 30, (rows, columns, 3)), 0, 255).astype(np.uint8)
+    base_3 = rng.uniform(60, 190) + rng.normal(0, 22, 3)
+    coarse = np.clip(base_3 + rng.normal(0, 25, (rows, columns, 3)), 0, 255).astype(np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 

@@ -116,7 +116,7 @@ class Body:
 
 
 def sample_body(rng: np.random.Generator) -> Body:
-    """A person in a plausible pose: most face the camera within 40 degrees, the rest turn their back as clearly."""
+    """A plausible pose: the hips of most are turned 40 degrees at most from facing us, of the rest from facing away."""
     stance = _pick_stance(rng)
     half_turn = 180.0 if rng.random() < BACK_VIEW_SHARE else 0.0
     pelvis = Frame(_camera(rng) @ _about_y(half_turn + _bounded(rng, 18, 40)), np.zeros(3))

@@ -32,7 +32,8 @@ DRAWING_VERSION = 1
 
 _JPEG_QUALITY = 90
 _SPLITS = ("train", "val")
-_IMAGES_PER_SPLIT = 1_000_000_000
+# Image ids of the splits stay apart, and annotation ids, ten to an image, below 2 ** 31.
+_IMAGES_PER_SPLIT = 10_000_000
 
 _DATE = "2017-01-01 00:00:00"  # a fixed date: the same recipe gives the same bytes
 _BONES = (
@@ -65,6 +66,7 @@ def write_coco(root: Path, recipe: SyntheticCoco, progress: Progress | None = No
     renamed into place. Of several callers at once, on one machine or on many, the first to finish wins and the others
     find its tree; a killed caller leaves its hidden folder, which nothing reads.
     """
+    root = root.resolve()
     if _holds(root, recipe):
         return
     growing = root.with_name(f".{root.name}.{uuid.uuid4().hex}.tmp")
@@ -86,7 +88,7 @@ def _holds(root: Path, recipe: SyntheticCoco) -> bool:
         return False
     found = "no synthetic data set of ours"
     if (root / MARKER).is_file():
-        found = str(json.loads((root / MARKER).read_text())["fingerprint"])
+        found = str(json.loads((root / MARKER).read_text()).get("fingerprint", found))
     if found == recipe.fingerprint():
         return True
     raise InputError(

@@ -123,6 +123,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
 def draw_figure(body: Body, outfit: Outfit, stature: float) -> Figure:
     """The parts of a body of `stature` pixels, the point between the hips at (0, 0)."""
     points = {name: stature * point_3 for name, point_3 in body.points.items()}
+    # These frames scale as well: what is worn is given in statures and comes out in pixels.
     trunk = Frame(stature * body.trunk.turn_33, body.trunk.origin_3)
     head = Frame(stature * body.head.turn_33, stature * body.head.origin_3)
     parts = _trunk_parts(points, trunk, outfit, stature) + _head_parts(points, head, trunk, outfit, stature)
@@ -199,7 +200,8 @@ def _head_parts(points: dict[str, FloatArray], head: Frame, trunk: Frame, outfit
     if outfit.long_hair:
         discs = [(head.point((0, 0.01, -0.03)), 0.075), (head.point((0, -0.13, -0.03)), 0.06)]
         curtain = hull_of_discs([(centre_3, radius * stature) for centre_3, radius in discs])
-        parts.append(Part("hair", curtain, outfit.hair, depth - 0.06 * np.sign(facing)))
+        behind = float(trunk.origin_3[2] / stature) - 0.06
+        parts.append(Part("hair", curtain, outfit.hair, behind if facing > 0 else depth + 0.06))
     return parts
 
 
