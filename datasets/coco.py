@@ -212,7 +212,7 @@ def _categories(path: Path, content: Record) -> list[Record]:
     for position, category in enumerate(content["categories"]):
         if not isinstance(category, dict) or type(category.get("id")) is not int:
             raise InputError(f"{path}: categories[{position}] needs a whole number 'id'; mend the entry")
-        if list(category.get("keypoints", COCO_PERSON.joints)) != list(COCO_PERSON.joints):
+        if category.get("keypoints", list(COCO_PERSON.joints)) != list(COCO_PERSON.joints):
             raise InputError(
                 f"{path}: category {category['id']}: its keypoints are not the {JOINTS} COCO joints in COCO's order "
                 f"({COCO_PERSON.joints[0]}, {COCO_PERSON.joints[1]}, ...); convert the file"

@@ -1,0 +1,74 @@
+"""Images of every kind that a folder of photos may hold."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from heatmark.datasets.images import read_image
+
+IMAGE_RGB = np.zeros((30, 40, 3), np.uint8)
+IMAGE_RGB[:, :20, 0] = 255
+IMAGE_RGB[:15, :, 2] = 255
+
+
+def jpeg() -> bytes:
+    return cv2.imencode(".jpg", IMAGE_RGB[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+
+
+def with_exif_rotation(content: bytes, orientation: int) -> bytes:
+    """An EXIF block with the one entry 0x0112, orientation, after the JPEG's first marker."""
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    exif = b"Exif\0\0" + tiff
+    return content[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + content[2:]
+
+
+def read(tmp_path: Path, content: bytes) -> np.ndarray | None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    return read_image(path)
+
+
+def test_pixels_are_rgb(tmp_path: Path) -> None:
+    image = read(tmp_path, jpeg())
+    assert image is not None
+    assert image[22, 5].tolist() == pytest.approx([255, 0, 0], abs=6)
+    assert image[5, 35].tolist() == pytest.approx([0, 0, 255], abs=6)
+
+
+def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
+    turned = with_exif_rotation(jpeg(), 6)
+    flags = cv2.IMREAD_COLOR
+    assert cv2.imdecode(np.frombuffer(turned, np.uint8), flags).shape == (40, 30, 3), "the block must be valid"
+    image = read(tmp_path, turned)
+    assert image is not None and np.array_equal(image, read(tmp_path, jpeg()))
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", jpeg()[:-200], jpeg()[:30], b"\x89PNG\r\n\x1a\n"])
+def test_what_cannot_be_decoded_is_none(tmp_path: Path, content: bytes) -> None:
+    assert read(tmp_path, content) is None
+
+
+def test_a_folder_or_nothing_is_none(tmp_path: Path) -> None:
+    assert read_image(tmp_path) is None
+    assert read_image(tmp_path / "absent.jpg") is None
+
+
+def test_bytes_after_the_end_do_no_harm(tmp_path: Path) -> None:
+    assert read(tmp_path, jpeg() + b"\0" * 100) is not None
+
+
+@pytest.mark.parametrize(
+    "image",
+    [IMAGE_RGB[..., 0], IMAGE_RGB.astype(np.uint16) * 257, np.dstack([IMAGE_RGB, IMAGE_RGB[..., :1]])],
+    ids=["grey", "16 bit", "with alpha"],
+)
+def test_other_pixel_formats_become_three_bytes(tmp_path: Path, image: np.ndarray) -> None:
+    path = tmp_path / "image.png"
+    cv2.imwrite(str(path), image)
+    decoded = read_image(path)
+    assert decoded is not None and decoded.shape == (30, 40, 3) and decoded.dtype == np.uint8
+    assert decoded.max() == 255
