@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
-from heatmark.datasets.loader import CropLoader
+from heatmark.datasets.loader import Batch, CropLoader
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.people import PoseDataset
@@ -68,7 +68,7 @@ def _predict(
     for batch in loader:
         joints_BK2, confidence_BK, short_maps = _decode(model, spec, people, batch, ranks.device)
         crop_B2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), spec.data.stride)
-        to_image_B23 = invert_affine(batch["image_to_crop_B23"].numpy())
+        to_image_B23 = np.stack([invert_affine(affine_23) for affine_23 in batch["image_to_crop_B23"].numpy()])
         image_BK2 = apply_affine(to_image_B23, crop_B2)
         joints.append(np.concatenate([image_BK2, confidence_BK.double().cpu().numpy()[..., None]], axis=-1))
         person.append(batch["person_B"].numpy())
@@ -84,7 +84,7 @@ def _predict(
 
 
 def _decode(
-    model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: dict[str, Tensor], device: torch.device
+    model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device
 ) -> tuple[Tensor, Tensor, int]:
     """Joints in heatmap pixels, their confidence, and how many maps had C <= n."""
     image_B3HW = network_input(batch["image_BHW3"], device)

@@ -8,6 +8,7 @@
     checkpoints/       one folder per checkpoint with its manifest (workloads/checkpoint.py)
     predictions.json   the last evaluation, in COCO's keypoint results format
     result.json        written last: the trial is finished and never run again
+    cancel.json        the decision to cancel: of a person or of the scheduler
     failure.json       why the last attempt ended without a result
     log/               what the job printed
 
@@ -110,6 +111,10 @@ class RunFolder:
     @property
     def failure_file(self) -> Path:
         return self.path / "failure.json"
+
+    @property
+    def cancel_file(self) -> Path:
+        return self.path / "cancel.json"
 
     @property
     def checkpoints(self) -> Path:

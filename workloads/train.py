@@ -13,9 +13,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.geometry import input_to_heatmap
-from heatmark.datasets.loader import CropLoader, CropSettings, make_loader
+from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.models.backbones import parse_backbone
 from heatmark.workloads import checkpoint
@@ -45,6 +46,7 @@ class Position:
     batch: int = 0
     step: int = 0
     samples_seen: int = 0
+    epoch_samples: int = 0
     wall_s: float = 0.0
     epoch_s: float = 0.0
     data_s: float = 0.0
@@ -146,11 +148,11 @@ class Trial:
                 raise Interrupted
             waiting_since = time.monotonic()
 
-    def _train_step(self, batch: dict[str, Tensor]) -> None:
+    def _train_step(self, batch: Batch) -> None:
         spec, device = self.spec, self.ranks.device
         self._note_unreadable(batch, self.train_people)
         heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device))
-        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)).to(device)
+        joints_BK2 = input_to_heatmap(batch["joints_BK2"], spec.data.stride).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
             terms = spec.method.losses(heatmap_BKHW, joints_BK2, labelled_BK, self.position.epoch)
@@ -166,7 +168,9 @@ class Trial:
         position = self.position
         position.step += 1
         position.batch += 1
-        position.samples_seen += int(self.ranks.total([len(labelled_BK)])[0])
+        people = int(self.ranks.total([len(labelled_BK)])[0])
+        position.samples_seen += people
+        position.epoch_samples += people
         for name, value in values.items():
             position.sums[name] = position.sums.get(name, 0.0) + value
 
@@ -195,9 +199,15 @@ class Trial:
         self.position.wall_s += time.monotonic() - started
         record = self._record(evaluation)
         self.position.epoch += 1
-        self.position.batch, self.position.epoch_s, self.position.data_s, self.position.sums = 0, 0.0, 0.0, {}
+        self._start_epoch()
         self._save(record)
         self._publish(record)
+
+    def _start_epoch(self) -> None:
+        position = self.position
+        position.batch = position.epoch_samples = 0
+        position.epoch_s = position.data_s = 0.0
+        position.sums = {}
 
     def _evaluate(self) -> Evaluation:
         evaluation = evaluate(
@@ -211,7 +221,6 @@ class Trial:
         position = self.position
         steps = max(1, position.batch)
         epoch_s = max(position.epoch_s, 1e-9)
-        people = steps * self.train_loader.batch_size * self.ranks.world_size
         return {
             "schema_version": 1,
             "epoch": position.epoch,
@@ -221,7 +230,7 @@ class Trial:
             "time": utc_now(),
             "wall_s": round(position.wall_s, 3),
             "epoch_s": round(epoch_s, 3),
-            "images_per_s": round(people / epoch_s, 2),
+            "images_per_s": round(position.epoch_samples / epoch_s, 2),
             "data_s": round(position.data_s, 3),
             "lr": self.engine.optimizer.param_groups[0]["lr"],
             "train": {name: total / steps for name, total in position.sums.items()},
@@ -246,7 +255,7 @@ class Trial:
         shown = " ".join(f"{name} {value:.4g}" for name, value in val.items() if value is not None)
         self.log(f"epoch {record['epoch'] + 1}/{self.spec.train.epochs} loss {record['train']['loss']:.4g} {shown}")
 
-    def _note_unreadable(self, batch: dict[str, Tensor], people: PoseDataset) -> None:
+    def _note_unreadable(self, batch: Batch, people: PoseDataset) -> None:
         for person in batch["person_B"][batch["unreadable_B"]].tolist():
             path = str(people.people[person].image_path)
             if path not in self.unreadable:

@@ -1,0 +1,207 @@
+"""The command line. Exit code 2 for the user's mistake, with one line that says what, where and what to do; 1 for ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from heatmark.datasets.errors import InputError
+
+EXIT_OURS, EXIT_USERS, EXIT_INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")
+data_app = typer.Typer(no_args_is_help=True, help="Draw data sets.")
+app.add_typer(sweep_app, name="sweep")
+app.add_typer(data_app, name="data")
+
+SweepArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file, such as sweeps/demo.yaml.")]
+PlaceArgument = Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="A sweep file, or the sweep's folder.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the sweep file: train.epochs=5.")
+]
+OutOption = Annotated[Path, typer.Option("--out", help="The folder of all sweeps.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _plan(file: Path, changes: list[str] | None, out: Path, strict: bool = False) -> Any:
+    from heatmark.pipeline.plan import make_plan
+    from heatmark.pipeline.sweep import load_sweep
+
+    return make_plan(load_sweep(file, [*(changes or []), *(["cluster.strict=true"] if strict else [])]), out, file)
+
+
+@sweep_app.command("plan")
+def sweep_plan(
+    file: SweepArgument, changes: SetOption = None, out: OutOption = Path("runs"), as_json: JsonOption = False
+) -> None:
+    """Show the trials of a sweep and what they cost. Nothing is sent."""
+    from heatmark.pipeline.plan_view import plan_as_json, print_plan
+
+    plan = _plan(file, changes, out)
+    if as_json:
+        print(json.dumps(plan_as_json(plan)))
+    else:
+        print_plan(plan, _console())
+
+
+@sweep_app.command("run")
+def sweep_run(
+    file: SweepArgument,
+    changes: SetOption = None,
+    out: OutOption = Path("runs"),
+    strict: Annotated[bool, typer.Option("--strict", help="Absent or unreadable images are errors.")] = False,
+) -> None:
+    """Run a sweep to its report. Run it again to resume: finished trials stay, live jobs are adopted."""
+    from heatmark.pipeline.driver import interrupt_on_terminate, run_sweep
+
+    interrupt_on_terminate()
+    raise typer.Exit(run_sweep(_plan(file, changes, out, strict), _console()))
+
+
+@sweep_app.command("status")
+def sweep_status(place: PlaceArgument, out: OutOption = Path("runs"), as_json: JsonOption = False) -> None:
+    """The state of every trial, from the run folders."""
+    from heatmark.pipeline.progress import print_status
+
+    print_status(_sweep_folder(place, out), as_json)
+
+
+@sweep_app.command("cancel")
+def sweep_cancel(place: PlaceArgument, out: OutOption = Path("runs")) -> None:
+    """Cancel every unfinished trial; running ones save their state first. `sweep run` takes them up again."""
+    from heatmark.pipeline.driver import cancel_sweep
+
+    console = _console()
+    count = cancel_sweep(_sweep_folder(place, out), console.print)
+    console.print(f"cancelled {count} trials")
+
+
+def _sweep_folder(place: Path, out: Path) -> Path:
+    """The folder of a sweep, given itself or the sweep file."""
+    if place.is_file():
+        from heatmark.pipeline.sweep import load_sweep
+
+        place = out / load_sweep(place).name
+    if not (place / "sweep.json").is_file():
+        raise InputError(f"{place}: no sweep here (no sweep.json); start one with: heatmark sweep run FILE")
+    return place.absolute()
+
+
+@app.command("train")
+def train(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.json", help="The spec.json in a run folder.")],
+) -> None:
+    """Run one trial in this process group: what a job executes."""
+    from heatmark.workloads.job import run_trial
+
+    raise typer.Exit(run_trial(spec.absolute()))
+
+
+@app.command("report")
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, such as runs/demo.")]) -> None:
+    """Build report.pdf and report.html from a sweep's run folders."""
+    from heatmark.reports.build import build_report
+
+    for path in build_report(folder):
+        print(f"wrote {path}")
+
+
+@app.command("ui")
+def ui(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, such as runs/demo.")],
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = 5000,
+) -> None:
+    """Start MLflow's pages for a sweep, on loopback."""
+    from heatmark.pipeline.mirror import default_uri
+
+    sweep = _sweep_folder(folder, folder.parent)
+    if not (sweep / "mlflow.db").exists():
+        raise InputError(f"{sweep}: no mlflow.db; the sweep tracks elsewhere or has not been run")
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", default_uri(sweep)]
+    print(f"MLflow: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port)])
+
+
+@app.command("score")
+def score(
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco")],
+    truth: Annotated[Path, typer.Argument(metavar="GT", help="Annotations in the format's own file.")],
+    predictions: Annotated[Path, typer.Argument(metavar="PRED", help="Predictions in the format's usual file.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Score anyone's predictions against anyone's annotations, by the format's own metric."""
+    if format != "coco":
+        raise InputError(f"score {format}: unknown format; valid: coco")
+    from heatmark.datasets.metrics.score import score_coco
+
+    found = score_coco(truth, predictions)
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name:6} {'-' if value is None else f'{value:.4f}'}")
+
+
+@app.command("decode")
+def decode(
+    heatmaps: Annotated[Path, typer.Option(help="A .npy file of heatmaps, N x K x rows x columns.")],
+    decoders: Annotated[str, typer.Option(help="Comma-separated: argmax, quarter, soft, bcir.")] = "argmax",
+    beta: Annotated[str, typer.Option(help="Comma-separated, for soft and bcir.")] = "10",
+    as_json: JsonOption = False,
+) -> None:
+    """Read joints from any network's heatmaps: (x, y) in 0-indexed heatmap pixels."""
+    from heatmark.workloads.decode import decode_file
+
+    found = decode_file(heatmaps, decoders.split(","), beta.split(","))
+    if as_json:
+        print(json.dumps(found, allow_nan=False))
+        return
+    for name, joints in found.items():
+        for sample, rows in enumerate(joints):
+            for joint, (x, y) in enumerate(rows):
+                print(f"{name}\tsample {sample}\tjoint {joint}\t{x:.3f}\t{y:.3f}")
+
+
+@data_app.command("synth")
+def data_synth(
+    root: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must not hold anything else.")],
+    format: Annotated[str, typer.Option(help="coco")] = "coco",
+    people_train: Annotated[int, typer.Option(min=1, help="Annotated people in the training split.")] = 2000,
+    people_val: Annotated[int, typer.Option(min=1, help="Annotated people in the validation split.")] = 300,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Draw a data set of people in a native format, the same for the same seed."""
+    if format != "coco":
+        raise InputError(f"data synth --format {format}: unknown format; valid: coco")
+    from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+
+    recipe = SyntheticCoco(people_train, people_val, seed)
+    write_coco(root, recipe)
+    print(f"{root}: {people_train} people to train on, {people_val} to validate, {recipe.fingerprint()}")
+
+
+def main() -> None:
+    """The entry point: a user's mistake is one line and exit code 2, never a stack trace."""
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_USERS)
+    except KeyboardInterrupt:
+        print("interrupted; jobs that run go on, the same command adopts them", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

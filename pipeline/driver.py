@@ -1,0 +1,168 @@
+"""`heatmark sweep run`: one driver per sweep that starts Ray, the broker and the mirror, and ends with the report.
+
+It may die at any moment: jobs go on, and the same command adopts them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from heatmark.datasets.errors import InputError
+from heatmark.pipeline.broker import Broker, reopen
+from heatmark.pipeline.plan import Plan, draw_missing_data
+from heatmark.pipeline.progress import live_progress, trial_statuses
+from heatmark.pipeline.submit import make_cluster
+from heatmark.workloads.run_folder import RunFolder, utc_now
+
+POLL_S = 1.0
+Log = Callable[[str], None]
+
+
+def run_sweep(plan: Plan, console: Console) -> int:
+    """Run a plan to its end. Returns the exit code: 0 all finished, 1 some failed."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with _only_driver(plan):
+        draw_missing_data(plan, console.print)
+        plan.write()
+        folders = [plan.run_folder(trial) for trial in plan.unfinished()]
+        open_folders = [folder for folder in folders if reopen(folder, by_user=True)]
+        console.print(
+            f"sweep {plan.sweep.name}: {len(plan.trials)} trials, {len(plan.trials) - len(folders)} finished before, "
+            f"{len(open_folders)} to run; folder {plan.folder}",
+            soft_wrap=True,
+        )
+        with _mirror(plan, bool(open_folders)) as end_mirror:
+            if open_folders:
+                with live_progress(plan.folder, console) as log:
+                    _run_trials(plan, open_folders, log)
+            report(plan, console)
+            code = _exit_code(plan, console)
+            end_mirror("FINISHED" if code == 0 else "FAILED")
+    return code
+
+
+def _run_trials(plan: Plan, folders: list[RunFolder], log: Log) -> None:
+    from heatmark.pipeline.tune import run_tune, start_ray
+
+    cluster = plan.sweep.cluster
+    dashboard = start_ray(plan.folder, plan.sweep.tune.dashboard)
+    if dashboard:
+        log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
+    broker = Broker(make_cluster(cluster), cluster.retries, POLL_S, log)
+    broker.start()
+    epochs = max(trial.train.epochs for trial in plan.trials)
+    try:
+        run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, cluster.parallel, epochs)
+        broker.wait_until_ended()
+    finally:
+        broker.close()
+        _stop_ray()
+
+
+def _stop_ray() -> None:
+    import ray
+
+    ray.shutdown()
+
+
+def report(plan: Plan, console: Console) -> None:
+    """Build the report of a sweep's folder."""
+    if not plan.sweep.report.enabled:
+        return
+    from heatmark.reports.build import build_report
+
+    for path in build_report(plan.folder):
+        console.print(f"wrote {path}", soft_wrap=True)
+
+
+def _exit_code(plan: Plan, console: Console) -> int:
+    wanted = {trial.signature for trial in plan.trials}
+    unfinished = [
+        status
+        for status in trial_statuses(plan.folder)
+        if status.signature in wanted and status.state not in ("finished", "cancelled")
+    ]
+    for status in unfinished:
+        console.print(f"{status.label}: {status.state}: {status.reason}", markup=False, highlight=False, soft_wrap=True)
+    return 1 if unfinished else 0
+
+
+@contextmanager
+def _only_driver(plan: Plan) -> Iterator[None]:
+    """Raises InputError naming the other driver while one works on this sweep's folder."""
+    path = plan.folder / "driver.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise InputError(
+                f"{plan.folder}: another driver runs this sweep ({lock.read().strip()}); "
+                f"follow it with: heatmark sweep status {plan.folder}"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _mirror(plan: Plan, needed: bool) -> Iterator[Callable[[str], None]]:
+    """The MLflow mirror beside this driver. It ends when its stdin closes, however this process ends."""
+    tracking = plan.sweep.tracking
+    if not tracking.enabled or not (needed or not (plan.folder / "mlflow.db").exists()):
+        yield lambda status: None
+        return
+    uri = [tracking.uri] if tracking.uri else []
+    with (plan.folder / "mirror.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "heatmark.pipeline.mirror", str(plan.folder), *uri],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+
+    def end(status: str) -> None:
+        assert process.stdin is not None
+        process.stdin.write(f"{status}\n".encode())
+        process.stdin.flush()
+
+    try:
+        yield end
+    finally:
+        process.stdin.close()
+        process.wait(timeout=180)
+
+
+def cancel_sweep(sweep: Path, log: Log) -> int:
+    """`heatmark sweep cancel`: from any shell of this machine, with or without a driver. Returns how many trials."""
+    from heatmark.pipeline.broker import decide_cancel
+    from heatmark.pipeline.submit import LocalCluster
+    from heatmark.pipeline.sweep import ClusterSection
+    from heatmark.workloads.run_folder import run_folders
+
+    folders = [folder for folder in run_folders(sweep) if folder.result() is None]
+    for folder in folders:
+        decide_cancel(folder, by="user", reason="cancelled by heatmark sweep cancel")
+    cluster = LocalCluster(ClusterSection())
+    for signature in cluster.alive(folders):
+        log(f"{signature}: asked to save and stop")
+        cluster.cancel(RunFolder(sweep / signature))
+    return len(folders)
+
+
+def interrupt_on_terminate() -> None:
+    """SIGTERM ends the driver like Ctrl-C: in order, with the jobs left running."""
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))

@@ -1,0 +1,182 @@
+"""Sweep file -> trials: the grid expanded, every default written out, every trial named by its signature."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from heatmark.datasets.coco import fingerprint
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.models.backbones import parse_backbone
+from heatmark.models.methods import METHODS, Method
+from heatmark.pipeline.sweep import DataSection, SweepFile, expand_path, nearest, validated
+from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
+from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+
+
+@dataclass(frozen=True)
+class Plan:
+    """sweep: the file. folder: runs/<sweep>. trials: one per cell, in the order of the grid. collapsed: cells that
+    were the same experiment as another (beta means nothing to detection).
+    """
+
+    sweep: SweepFile
+    folder: Path
+    trials: tuple[TrialSpec, ...]
+    collapsed: int
+
+    def run_folder(self, trial: TrialSpec) -> RunFolder:
+        return RunFolder(self.folder / trial.signature)
+
+    def unfinished(self) -> list[TrialSpec]:
+        """Trials without a result: the only ones Tune is started for."""
+        return [trial for trial in self.trials if self.run_folder(trial).result() is None]
+
+    def write(self) -> None:
+        """The sweep's own record and every trial's spec.json; specs that are there stay, but for `runtime`."""
+        for trial in self.trials:
+            content = trial.model_dump(mode="json")
+            if self.run_folder(trial).spec() != content:
+                write_json(self.run_folder(trial).spec_file, content)
+        path = self.folder / "sweep.json"
+        created = (read_json(path) or {}).get("created", utc_now())
+        cells = [{"signature": trial.signature, "label": trial.label} for trial in self.trials]
+        write_json(
+            path,
+            {
+                "schema_version": 1,
+                "name": self.sweep.name,
+                "created": created,
+                "scheduler": self.sweep.tune.scheduler,
+                "executor": self.sweep.cluster.executor,
+                "cells": cells,
+            },
+        )
+
+
+def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
+    """Expand a sweep. out: the folder of all sweeps (`runs`). source: the file, for messages.
+
+    Raises InputError for a value no trial can have and for a data set that is not there.
+    """
+    prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.grid["dataset"])}
+    trials: dict[str, TrialSpec] = {}
+    cells = 0
+    for cell in _cells(sweep.grid):
+        trial = _trial(sweep, cell, prints, source)
+        trials.setdefault(trial.signature, trial)
+        cells += 1
+    return Plan(sweep, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
+
+
+def _cells(grid: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    # The seed varies slowest, so that a first answer for every method comes early.
+    axes = sorted(grid, key=lambda axis: axis != "seed")
+    for values in itertools.product(*(grid[axis] for axis in axes)):
+        yield dict(zip(axes, values, strict=True))
+
+
+def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], source: Path) -> TrialSpec:
+    train_axes = {axis: value for axis, value in cell.items() if axis in TrainSpec.model_fields}
+    content = sweep.train.model_dump(mode="json") | train_axes
+    train: TrainSpec = validated(TypeAdapter(TrainSpec), content, f"{source}: grid" if train_axes else f"{source}: train")
+    try:
+        parse_backbone(str(cell["backbone"]))
+    except ValueError as error:
+        raise InputError(f"{source}: grid.backbone: {error}") from error
+    seed = cell.get("seed", 0)
+    if type(seed) is not int or seed < 0:
+        raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer of 0 or more")
+    data = sweep.data[cell["dataset"]]
+    cluster = sweep.cluster
+    if train.batch_size % cluster.ranks:
+        raise InputError(
+            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by cluster.ranks {cluster.ranks}"
+        )
+    return TrialSpec(
+        method=_method(cell, source).resolved(train.epochs),
+        backbone=cell["backbone"],
+        data=validated(
+            TypeAdapter(DataSpec),
+            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]]}
+            | data.model_dump(mode="json", exclude={"root", "synthetic"}),
+            f"{source}: data.{cell['dataset']}",
+        ),
+        train=train.resolved(),
+        seed=seed,
+        runtime=RuntimeSpec(
+            data_root=str(data_root(data)),
+            workers=cluster.workers,
+            threads=cluster.threads or _equal_share(cluster.parallel * cluster.ranks),
+            zero_stage=cluster.zero_stage,
+            channels_last=cluster.channels_last,
+            strict=cluster.strict,
+            keep_checkpoints=cluster.keep_checkpoints,
+        ),
+    )
+
+
+def _equal_share(processes: int) -> int:
+    return max(1, len(os.sched_getaffinity(0)) // processes)
+
+
+def _method(cell: dict[str, Any], source: Path) -> Method:
+    """The method of a cell: its name or its mapping, and the axes that are fields of it."""
+    given = cell["method"]
+    fields = dict(given) if isinstance(given, dict) else {"name": given}
+    name = fields.get("name")
+    if not isinstance(name, str) or name not in METHODS:
+        raise InputError(f"{source}: grid.method: {name!r} is no method{nearest(str(name), METHODS)}")
+    kind = METHODS[name]
+    for axis, value in cell.items():
+        if axis in kind.model_fields and axis not in fields:
+            fields[axis] = value
+    method: Method = validated(TypeAdapter(kind), fields, f"{source}: grid ({name})")
+    return method
+
+
+def data_root(data: DataSection) -> Path:
+    """Where a data set is, or where it is drawn to."""
+    if data.root is not None:
+        return expand_path(data.root)
+    assert data.synthetic is not None
+    return expand_path("data/synthetic") / _recipe(data).fingerprint()
+
+
+def _recipe(data: DataSection) -> SyntheticCoco:
+    assert data.synthetic is not None
+    return SyntheticCoco(data.synthetic.people_train, data.synthetic.people_val, data.synthetic.seed)
+
+
+def _fingerprint(data: DataSection) -> str:
+    if data.synthetic is not None:
+        return _recipe(data).fingerprint()
+    return fingerprint(data_root(data))
+
+
+def draw_missing_data(plan: Plan, log: Any) -> None:
+    """Draw the synthetic data sets of a sweep that are not on disk yet."""
+    for name in dict.fromkeys(trial.data.name for trial in plan.trials):
+        data = plan.sweep.data[name]
+        if data.synthetic is not None:
+            root = data_root(data)
+            if not root.exists():
+                log(f"drawing data set {name}: {root}")
+            write_coco(root, _recipe(data))
+
+
+def measured_speed(folder: Path) -> dict[str, float]:
+    """Training speed seen so far in a sweep's folder: people per second by backbone."""
+    speeds: dict[str, list[float]] = {}
+    for run in run_folders(folder):
+        records, spec = run.metrics(), run.spec()
+        if records and spec:
+            speeds.setdefault(spec["backbone"], []).append(records[-1]["images_per_s"])
+    return {backbone: sum(values) / len(values) for backbone, values in speeds.items()}

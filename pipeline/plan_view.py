@@ -1,0 +1,79 @@
+"""A plan for people: the trials, what they cost, what is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from heatmark.datasets.coco import load_coco
+from heatmark.pipeline.plan import Plan, data_root, measured_speed
+from heatmark.workloads.spec import TrialSpec
+
+
+def people_to_train(plan: Plan) -> dict[str, int]:
+    """People in the training split of every data set of a plan."""
+    counts: dict[str, int] = {}
+    for trial in plan.trials:
+        name = trial.data.name
+        if name not in counts:
+            synthetic = plan.sweep.data[name].synthetic
+            root = data_root(plan.sweep.data[name])
+            counts[name] = synthetic.people_train if synthetic else len(load_coco(root, "train").people)
+    return counts
+
+
+def estimated_hours(trial: TrialSpec, people: int, speeds: dict[str, float]) -> float | None:
+    """Training time at the speed this sweep has shown for the backbone; None before any trial has shown one."""
+    speed = speeds.get(trial.backbone)
+    samples = min(people, trial.train.max_people or people) * trial.train.epochs
+    return samples / speed / 3600 if speed else None
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    people, speeds = people_to_train(plan), measured_speed(plan.folder)
+    return {
+        "sweep": plan.sweep.name,
+        "folder": str(plan.folder),
+        "collapsed": plan.collapsed,
+        "trials": [
+            {
+                "signature": trial.signature,
+                "label": trial.label,
+                "finished": plan.run_folder(trial).result() is not None,
+                "hours": estimated_hours(trial, people[trial.data.name], speeds),
+                "spec": trial.model_dump(mode="json"),
+            }
+            for trial in plan.trials
+        ],
+    }
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """A table of trials and the sum of what is left to do."""
+    people, speeds = people_to_train(plan), measured_speed(plan.folder)
+    table = Table(title=f"sweep {plan.sweep.name}: {len(plan.trials)} trials", title_justify="left")
+    for name in ("signature", "trial", "epochs", "people", "hours", "done"):
+        table.add_column(name, justify="left" if name in ("signature", "trial") else "right")
+    left: list[float | None] = []
+    for trial in plan.trials:
+        hours = estimated_hours(trial, people[trial.data.name], speeds)
+        done = plan.run_folder(trial).result() is not None
+        left += [] if done else [hours]
+        shown = "?" if hours is None else f"{hours:.2f}"
+        count = str(people[trial.data.name])
+        table.add_row(trial.signature, trial.label, str(trial.train.epochs), count, shown, "yes" if done else "")
+    console.print(table)
+    cluster = plan.sweep.cluster
+    console.print(
+        f"{plan.collapsed} cells of the grid were the same experiment as another (a field their method does not have).\n"
+        f"Each trial: one {cluster.executor} job, {cluster.ranks} rank(s), {cluster.parallel} at a time; folder {plan.folder}",
+        soft_wrap=True,
+    )
+    if None in left:
+        console.print("Hours are known once a trial of the backbone has finished an epoch here.")
+    elif left:
+        total = sum(hours for hours in left if hours is not None)
+        console.print(f"Left to do: {total:.2f} job hours, about {total / cluster.parallel:.2f} hours.")
+    console.print("Nothing was sent.")

@@ -1,0 +1,148 @@
+"""The trials of a sweep as a table, read from their run folders: live while a sweep runs, once for `sweep status`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders
+
+PLAIN_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class TrialStatus:
+    """One trial, for people. epoch: finished epochs of `epochs`. left_s: at the speed so far, None if unknown."""
+
+    signature: str
+    label: str
+    state: str
+    epoch: int
+    epochs: int
+    ap: float | None
+    epe: float | None
+    images_per_s: float | None
+    left_s: float | None
+    job_id: str | None
+    reason: str | None
+
+
+def trial_statuses(sweep: Path) -> list[TrialStatus]:
+    """Every trial of a sweep's folder in the order of its grid."""
+    cells = (read_json(sweep / "sweep.json") or {}).get("cells", [])
+    order = {cell["signature"]: position for position, cell in enumerate(cells)}
+    labels = {cell["signature"]: cell["label"] for cell in cells}
+    folders = sorted(run_folders(sweep), key=lambda folder: order.get(folder.signature, len(order)))
+    return [_status(folder, labels.get(folder.signature, folder.signature)) for folder in folders]
+
+
+def _status(folder: RunFolder, label: str) -> TrialStatus:
+    spec, job, records = folder.spec() or {}, folder.job() or {}, folder.metrics()
+    last: Record = records[-1] if records else {}
+    evaluated: Record = next((record["val"] for record in reversed(records) if record["val"]), {})
+    source = f"{spec['data']['bbox_source']}box"
+    epochs = spec["train"]["epochs"]
+    state = _state(folder, job)
+    left = last["wall_s"] / len(records) * (epochs - len(records)) if records and state == "running" else None
+    return TrialStatus(
+        signature=folder.signature,
+        label=label,
+        state=state,
+        epoch=len(records),
+        epochs=epochs,
+        ap=evaluated.get(f"{source}/AP"),
+        epe=evaluated.get(f"{source}/EPE"),
+        images_per_s=last.get("images_per_s"),
+        left_s=left,
+        job_id=job.get("job_id"),
+        reason=job.get("reason"),
+    )
+
+
+def _state(folder: RunFolder, job: Record) -> str:
+    if folder.result() is not None:
+        return "finished"
+    state = str(job.get("state", "waiting"))
+    if state == "submitted":
+        return "running" if folder.attempts() else "submitted"
+    return "waiting" if state == "new" else state
+
+
+def status_table(statuses: list[TrialStatus], title: str) -> Table:
+    """The live table: state, epoch, AP and EPE (boxes named in the header), speed, time left."""
+    table = Table(title=title, title_justify="left")
+    for name in ("trial", "state", "epoch", "AP (GT boxes)", "EPE px", "images/s", "left"):
+        table.add_column(name, justify="left" if name in ("trial", "state") else "right")
+    for status in statuses:
+        table.add_row(*_row(status))
+    return table
+
+
+def _row(status: TrialStatus) -> list[str]:
+    return [
+        status.label,
+        status.state,
+        f"{status.epoch}/{status.epochs}",
+        "" if status.ap is None else f"{status.ap:.3f}",
+        "" if status.epe is None else f"{status.epe:.2f}",
+        "" if status.images_per_s is None else f"{status.images_per_s:.0f}",
+        "" if status.left_s is None else f"{int(status.left_s // 60)}:{int(status.left_s % 60):02d}",
+    ]
+
+
+def print_status(sweep: Path, as_json: bool) -> None:
+    """`heatmark sweep status`."""
+    statuses = trial_statuses(sweep)
+    if as_json:
+        print(json.dumps({"sweep": sweep.name, "trials": [asdict(status) for status in statuses]}))
+        return
+    console = Console()
+    console.print(status_table(statuses, str(sweep)))
+    for status in statuses:
+        if status.state in ("failed", "cancelled"):
+            console.print(f"{status.label}: {status.state}: {status.reason}", markup=False, highlight=False)
+
+
+@contextmanager
+def live_progress(sweep: Path, console: Console) -> Iterator[Callable[[str], None]]:
+    """Show progress until left; yields a function that prints a line. A table on a terminal, plain lines elsewhere."""
+
+    def log(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    if console.is_terminal:
+        with Live(
+            get_renderable=lambda: status_table(trial_statuses(sweep), str(sweep)), console=console, refresh_per_second=1
+        ):
+            yield log
+        return
+    closing = threading.Event()
+    printer = threading.Thread(target=_print_epochs, args=(sweep, log, closing), daemon=True)
+    printer.start()
+    try:
+        yield log
+    finally:
+        closing.set()
+        printer.join()
+
+
+def _print_epochs(sweep: Path, log: Callable[[str], None], closing: threading.Event) -> None:
+    """One line whenever a trial has finished another epoch."""
+    seen: dict[str, Any] = {status.signature: status.epoch for status in trial_statuses(sweep)}
+    last_round = False
+    while not last_round:
+        last_round = closing.wait(PLAIN_INTERVAL_S)
+        for status in trial_statuses(sweep):
+            if status.epoch > seen.get(status.signature, 0):
+                label, _, epoch, ap, epe, speed, left = _row(status)
+                log(f"{label}: epoch {epoch}  AP (GT boxes) {ap or '-'}  EPE {epe or '-'} px  {speed} images/s  left {left or '-'}")
+                seen[status.signature] = status.epoch

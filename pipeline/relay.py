@@ -1,0 +1,57 @@
+"""The Tune trial: a thin relay that follows one run folder. The training itself is a job that knows nothing of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from heatmark.pipeline.broker import ENDED
+from heatmark.workloads.run_folder import Record, RunFolder
+
+
+class TrialFailed(RuntimeError):
+    """The trial's job failed for good; the message says why and where its log is."""
+
+
+def relay(config: dict[str, Any]) -> None:
+    """Report every epoch of a trial to Tune, those on record first. config: folder, poll_s.
+
+    It never cancels a job: a dead or signalled driver leaves jobs running.
+    """
+    from ray import tune
+
+    for record in follow(RunFolder(Path(config["folder"])), config["poll_s"]):
+        tune.report(reported(record))
+
+
+def reported(record: Record) -> dict[str, Any]:
+    """An epoch as Tune sees it. epoch counts finished epochs and is the time attribute."""
+    values: dict[str, Any] = {"epoch": record["epoch"] + 1}
+    for key in ("samples_seen", "wall_s", "images_per_s", "lr"):
+        values[key] = record[key]
+    for name, value in {**prefixed("train", record["train"]), **(record["val"] or {})}.items():
+        if value is not None:
+            values[name] = value
+    return values
+
+
+def prefixed(prefix: str, values: Record | None) -> Record:
+    return {f"{prefix}/{name}": value for name, value in (values or {}).items()}
+
+
+def follow(folder: RunFolder, poll_s: float) -> Iterator[Record]:
+    """The epochs of a trial as they come, until it ends. Raises TrialFailed."""
+    offset = 0
+    while True:
+        # Asked before reading: an epoch written between the two is then read in this round.
+        ended = folder.result() is not None or (folder.job() or {}).get("state") in ENDED
+        records, offset = folder.metrics_since(offset)
+        yield from records
+        if ended:
+            break
+        time.sleep(poll_s)
+    job = folder.job() or {}
+    if folder.result() is None and job.get("state") == "failed":
+        raise TrialFailed(f"trial {folder.signature}: {job['reason']}; log in {folder.log}")

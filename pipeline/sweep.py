@@ -1,0 +1,217 @@
+"""The sweep file: one YAML file that says what is compared, on what, where, and how it is tracked."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
+
+from heatmark.datasets.errors import InputError
+from heatmark.models.methods import METHODS
+from heatmark.workloads.spec import DataSpec, Section, TrainSpec
+
+# A name becomes a folder, a job's name and an MLflow experiment.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+METHOD_FIELDS = {field for method in METHODS.values() for field in method.model_fields} - {"name"}
+AXES = ["method", "backbone", "dataset", "seed", *sorted(METHOD_FIELDS), *TrainSpec.model_fields]
+
+
+class SyntheticSection(Section):
+    """A drawn data set. people_train, people_val: annotated people per split."""
+
+    people_train: int = Field(ge=1)
+    people_val: int = Field(ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class DataSection(Section):
+    """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec)."""
+
+    root: str | None = None
+    synthetic: SyntheticSection | None = None
+    format: Literal["coco"] = "coco"
+    input_size: tuple[int, int] = (192, 256)
+    bbox_source: Literal["gt"] = "gt"
+    padding: float = DataSpec.model_fields["padding"].default
+    scale: float = DataSpec.model_fields["scale"].default
+    rotation: float = DataSpec.model_fields["rotation"].default
+    flip: float = DataSpec.model_fields["flip"].default
+
+
+class ClusterSection(Section):
+    """Where trials run. ranks: processes per trial. parallel: trials at a time. threads: torch threads per rank, 0 for
+    an equal share of the cores. workers: loader processes per rank. retries: new jobs after a crash of the old one
+    (never after a user's mistake or a diverged loss). timeout_min: time limit of one job.
+    """
+
+    executor: Literal["local"] = "local"
+    ranks: int = Field(1, ge=1)
+    parallel: int = Field(2, ge=1)
+    threads: int = Field(0, ge=0)
+    workers: int = Field(0, ge=0)
+    zero_stage: Literal[0, 1, 2] = 0
+    channels_last: bool = True
+    keep_checkpoints: int = Field(2, ge=1)
+    timeout_min: int = Field(24 * 60, ge=1)
+    retries: int = Field(2, ge=0)
+    strict: bool = False
+
+
+class TuneSection(Section):
+    """Ray Tune. scheduler: `fifo` runs every trial to its end; `asha` stops the worse ones early by `metric`, which
+    biases a comparison of convergence and is stamped on the report. grace_epochs: epochs before ASHA may stop a trial.
+    """
+
+    scheduler: Literal["fifo", "asha"] = "fifo"
+    metric: str = "gtbox/AP"
+    mode: Literal["max", "min"] = "max"
+    grace_epochs: int = Field(5, ge=1)
+    reduction_factor: int = Field(3, ge=2)
+    dashboard: bool = True
+
+
+class TrackingSection(Section):
+    """MLflow. uri: a tracking server, or None for SQLite in the sweep's folder. enabled: mirror at all."""
+
+    enabled: bool = True
+    uri: str | None = None
+
+
+class ReportSection(Section):
+    """The report at the end of a run."""
+
+    enabled: bool = True
+
+
+class SweepFile(Section):
+    """The whole file. grid: a value or a list of values for each axis."""
+
+    name: Name
+    grid: dict[str, list[Any]]
+    train: TrainSpec = TrainSpec()
+    data: dict[Name, DataSection]
+    cluster: ClusterSection = ClusterSection()
+    tune: TuneSection = TuneSection()
+    tracking: TrackingSection = TrackingSection()
+    report: ReportSection = ReportSection()
+
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _single_values_are_lists(cls, grid: Any) -> Any:
+        if not isinstance(grid, dict):
+            return grid
+        return {axis: values if isinstance(values, list) else [values] for axis, values in grid.items()}
+
+
+def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
+    """Read a sweep file. changes: `a.b=value` settings that override it, values in YAML.
+
+    Raises InputError with the file, the key, what is wrong and the nearest valid name.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); give a sweep file such as sweeps/demo.yaml") from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold the keys {', '.join(SweepFile.model_fields)}; found {type(content).__name__}")
+    for change in changes or []:
+        _apply(content, change)
+    sweep: SweepFile = validated(TypeAdapter(SweepFile), content, str(path))
+    _check_grid(sweep, path)
+    return sweep
+
+
+def _apply(content: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {change}: write it as section.key=value, for example --set train.epochs=5")
+    *parents, last = key.strip().split(".")
+    place = content
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise InputError(f"--set {change}: {parent} holds a value, not a section")
+    place[last] = yaml.safe_load(value)
+
+
+def _check_grid(sweep: SweepFile, path: Path) -> None:
+    for axis, values in sweep.grid.items():
+        if axis not in AXES:
+            raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, AXES)}")
+        if not values:
+            raise InputError(f"{path}: grid.{axis}: no value; give at least one or leave the axis out")
+    for axis in ("method", "backbone", "dataset"):
+        if axis not in sweep.grid:
+            raise InputError(f"{path}: grid.{axis}: missing; every sweep names its methods, backbones and datasets")
+    for name in sweep.grid["dataset"]:
+        if name not in sweep.data:
+            raise InputError(f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}")
+    for name, data in sweep.data.items():
+        if (data.root is None) == (data.synthetic is None):
+            raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")
+
+
+def expand_path(text: str) -> Path:
+    """`~` and environment variables filled in; relative paths are relative to where the command is run."""
+    return Path(os.path.expandvars(text)).expanduser().absolute()
+
+
+def nearest(wrong: str, valid: typing.Iterable[str]) -> str:
+    """A hint for an error message."""
+    names = [str(name) for name in valid]
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(names)}"
+
+
+def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:
+    """Strictly checked content. Raises InputError: one line per problem, each with its key."""
+    try:
+        text = json.dumps(content, default=str)
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        problems = [_problem(adapter, details, where) for details in error.errors()]
+        raise InputError("\n".join(problems)) from error
+
+
+def _problem(adapter: TypeAdapter[Any], details: Any, where: str) -> str:
+    loc = [str(part) for part in details["loc"]]
+    key = ".".join(loc) or "the file"
+    if details["type"] == "extra_forbidden":
+        return f"{where}: {key}: unknown key{nearest(loc[-1], _fields_at(adapter, loc[:-1]))}"
+    if details["type"] == "missing":
+        return f"{where}: {key}: missing"
+    given = "" if isinstance(details["input"], dict) else f"{json.dumps(details['input'], default=str)}: "
+    return f"{where}: {key}: {given}{details['msg'].removeprefix('Value error, ')}"
+
+
+def _fields_at(adapter: TypeAdapter[Any], loc: list[str]) -> list[str]:
+    """The valid keys of the section at a place in the file."""
+    model: Any = adapter._type
+    for part in loc:
+        models = _models_in(model)
+        if not models:
+            return []
+        if part in models[0].model_fields:
+            model = models[0].model_fields[part].annotation
+    models = _models_in(model)
+    return list(models[0].model_fields) if models else []
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The pydantic models an annotation may hold: itself, in a union, or as the values of a dict."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in (dict, list, typing.Union, types.UnionType, Annotated):
+        return [model for part in typing.get_args(annotation) for model in _models_in(part)]
+    return []
