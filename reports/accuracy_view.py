@@ -28,8 +28,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
+    """unit is shown under the title; width is relative to a column of numbers."""
+
     title: str
     numeric: bool
+    unit: str = ""
+    width: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,14 @@ def accuracy_view(table: pd.DataFrame, protocol: str) -> Table:
     sources = [source for source in table["boxes"].unique() if source]
     boxes = f" ({BOX_SOURCES.get(sources[0], sources[0])})" if len(sources) == 1 else ""
     measures = {
-        **{name: f"{name}{boxes}, {'%' if name in PERCENT else 'px'}" for name in METRICS},
-        "epochs_to_80": "Epochs to 80 % of final AP",
-        "wall_s": "Training time",
-        "images_per_s": "Images per s",
+        **{name: Column(f"{name}{boxes}", True, "%" if name in PERCENT else "px") for name in METRICS},
+        "epochs_to_80": Column("Epochs to 80 % of final AP", True),
+        "wall_s": Column("Training time", True, width=1.1),
+        "images_per_s": Column("Images per s", True, width=0.9),
     }
-    columns = [Column("Method", False), Column("β", True), *(Column(KEY_TITLES[key], False) for key in keys)]
-    columns += [Column("Seeds", True), *(Column(title, True) for title in measures.values()), Column("State", False)]
+    columns = [Column("Method", False, width=1.2), Column("β", True, width=0.4)]
+    columns += [Column(KEY_TITLES[key], False, width=1.2) for key in keys]
+    columns += [Column("Seeds", True, width=0.7), *measures.values(), Column("State", False)]
     best = _best(table)
     rows = tuple(
         _row(row, keys, list(measures), {name for name, index in best if index == position})

@@ -144,11 +144,11 @@ def _planned_sweep(folder: Path, plan: object, runs: Mapping[str, RunFolder]) ->
 
 def _read_trial(run: RunFolder, label: str) -> Trial:
     try:
-        raw = run.spec() or {}
+        raw = _mapping(run.spec())
         spec = TrialSpec.model_validate_json(json.dumps({key: raw[key] for key in raw if key != "signature"}))
         result, failure = _mapping(run.result()), _mapping(run.failure())
         epochs = tuple(_epoch(line) for line in run.metrics())
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, OSError) as error:
         return Trial(run.signature, label, "unreadable", _why_unreadable(error), folder=run)
     state, message = _state(spec, result, failure, epochs)
     final = finite_numbers(result.get("final"))
@@ -166,10 +166,10 @@ def _state(
     spec: TrialSpec, result: Mapping[str, Any], failure: Mapping[str, Any], epochs: tuple[Epoch, ...]
 ) -> tuple[str, str]:
     """A result is the last word; a failure counts unless a later attempt has trained on."""
-    if result:
-        return printable(str(result.get("state", "finished"))), ""
     newest = max((epoch.time for epoch in epochs), default="")
     done = f"{len(epochs)} of {spec.train.epochs} epochs on record"
+    if result:
+        return printable(str(result.get("state", "finished"))), done
     if failure and str(failure.get("time", "")) >= newest:
         kind, why = str(failure.get("kind") or "failure"), str(failure.get("message") or "no message was left")
         return "failed", printable(f"{kind}: {why}\n{done}")
@@ -180,9 +180,11 @@ def _state(
 
 def _epoch(line: Mapping[str, Any]) -> Epoch:
     own = finite_numbers(line)
+    if "epoch" not in own:
+        raise ValueError("metrics.jsonl has a line without an epoch")
     train, val = finite_numbers(line.get("train")), finite_numbers(line.get("val"))
     return Epoch(
-        int(own["epoch"]) + 1 if "epoch" in own else 0,
+        int(own["epoch"]) + 1,
         printable(str(line.get("time", ""))),
         own.get("wall_s"),
         own.get("images_per_s"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from heatmark.reports.summary import TRUNCATED, summarise
 from heatmark.reports.tables import differing_settings, grid_order
 
 LONGEST_MESSAGE = 1500
+MACHINE = {"host": "Host", "cpu": "CPU", "cores": "Cores", "memory_gib": "Memory, GiB", "gpus": "GPUs"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
     trials = sorted(sweep.trials, key=grid_order)
     settings = differing_settings(trials)
     sheets, sheet_notes = prediction_sheets(trials, settings)
+    sheets = [replace(sheet, caption=f"{sheet.caption} {_protocol(sheet.trials)}") for sheet in sheets]
     stamp = TRUNCATED if sweep.truncated else ""
     return Document(
         title=sweep.name,
@@ -89,7 +91,7 @@ def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[Figu
         )
         yield FigurePart(
             loss_figure(members, settings),
-            "Training loss, one panel per cell. The methods minimise different quantities: compare shapes, not heights.",
+            "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
             "Small line plots of training loss over epochs",
         )
 
@@ -124,11 +126,9 @@ def _problem(trial: Trial) -> Problem:
 def _setup(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
     """How the trials were trained; where they differ, every value."""
     specs = [trial.spec for trial in trials if trial.spec]
-    rows = {
+    rows: dict[str, list[str]] = {
         "Data sets": [f"{spec.data.name} ({spec.data.format}, fingerprint {spec.data.fingerprint})" for spec in specs],
-        "Backbones": [
-            f"{t.spec.backbone}{_parameters(t)}" for t in trials if t.spec and (t.finished or not _any(trials))
-        ],
+        "Backbones": _backbones(trials),
         "Input": ["{} × {} px, stride {}".format(*spec.data.input_size, spec.data.stride) for spec in specs],
         "Boxes": [f"{BOX_SOURCES.get(trial.boxes, trial.boxes)}" for trial in trials if trial.spec],
         "Flip test": ["yes" if spec.train.flip_test else "no" for spec in specs],
@@ -142,13 +142,14 @@ def _setup(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
     return ((name, printable(", ".join(dict.fromkeys(values)))) for name, values in rows.items() if values)
 
 
-def _any(trials: Sequence[Trial]) -> bool:
-    return any(trial.finished for trial in trials)
-
-
-def _parameters(trial: Trial) -> str:
-    count = trial.result.get("parameters")
-    return f" ({count:,} parameters)" if isinstance(count, int) else ""
+def _backbones(trials: Sequence[Trial]) -> list[str]:
+    """Each backbone with its number of parameters, which only a result knows."""
+    names = {trial.spec.backbone: "" for trial in trials if trial.spec}
+    for trial in trials:
+        count = trial.result.get("parameters")
+        if trial.spec and isinstance(count, int):
+            names[trial.spec.backbone] = f" ({count:,} parameters)"
+    return [f"{name}{parameters}" for name, parameters in names.items()]
 
 
 def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
@@ -158,7 +159,7 @@ def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
         for section in ("versions", "machine"):
             entries = trial.result.get(section)
             for name, value in (entries if isinstance(entries, dict) else {}).items():
-                values = counts.setdefault(printable(f"{section}: {name}"), {})
+                values = counts.setdefault(printable(MACHINE.get(str(name), str(name))), {})
                 text = printable(_plain(value))
                 values[text] = values.get(text, 0) + 1
     for name, values in counts.items():

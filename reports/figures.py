@@ -22,8 +22,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ((0, (4, 1.6)), "-", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = ("", "o", "s", "^", "D", "v")
 WIDTH = 6.9
-LOG_FROM_RATIO = 6
-STYLE = {
+LOG_FROM_RATIO = 4
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "heatmark",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
@@ -62,7 +62,7 @@ def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> 
         figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 6), handlelength=3.2)
 
     legend_rows = -(-len({cell_of(trial) for trial in trials}) // 6)
-    return _svg(draw, height=2.75 + 0.18 * legend_rows)
+    return _svg(draw, height=2.5 + 0.18 * legend_rows)
 
 
 def loss_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
@@ -104,7 +104,7 @@ def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, factor: float) 
 
 def _plain_log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -51,7 +51,7 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
             for file, crop in zip(files, row, strict=True):
                 (folder / file).write_bytes(crop.jpeg)
             rows.append([{"file": file, "text": crop.text} for file, crop in zip(files, row, strict=True)])
-        sheets.append({"columns": sheet.columns, "rows": rows, "caption": sheet.caption, "dataset": sheet.dataset})
+        sheets.append({"columns": sheet.columns, "rows": rows, "caption": sheet.caption})
     return {
         "title": document.title,
         "date": document.date,

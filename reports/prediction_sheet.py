@@ -29,7 +29,7 @@ PEOPLE = 6
 METHODS_PER_SHEET = 5
 ENOUGH_JOINTS = 8
 CROP_WIDTH, CROP_HEIGHT = 270, 360
-PADDING = 1.25
+PADDING = 1.15
 LEFT, RIGHT, MIDDLE = (0, 159, 230), (233, 180, 86), (240, 240, 240)
 SUBPIXEL_BITS = 4
 
@@ -44,9 +44,9 @@ class Crop:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Rows are people, columns are ground truth and methods."""
+    """Rows are people, columns are ground truth and the trials' methods."""
 
-    dataset: str
+    trials: tuple[Trial, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[Crop, ...], ...]
     caption: str
@@ -93,7 +93,7 @@ class Predictions:
             joints_K2 = _joints(result)
             if joints_K2 is None or not isinstance(result, dict):
                 continue
-            if "annotation_id" in result:
+            if isinstance(result.get("annotation_id"), int):
                 self._by_annotation[result["annotation_id"]] = joints_K2
             else:
                 self._by_image.setdefault(result.get("image_id", -1), []).append(joints_K2)
@@ -128,7 +128,7 @@ def _read_predictions(trial: Trial, notes: list[str]) -> Predictions:
     assert trial.folder is not None and trial.spec is not None, "finished trials have a folder"
     try:
         results = json.loads(trial.folder.predictions_file.read_text())
-    except FileNotFoundError:
+    except OSError:
         results = []
     except ValueError:
         notes.append(f"{trial.label}: predictions.json is not JSON, so its predictions are not drawn.")
@@ -215,7 +215,7 @@ def _sheet(
         "person's box; under a prediction: the mean distance to the labelled joints, both in image pixels."
     )
     columns = ("Ground truth", *(trial_label(trial, settings) for trial in trials))
-    return Sheet(dataset, columns, tuple(rows), caption)
+    return Sheet(tuple(trials), columns, tuple(rows), caption)
 
 
 def draw_person(image: Image, person: Person, joints_K2: FloatArray) -> bytes:

@@ -16,8 +16,8 @@ def summarise(sweep: Sweep, table: pd.DataFrame) -> list[str]:
     """Sentences: how much finished, which method is ahead in each setting, and what the seeds allow to say."""
     sentences = [_progress(sweep)]
     measured = table[table["seeds"] > 0]
-    settings = list(measured.groupby(SETTING, sort=False))
-    for (dataset, backbone, boxes), rows in settings:
+    for _, rows in measured.groupby(SETTING, sort=False):
+        dataset, backbone, boxes = (str(rows[key].iloc[0]) for key in SETTING)
         where = f"On {dataset} with {backbone} ({BOX_SOURCES.get(boxes, boxes)}), "
         leads = [lead for lead in (_lead(rows, "AP"), _lead(rows, "EPE")) if lead]
         sentences.append(where + ("; ".join(leads) if leads else "no finished trial has an AP or EPE") + ".")
@@ -39,7 +39,7 @@ def _lead(rows: pd.DataFrame, metric: str) -> str:
     ranked = rows.dropna(subset=[metric]).sort_values(metric, ascending=metric in LOWER_IS_BETTER, kind="stable")
     if ranked.empty:
         return ""
-    names = [cell_label(row.method, row.beta, row.settings) for row in ranked.itertuples()]
+    names = [cell_label(row["method"], row["beta"], row["settings"]) for row in ranked.to_dict("records")]
     best = float(ranked[metric].iloc[0])
     adjective = "lowest" if metric in LOWER_IS_BETTER else "highest"
     text = f"{names[0]} has the {adjective} {metric}, {_amount(metric, best)}"
@@ -48,9 +48,13 @@ def _lead(rows: pd.DataFrame, metric: str) -> str:
     gap = abs(float(ranked[metric].iloc[1]) - best)
     if gap == 0:
         return f"{text}, shared with {names[1]}"
-    unit = " px" if metric in LOWER_IS_BETTER else " points"
-    size = f"{gap:.2f}" if metric in LOWER_IS_BETTER else f"{100 * gap:.1f}"
-    return f"{text}, {size}{unit} {'below' if metric in LOWER_IS_BETTER else 'above'} {names[1]}"
+    return f"{text}, {_gap(metric, gap)} {'below' if metric in LOWER_IS_BETTER else 'above'} {names[1]}"
+
+
+def _gap(metric: str, gap: float) -> str:
+    if metric in LOWER_IS_BETTER:
+        return f"{gap:.2f} px" if gap >= 0.005 else "less than 0.01 px"
+    return f"{100 * gap:.1f} points" if gap >= 0.0005 else "less than 0.1 points"
 
 
 def _amount(metric: str, value: float) -> str:

@@ -45,7 +45,7 @@ def trial_table(trials: Sequence[Trial]) -> pd.DataFrame:
     rows = [{**_keys(trial, settings), **_measures(trial)} for trial in sorted(trials, key=grid_order)]
     columns = ["cell", *KEYS, "finished", *MEASURES, "state"]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype({measure: float for measure in (*MEASURES, "beta")})
+    return frame.astype(dict.fromkeys((*MEASURES, "beta"), "float64"))
 
 
 def grid_order(trial: Trial) -> tuple[Any, ...]:

@@ -25,11 +25,13 @@ METHODS = (
     BiasCompensated(beta=1.0, t_o=10),
     BiasCompensated(beta=10.0, t_o=10),
 )
-# A standing person in a unit box: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left is at larger x.
+# A standing person in a unit box, in COCO's order of joints; the person's left is at larger x.
 STANDING_K2 = np.array(
-    [(0.50, 0.10), (0.54, 0.08), (0.46, 0.08), (0.58, 0.10), (0.42, 0.10), (0.68, 0.24), (0.32, 0.24), (0.80, 0.38)]
-    + [(0.20, 0.38), (0.88, 0.52), (0.12, 0.52), (0.62, 0.55), (0.38, 0.55), (0.64, 0.76), (0.36, 0.76), (0.66, 0.97)]
-    + [(0.34, 0.97)]
+    [
+        *((0.50, 0.10), (0.54, 0.08), (0.46, 0.08), (0.58, 0.10), (0.42, 0.10)),
+        *((0.68, 0.24), (0.32, 0.24), (0.80, 0.38), (0.20, 0.38), (0.88, 0.52), (0.12, 0.52)),
+        *((0.62, 0.55), (0.38, 0.55), (0.64, 0.76), (0.36, 0.76), (0.66, 0.97), (0.34, 0.97)),
+    ]
 )
 
 
