@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ DASHES: tuple[Any, ...] = ((0, (4, 1.6)), "-", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.
 MARKERS = ("", "o", "s", "^", "D", "v")
 WIDTH = 6.9
 LOG_FROM_RATIO = 4
+LEGEND_LETTERS = 110
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "heatmark",
     "svg.fonttype": "path",
@@ -44,6 +46,7 @@ STYLE: dict[Any, Any] = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "legend.frameon": False,
+    "text.parse_math": False,
 }
 
 
@@ -55,13 +58,13 @@ def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> 
         for axes, (name, title, factor) in zip(
             panels, (("AP", "AP (%)", 100.0), ("EPE", "EPE (px)", 1.0)), strict=True
         ):
-            _draw_metric(axes, trials, name, factor)
-            axes.set_title(title)
+            _draw_metric(axes, trials, name, title, factor)
             axes.set_xlabel("epoch")
-        entries = _legend_entries(trials, settings)
-        figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 6), handlelength=3.2)
+        figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=3.2)
 
-    legend_rows = -(-len({cell_of(trial) for trial in trials}) // 6)
+    entries = _legend_entries(trials, settings)
+    columns = max(1, min(len(entries), LEGEND_LETTERS // (8 + max(len(str(entry.get_label())) for entry in entries))))
+    legend_rows = -(-len(entries) // columns)
     return _svg(draw, height=2.5 + 0.18 * legend_rows)
 
 
@@ -74,18 +77,19 @@ def loss_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
     rows = -(-len(cells) // columns)
 
     def draw(figure: Figure) -> None:
-        panels = figure.subplots(rows, columns, squeeze=False).flat
+        panels = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes, members in zip(panels, cells.values(), strict=False):
             _draw_loss(axes, members)
-            axes.set_title(trial_label(members[0], settings), fontsize=7.5)
-        for axes in list(panels)[len(cells) :]:
+            axes.set_title(textwrap.fill(trial_label(members[0], settings), 18), fontsize=7.5)
+        for axes in panels[len(cells) :]:
             axes.set_visible(False)
         figure.supxlabel("epoch", fontsize=7.5)
 
     return _svg(draw, height=0.35 + 1.25 * rows)
 
 
-def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, factor: float) -> None:
+def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, title: str, factor: float) -> None:
+    axes.set_title(title)
     values: list[float] = []
     for trial, style in zip(trials, _styles(trials), strict=True):
         epochs, curve = trial.curve(name)
@@ -98,6 +102,7 @@ def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, factor: float) 
         axes.set_ylim(bottom=0)
     elif values and min(values) > 0 and max(values) > LOG_FROM_RATIO * min(values):
         _plain_log_scale(axes)
+        axes.set_title(f"{title}, log scale")
     if not values:
         axes.text(0.5, 0.5, "no value on record", transform=axes.transAxes, ha="center", color="#5a626c")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ BONES = (
 )
 JOINTS = 17
 PEOPLE = 6
-METHODS_PER_SHEET = 5
+METHODS_PER_SHEET = 6
 ENOUGH_JOINTS = 8
 CROP_WIDTH, CROP_HEIGHT = 270, 360
 PADDING = 1.15
@@ -63,14 +64,17 @@ def prediction_sheets(
         assert trial.spec is not None, "finished trials have a spec"
         by_data.setdefault((trial.spec.data.name, trial.spec.data.fingerprint), []).append(trial)
     for (dataset, _), members in by_data.items():
-        poses = {trial.signature: _read_predictions(trial, notes) for trial in members}
+        poses = {trial.signature: _read_predictions(trial) for trial in members}
         drawn = [trial for trial in members if poses[trial.signature]]
+        absent = [trial.label for trial in members if not poses[trial.signature]]
+        if absent:
+            named = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
+            notes.append(f"No readable predictions in the run folders of {len(absent)} cell(s): {named}.")
         truth = _read_people(dataset, members, notes) if drawn else []
         chosen = _choose(truth, [poses[trial.signature] for trial in drawn], people)
         if truth and not chosen:
             notes.append(f"{dataset}: no image of a predicted person can be read, so no predictions are drawn.")
-        for start in range(0, len(drawn) if chosen else 0, METHODS_PER_SHEET):
-            part = drawn[start : start + METHODS_PER_SHEET]
+        for part in _even_parts(drawn if chosen else [], METHODS_PER_SHEET):
             sheets.append(_sheet(dataset, part, [poses[trial.signature] for trial in part], chosen, settings))
     return sheets, notes
 
@@ -81,6 +85,13 @@ def _first_seed_of_each_cell(trials: Sequence[Trial]) -> list[Trial]:
         if trial.finished and trial.spec:
             first.setdefault(cell_of(trial), trial)
     return list(first.values())
+
+
+def _even_parts(trials: Sequence[Trial], most: int) -> list[Sequence[Trial]]:
+    """As few parts as can be, of nearly the same length."""
+    count = -(-len(trials) // most)
+    bounds = [round(part * len(trials) / count) for part in range(count + 1)] if count else [0]
+    return [trials[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 class Predictions:
@@ -124,19 +135,14 @@ def _joints(result: object) -> FloatArray | None:
     return np.asarray(keypoints, dtype=np.float64).reshape(JOINTS, 3)[:, :2]
 
 
-def _read_predictions(trial: Trial, notes: list[str]) -> Predictions:
-    assert trial.folder is not None and trial.spec is not None, "finished trials have a folder"
+def _read_predictions(trial: Trial) -> Predictions:
+    """The final poses; empty where the file is absent or unreadable."""
+    assert trial.folder is not None, "finished trials have a folder"
     try:
         results = json.loads(trial.folder.predictions_file.read_text())
-    except OSError:
+    except (OSError, ValueError):
         results = []
-    except ValueError:
-        notes.append(f"{trial.label}: predictions.json is not JSON, so its predictions are not drawn.")
-        return Predictions([])
-    predictions = Predictions(results if isinstance(results, list) else [])
-    if not len(predictions):
-        notes.append(f"{trial.label}: the run folder holds no predictions to draw.")
-    return predictions
+    return Predictions(results if isinstance(results, list) else [])
 
 
 def _read_people(dataset: str, trials: Sequence[Trial], notes: list[str]) -> list[Person]:
