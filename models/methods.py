@@ -23,6 +23,8 @@ class Method(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     label: ClassVar[str]
+    # A person's score is the mean over the joints above this confidence (0.2 in SBL and HRNet).
+    least_confidence: ClassVar[float] = 0.2
 
     def resolved(self, epochs: int) -> Any:
         """The same method with every default that depends on the number of epochs written out."""
@@ -44,6 +46,12 @@ class Method(BaseModel):
     def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
         """joints_BK2 from an image and its mirror (heatmaps already mirrored back, left and right swapped)."""
         raise NotImplementedError
+
+    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
+        """How sure each joint is, B x K; it orders people in AP. The peak, where maps learn a Gaussian of peak 1."""
+        from heatmark.models import decoding
+
+        return decoding.confidence(heatmap_BKHW)
 
 
 class Detection(Method):
@@ -94,6 +102,7 @@ class IntegralRegression(Method):
     """
 
     label: ClassVar[str] = "IPR"
+    least_confidence: ClassVar[float] = 0.0
     name: Literal["ipr"] = "ipr"
     beta: float = Field(10.0, gt=0)
 
@@ -104,6 +113,12 @@ class IntegralRegression(Method):
 
         size = heatmap_BKHW.shape[-2:]
         return {"l_re": losses.coordinate_loss(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)}
+
+    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
+        """The largest probability: a softmax ignores a constant added to h, so the raw peak means nothing here."""
+        from heatmark.models import decoding
+
+        return decoding.peak_probability(heatmap_BKHW, self.beta)
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding
@@ -119,9 +134,9 @@ class IntegralRegression(Method):
 class BiasCompensated(Method):
     """BCIR: the expectation under weights exp(beta h) - 1, L1, and L_de until T_o (Eq. 18, 20 and 21).
 
-    beta: as in IPR. guard: pseudo-counts at the centre of the map, as a fraction of its pixels; it keeps the quotient
-        finite while the net is untrained and C is near n (1 would be IPR, 0 no guard). 1e-3 at beta 10 and a peak of 1
-        moves a joint by less than 0.002 px (about 0.02 times the bias of IPR over n / (C - n)).
+    beta: as in IPR. guard: where C - n is below guard * beta the map is topped up with weight at its centre, which
+        keeps the quotient finite while the net is untrained and both its sums are noise. A Gaussian of peak 1 and
+        sigma 2 weighs at least 25 * beta, so at the default of 1 a map that holds more than 1/25 of it is read exactly.
     t_o: the first epoch without L_de. None means the paper's 120 of 140 epochs, rounded; 0 means never L_de.
     l_de_weight: lambda of Eq. 21. l_de_reduction: `sum_pixels` is Eq. 4 as printed, of the same order as an L1 in
         heatmap pixels; `half_mean` is 6,000 times smaller at 64 x 48, and cannot pin h = 0 to the background.
@@ -132,7 +147,7 @@ class BiasCompensated(Method):
     label: ClassVar[str] = "BCIR"
     name: Literal["bcir"] = "bcir"
     beta: float = Field(10.0, gt=0)
-    guard: float = Field(1e-3, ge=0, le=1)
+    guard: float = Field(1.0, gt=0)
     t_o: int | None = Field(None, ge=0)
     l_de_weight: float = Field(1.0, ge=0)
     l_de_reduction: Literal["half_mean", "sum_pixels"] = "sum_pixels"
@@ -162,7 +177,7 @@ class BiasCompensated(Method):
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding
 
-        return decoding.bias_compensated_argmax(heatmap_BKHW, self.beta, self.guard)
+        return decoding.bias_compensated_argmax(heatmap_BKHW, self.beta, least_mass=self.guard * self.beta)
 
     def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding

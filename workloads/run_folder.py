@@ -4,6 +4,7 @@
     job.json           the job and its attempts, written by the driver (pipeline/broker.py)
     lease.json         the process that holds the folder, written by rank 0 of a running job
     metrics.jsonl      one line per epoch, appended and fsynced by rank 0; no epoch twice; a torn last line is ignored
+    attempts.jsonl     one line per start of the job, appended by rank 0
     checkpoints/       one folder per checkpoint with its manifest (workloads/checkpoint.py)
     predictions.json   the last evaluation, in COCO's keypoint results format
     result.json        written last: the trial is finished and never run again
@@ -95,6 +96,10 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def attempts_file(self) -> Path:
+        return self.path / "attempts.jsonl"
+
+    @property
     def predictions_file(self) -> Path:
         return self.path / "predictions.json"
 
@@ -129,34 +134,47 @@ class RunFolder:
         return read_json(self.failure_file)
 
     def append_metrics(self, record: Record) -> None:
-        """Append one epoch and make it durable; a torn last line of an earlier attempt is cut off first."""
-        self.metrics_file.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        with self.metrics_file.open("ab+") as file:
-            file.truncate(self._complete_bytes(file.tell()))
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _complete_bytes(self, size: int) -> int:
-        if size == 0:
-            return 0
-        return self.metrics_file.read_bytes().rfind(b"\n") + 1
+        """Append one epoch, durably."""
+        append_line(self.metrics_file, record)
 
     def metrics(self) -> list[Record]:
         """Every epoch on record, in order."""
-        return self.metrics_since(0)[0]
+        return read_lines(self.metrics_file)[0]
 
     def metrics_since(self, offset: int) -> tuple[list[Record], int]:
         """The epochs after a byte offset, and the offset behind the last complete line."""
-        try:
-            with self.metrics_file.open("rb") as file:
-                file.seek(offset)
-                data = file.read()
-        except FileNotFoundError:
-            return [], offset
-        end = data.rfind(b"\n") + 1
-        return [json.loads(line) for line in data[:end].splitlines()], offset + end
+        return read_lines(self.metrics_file, offset)
+
+    def append_attempt(self, record: Record) -> None:
+        """Append the start of an attempt, durably."""
+        append_line(self.attempts_file, record)
+
+    def attempts(self) -> list[Record]:
+        """Every start of the trial's job, in order."""
+        return read_lines(self.attempts_file)[0]
+
+
+def append_line(path: Path, record: Record) -> None:
+    """Append one JSON line and make it durable; a torn last line of a killed writer is cut off first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(record, allow_nan=False).encode() + b"\n"
+    with path.open("ab+") as file:
+        file.truncate(path.read_bytes().rfind(b"\n") + 1)
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path, offset: int = 0) -> tuple[list[Record], int]:
+    """The JSON lines after a byte offset, and the offset behind the last complete one."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], offset
+    end = data.rfind(b"\n") + 1
+    return [json.loads(line) for line in data[:end].splitlines()], offset + end
 
 
 def run_folders(sweep: Path) -> Iterator[RunFolder]:

@@ -1,0 +1,270 @@
+"""COCO person keypoints in the native layout: annotations/person_keypoints_{split}2017.json beside {split}2017/."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.geometry import Box
+from heatmark.datasets.people import FloatArray, Person, PoseDataset
+from heatmark.datasets.skeletons import COCO_PERSON
+
+Split = Literal["train", "val"]
+Record = dict[str, Any]
+
+SPLITS: tuple[Split, ...] = ("train", "val")
+JOINTS = len(COCO_PERSON.joints)
+# No pixel coordinate or area is larger; also keeps numbers out that would overflow later.
+LARGEST_NUMBER = 1e9
+MEND = "correct or remove this annotation"
+
+
+@dataclass(frozen=True)
+class CocoAnnotations:
+    """A keypoint annotation file that has been checked.
+
+    images: id -> record, each image once however often it is listed. annotations: as in the file, num_keypoints filled
+    in where it is absent. keypoints_NK3: (x, y, visibility), row n belongs to annotations[n].
+    """
+
+    path: Path
+    images: dict[int, Record]
+    annotations: list[Record]
+    categories: list[Record]
+    keypoints_NK3: FloatArray
+
+    def as_coco(self) -> Record:
+        """The content in the shape of the file, for evaluators."""
+        return {"images": [*self.images.values()], "annotations": self.annotations, "categories": self.categories}
+
+
+def annotation_path(root: Path, split: Split) -> Path:
+    return root / "annotations" / f"person_keypoints_{split}2017.json"
+
+
+def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
+    """The people of one split that can be trained and evaluated on, in the order of the annotation file.
+
+    As in SimpleBaseline: no crowds, an area and a box that are not empty, at least one labelled joint; the box clipped
+    to the image. People on images that are listed but not in the folder are left out and noted, or with strict an
+    InputError. People of empty area or box are noted too.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the one that holds annotations/ and {split}2017/")
+    coco = load_annotations(annotation_path(root, split))
+    folder = root / f"{split}2017"
+    present = _file_names(folder)
+    people: list[Person] = []
+    absent: Counter[str] = Counter()
+    empty: list[int] = []
+    for annotation, keypoints_K3 in _labelled(coco):
+        image = coco.images[annotation["image_id"]]
+        box_xywh = clipped_box(annotation["bbox"], image["width"], image["height"])
+        if annotation["area"] <= 0 or box_xywh is None:
+            empty.append(annotation["id"])
+        elif image["file_name"] not in present:
+            absent[image["file_name"]] += 1
+        else:
+            people.append(_person(annotation, keypoints_K3, box_xywh, folder / image["file_name"]))
+    notes = _notes(folder, absent, empty)
+    if strict and absent:
+        raise InputError(f"{notes[0]}; add the images or run without strict")
+    if not people:
+        found = "; ".join(notes) or f"{len(coco.annotations)} annotations, none with a labelled joint"
+        raise InputError(f"{coco.path}: no person to use ({found}); check the annotations and {folder}")
+    return PoseDataset("coco", split, COCO_PERSON, people, coco.path, notes)
+
+
+def fingerprint(root: Path) -> str:
+    """Hash of both annotation files and of which listed images are there: other data, other fingerprint."""
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        path = annotation_path(root, split)
+        content = _read(path)
+        listed = {image["file_name"] for image in _images_by_id(path, _parsed(path, content)).values()}
+        names = "\n".join(sorted(listed & _file_names(root / f"{split}2017")))
+        digest.update(hashlib.sha256(content).digest())
+        digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def load_annotations(path: Path) -> CocoAnnotations:
+    """Read and check a keypoint annotation file. The first fault is an InputError naming the annotation."""
+    content = _parsed(path, _read(path))
+    images = _images_by_id(path, content)
+    annotations: list[Record] = content["annotations"]
+    seen: set[int] = set()
+    for position, annotation in enumerate(annotations):
+        problem = _annotation_problem(annotation, images, seen)
+        if problem:
+            raise InputError(f"{path}: {_annotation_name(annotation, position)}: {problem}; {MEND}")
+        seen.add(annotation["id"])
+    keypoints_NK3 = np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, JOINTS, 3)
+    _check_visibility(path, annotations, keypoints_NK3)
+    labelled_N = np.count_nonzero(keypoints_NK3[..., 2], axis=1).tolist()
+    for annotation, labelled in zip(annotations, labelled_N, strict=True):
+        annotation.setdefault("num_keypoints", labelled)
+    return CocoAnnotations(path, images, annotations, _categories(path, content), keypoints_NK3)
+
+
+def clipped_box(box_xywh: Box, image_width: int, image_height: int) -> Box | None:
+    """The box within the image as SimpleBaseline clips it (its far edge is a pixel, hence - 1); None where empty."""
+    x, y, width, height = box_xywh
+    left, top = max(0.0, x), max(0.0, y)
+    right = min(image_width - 1.0, left + max(0.0, width - 1))
+    bottom = min(image_height - 1.0, top + max(0.0, height - 1))
+    # SBL keeps a box of one pixel; a crop needs at least one side that is not zero.
+    if width <= 0 or height <= 0 or right < left or bottom < top or max(right - left, bottom - top) <= 0:
+        return None
+    return left, top, right - left, bottom - top
+
+
+def _labelled(coco: CocoAnnotations) -> Iterator[tuple[Record, FloatArray]]:
+    """The annotations that are one person with at least one labelled joint."""
+    labelled_N: list[int] = np.count_nonzero(coco.keypoints_NK3[..., 2], axis=1).tolist()
+    for annotation, keypoints_K3, labelled in zip(coco.annotations, coco.keypoints_NK3, labelled_N, strict=True):
+        if labelled and annotation["num_keypoints"] > 0 and not annotation.get("iscrowd", 0):
+            yield annotation, keypoints_K3
+
+
+def _person(annotation: Record, keypoints_K3: FloatArray, box_xywh: Box, image_path: Path) -> Person:
+    return Person(
+        image_id=annotation["image_id"],
+        annotation_id=annotation["id"],
+        image_path=image_path,
+        box_xywh=box_xywh,
+        joints_K2=keypoints_K3[:, :2],
+        visibility_K=keypoints_K3[:, 2],
+        area=float(annotation["area"]),
+    )
+
+
+def _notes(folder: Path, absent: Counter[str], empty: list[int]) -> tuple[str, ...]:
+    notes = []
+    if absent:
+        example = min(absent)
+        notes.append(f"{folder}: {len(absent)} images absent ({example} ...), {absent.total()} people on them left out")
+    if empty:
+        notes.append(f"{len(empty)} people of empty area or box left out (annotation {empty[0]} ...)")
+    return tuple(notes)
+
+
+def _file_names(folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries}
+    except OSError as error:
+        raise InputError(f"{folder}: cannot list the image folder ({error.strerror}); put the images there") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the annotation file ({error.strerror}); check the folder") from error
+
+
+def _parsed(path: Path, content: bytes) -> Record:
+    """The JSON object of an annotation file, with the three lists that make it COCO."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(value, dict) or not isinstance(value.get(key), list):
+            raise InputError(
+                f"{path}: not a COCO annotation file: there is no list '{key}'; give person_keypoints_*.json"
+            )
+    result: Record = value
+    return result
+
+
+def _images_by_id(path: Path, content: Record) -> dict[int, Record]:
+    """Every image once: some files list an image once per annotation."""
+    images: dict[int, Record] = {}
+    for position, image in enumerate(content["images"]):
+        if not isinstance(image, dict) or type(image.get("id")) is not int or type(image.get("file_name")) is not str:
+            raise InputError(
+                f"{path}: images[{position}] needs a whole number 'id' and a text 'file_name'; mend the entry"
+            )
+        for side in ("width", "height"):
+            if type(image.get(side)) is not int or not 0 < image[side] <= LARGEST_NUMBER:
+                raise InputError(
+                    f"{path}: image {image['id']}: '{side}' must be a positive whole number; mend the entry"
+                )
+        first = images.setdefault(image["id"], image)
+        if first["file_name"] != image["file_name"]:
+            names = f"{first['file_name']} and {image['file_name']}"
+            raise InputError(f"{path}: image {image['id']} is listed with two file names, {names}; keep one")
+    return images
+
+
+def _categories(path: Path, content: Record) -> list[Record]:
+    """The categories; where they name their joints, these are COCO's in COCO's order."""
+    for position, category in enumerate(content["categories"]):
+        if not isinstance(category, dict) or type(category.get("id")) is not int:
+            raise InputError(f"{path}: categories[{position}] needs a whole number 'id'; mend the entry")
+        if list(category.get("keypoints", COCO_PERSON.joints)) != list(COCO_PERSON.joints):
+            raise InputError(
+                f"{path}: category {category['id']}: its keypoints are not the {JOINTS} COCO joints in COCO's order "
+                f"({COCO_PERSON.joints[0]}, {COCO_PERSON.joints[1]}, ...); convert the file"
+            )
+    categories: list[Record] = content["categories"]
+    return categories
+
+
+def _annotation_name(annotation: Any, position: int) -> str:
+    known = isinstance(annotation, dict) and type(annotation.get("id")) is int
+    return f"annotation {annotation['id']}" if known else f"annotations[{position}]"
+
+
+def _annotation_problem(annotation: Any, images: dict[int, Record], seen: set[int]) -> str | None:
+    if not isinstance(annotation, dict):
+        return "is not a JSON object"
+    for key in ("id", "image_id", "category_id"):
+        if type(annotation.get(key)) is not int:
+            return f"'{key}' must be a whole number, found {annotation.get(key)!r:.40}"
+    if annotation["id"] in seen:
+        return "this id stands twice in the file"
+    if annotation["image_id"] not in images:
+        return f"its image_id {annotation['image_id']} is not in 'images'"
+    if annotation.get("iscrowd", 0) not in (0, 1):
+        return f"'iscrowd' must be 0 or 1, found {annotation['iscrowd']!r:.40}"
+    if type(annotation.get("num_keypoints", 0)) is not int:
+        return f"'num_keypoints' must be a whole number, found {annotation['num_keypoints']!r:.40}"
+    return (
+        numbers_problem("keypoints", annotation.get("keypoints"), 3 * JOINTS)
+        or numbers_problem("bbox", annotation.get("bbox"), 4)
+        or numbers_problem("area", [annotation.get("area")], 1)
+        or ("'bbox' has a negative width or height" if min(annotation["bbox"][2:]) < 0 else None)
+    )
+
+
+def numbers_problem(key: str, values: Any, count: int) -> str | None:
+    """What keeps a value from being a list of that many finite numbers, or None."""
+    if not isinstance(values, list) or len(values) != count:
+        found = f"{len(values)}" if isinstance(values, list) else f"{values!r:.40}"
+        return f"'{key}' must be a list of {count} numbers, found {found}"
+    for value in values:
+        # bool is an int to Python; NaN fails every comparison.
+        if type(value) not in (int, float) or not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            return f"'{key}' must hold finite numbers, found {value!r:.40}"
+    return None
+
+
+def _check_visibility(path: Path, annotations: list[Record], keypoints_NK3: FloatArray) -> None:
+    wrong_NK = ~np.isin(keypoints_NK3[..., 2], (0, 1, 2))
+    if wrong_NK.any():
+        row, joint = np.argwhere(wrong_NK)[0]
+        found = f"{keypoints_NK3[row, joint, 2]:g} for {COCO_PERSON.joints[joint]}"
+        raise InputError(
+            f"{path}: annotation {annotations[row]['id']}: visibility must be 0, 1 or 2, found {found}; {MEND}"
+        )

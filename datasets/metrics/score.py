@@ -1,0 +1,61 @@
+"""Anyone's results file against anyone's annotations, each in the format's usual file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations, numbers_problem
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.metrics.oks import oks_metrics
+
+RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
+
+
+def score_coco(annotation_file: Path, results_file: Path) -> dict[str, float | None]:
+    """COCO's ten keypoint numbers of a results file, over all images of the annotation file."""
+    coco = load_annotations(annotation_file)
+    return oks_metrics(coco.as_coco(), load_coco_results(results_file, coco))
+
+
+def load_coco_results(path: Path, coco: CocoAnnotations) -> list[dict[str, Any]]:
+    """Read and check a file in COCO's keypoint results format; keys besides the four of the format are let be."""
+    try:
+        results = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the results file ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, write it again") from error
+    if not isinstance(results, list):
+        raise InputError(f"{path}: not a results file, which is a list with one entry per person{_hint(results)}")
+    categories = {category["id"] for category in coco.categories}
+    for position, result in enumerate(results):
+        problem = _result_problem(result, coco, categories)
+        if problem:
+            raise InputError(f"{path}: entry {position}: {problem}")
+    return results
+
+
+def _hint(value: Any) -> str:
+    if isinstance(value, dict) and "annotations" in value:
+        return "; this looks like an annotation file: give the annotations first, the results second"
+    return f", found {'an object' if isinstance(value, dict) else type(value).__name__}"
+
+
+def _result_problem(result: Any, coco: CocoAnnotations, categories: set[int]) -> str | None:
+    if not isinstance(result, dict):
+        return f"is not a JSON object; each entry needs {', '.join(RESULT_KEYS)}"
+    missing = [key for key in RESULT_KEYS if key not in result]
+    if missing:
+        return f"lacks {', '.join(missing)}; each entry needs {', '.join(RESULT_KEYS)}"
+    image_id, category_id = result["image_id"], result["category_id"]
+    if type(image_id) is not int or image_id not in coco.images:
+        return f"image_id {image_id!r:.40} is not in {coco.path}; score against the matching annotations"
+    if type(category_id) is not int or category_id not in categories:
+        return f"category_id {category_id!r:.40} is not among {sorted(categories)} of {coco.path}; correct it"
+    keypoints_problem = numbers_problem("keypoints", result["keypoints"], 3 * JOINTS)
+    if keypoints_problem:
+        return f"{keypoints_problem}; write x, y, score of all {JOINTS} joints"
+    score_problem = numbers_problem("score", [result["score"]], 1)
+    return f"{score_problem}; write the confidence of the person" if score_problem else None

@@ -1,0 +1,139 @@
+"""Heatmap -> joints. Pure functions, batched over samples and joints, in fp32 or wider on any device.
+
+Suffixes: B samples, K joints, H rows, W columns. Joints are (x, y) in 0-indexed heatmap pixels: pixel centres are the
+integers, x runs over columns.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def at_least_fp32(heatmap_BKHW: Tensor) -> Tensor:
+    """Half precision cannot hold exp(beta h) or a pixel index times a weight; wider types stay as they are."""
+    return heatmap_BKHW if heatmap_BKHW.dtype in (torch.float32, torch.float64) else heatmap_BKHW.float()
+
+
+def expectation(weight_BKHW: Tensor) -> Tensor:
+    """Sum of pixel index times weight: joints_BK2 where the weights of a map sum to 1."""
+    height, width = weight_BKHW.shape[-2:]
+    options = {"dtype": weight_BKHW.dtype, "device": weight_BKHW.device}
+    x = (weight_BKHW.sum(-2) * torch.arange(width, **options)).sum(-1)
+    y = (weight_BKHW.sum(-1) * torch.arange(height, **options)).sum(-1)
+    return torch.stack([x, y], dim=-1)
+
+
+def argmax(heatmap_BKHW: Tensor) -> Tensor:
+    """The pixel of the largest value (Eq. 2). A map without a positive value gives (0, 0), as SBL and HRNet do."""
+    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
+    width = heatmap_BKHW.shape[-1]
+    peak_BK, index_BK = heatmap_BKHW.flatten(-2).max(-1)
+    pixel_BK2 = torch.stack([index_BK % width, index_BK // width], dim=-1).to(heatmap_BKHW.dtype)
+    return torch.where(peak_BK[..., None] > 0, pixel_BK2, torch.zeros_like(pixel_BK2))
+
+
+def quarter_offset(heatmap_BKHW: Tensor) -> Tensor:
+    """`argmax` moved by a quarter pixel towards the higher neighbour, per axis (SBL, HRNet `get_final_preds`).
+
+    Only where 1 < x < W - 1 and 1 < y < H - 1: the published code skips the first two columns and rows.
+    """
+    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
+    height, width = heatmap_BKHW.shape[-2:]
+    joints_BK2 = argmax(heatmap_BKHW)
+    x_BK, y_BK = joints_BK2.long().unbind(-1)
+    inside_BK = (x_BK > 1) & (x_BK < width - 1) & (y_BK > 1) & (y_BK < height - 1)
+    flat_BKP = heatmap_BKHW.flatten(-2)
+
+    def value(x: Tensor, y: Tensor) -> Tensor:
+        index = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
+        return flat_BKP.gather(-1, index[..., None]).squeeze(-1)
+
+    slope_BK2 = torch.stack(
+        [value(x_BK + 1, y_BK) - value(x_BK - 1, y_BK), value(x_BK, y_BK + 1) - value(x_BK, y_BK - 1)], dim=-1
+    )
+    return joints_BK2 + 0.25 * slope_BK2.sign() * inside_BK[..., None]
+
+
+def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
+    """Expectation of pixel index under softmax(beta h) (IPR, Eq. 3)."""
+    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
+    probability_BKP = torch.softmax(beta * heatmap_BKHW.flatten(-2), dim=-1)
+    return expectation(probability_BKP.view_as(heatmap_BKHW))
+
+
+def bias_compensated_argmax(
+    heatmap_BKHW: Tensor, beta: float, eps: float = 0.0, least_mass: float = 0.0
+) -> Tensor:
+    """Expectation of pixel index under weights exp(beta h) - 1 (BCIR, closed form of Eq. 18).
+
+    heatmap_BKHW: raw network output, 0 meaning background. With n pixels and C of Eq. 19 the weights sum to C - n, and
+    the result equals C / (C - n) * J_r - n / (C - n) * centre with centre ((W - 1) / 2, (H - 1) / 2).
+    eps: pseudo-counts at the centre of the map: 0 is BCIR, n is IPR.
+    least_mass: pseudo-counts at the centre are added where C - n is smaller than this, up to it, and none elsewhere:
+    a quotient of two near-zero sums becomes the centre of the map, and a normal map is read without bias.
+    An empty map (all weights 0, nothing added) gives the centre.
+    """
+    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
+    height, width = heatmap_BKHW.shape[-2:]
+    scaled_BKHW = beta * heatmap_BKHW
+    # Shifted by m = max(0, max z), so that nothing overflows; for small z, expm1 keeps the digits exp(z) - 1 loses.
+    shift_BK11 = scaled_BKHW.amax((-2, -1), keepdim=True).clamp(min=0).detach()
+    unit_BK = torch.exp(-shift_BK11).flatten(-3)
+    weight_BKHW = _shifted_expm1(scaled_BKHW, shift_BK11)
+    mass_BK = weight_BKHW.sum((-2, -1))
+    pseudo_BK = eps * unit_BK + (least_mass * unit_BK - mass_BK).clamp(min=0) * (least_mass > 0)
+    total_BK = mass_BK + pseudo_BK
+    centre_2 = heatmap_BKHW.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    # Measured from the centre, an empty map needs no special case beyond a denominator that is not zero.
+    offset_BK2 = expectation(weight_BKHW) - mass_BK[..., None] * centre_2
+    safe_BK = torch.where(total_BK == 0, torch.ones_like(total_BK), total_BK)
+    return centre_2 + offset_BK2 / safe_BK[..., None]
+
+
+def _shifted_expm1(scaled: Tensor, shift: Tensor) -> Tensor:
+    """(exp(z) - 1) * exp(-m), without overflow and without cancellation where z is small."""
+    near_zero = scaled.abs() < 0.5
+    small = torch.expm1(torch.where(near_zero, scaled, torch.zeros_like(scaled))) * torch.exp(-shift)
+    large = torch.exp(scaled - shift) - torch.exp(-shift)
+    return torch.where(near_zero, small, large)
+
+
+def mass_is_short(heatmap_BKHW: Tensor, beta: float) -> Tensor:
+    """True where C <= n, so that the bias-compensated joint is undefined or reflected (spec of Eq. 18), per B and K."""
+    scaled_BKP = beta * at_least_fp32(heatmap_BKHW).flatten(-2)
+    shift_BK1 = scaled_BKP.amax(-1, keepdim=True).clamp(min=0)
+    return _shifted_expm1(scaled_BKP, shift_BK1).sum(-1) <= 0
+
+
+def clamp_to_map(joints_BK2: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Joints moved to the nearest point of the map. size: rows, columns."""
+    height, width = size
+    return torch.stack([joints_BK2[..., 0].clamp(0, width - 1), joints_BK2[..., 1].clamp(0, height - 1)], dim=-1)
+
+
+def shift_right(mirrored_BKHW: Tensor) -> Tensor:
+    """The mirrored-back map one pixel to the right, first column repeated: HRNet's SHIFT_HEATMAP.
+
+    With x -> W_in - 1 - x and a stride of 4 the mirrored-back map lies 0.75 heatmap pixels to the left of the other.
+    """
+    return torch.cat([mirrored_BKHW[..., :1], mirrored_BKHW[..., :-1]], dim=-1)
+
+
+def average_mirrored(joints_BK2: Tensor, mirrored_BK2: Tensor, stride: int = 4) -> Tensor:
+    """Mean of the joints of an image and of its mirrored-back map, both in heatmap pixels.
+
+    The mirrored-back map (columns reversed) lies (stride - 1) / stride heatmap pixels to the left: exactly undone here.
+    """
+    displacement_2 = joints_BK2.new_tensor([(stride - 1) / stride, 0.0])
+    return (joints_BK2 + mirrored_BK2 + displacement_2) / 2
+
+
+def confidence(heatmap_BKHW: Tensor) -> Tensor:
+    """The largest raw value of each map, comparable across methods whose maps learn the same Gaussian: B x K."""
+    return at_least_fp32(heatmap_BKHW).flatten(-2).amax(-1)
+
+
+def peak_probability(heatmap_BKHW: Tensor, beta: float) -> Tensor:
+    """The largest value of softmax(beta h) of each map: B x K."""
+    return torch.softmax(beta * at_least_fp32(heatmap_BKHW).flatten(-2), dim=-1).amax(-1)

@@ -1,0 +1,24 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def real() -> Callable[[str], Path]:
+    """A folder or file of the real samples, which are not part of the repository; skips the test where it is absent."""
+    root = Path(os.environ.get("HEATMARK_REALDATA", REPOSITORY.parent / "shared" / "realdata"))
+
+    def path(part: str) -> Path:
+        if not (root / part).exists():
+            pytest.skip(f"no real data at {root / part}: set HEATMARK_REALDATA")
+        return root / part
+
+    return path

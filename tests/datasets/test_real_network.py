@@ -1,0 +1,76 @@
+"""A real pretrained network through our crop, map-back and evaluation gives the AP that others measured with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from heatmark.datasets.augment import CropSettings
+from heatmark.datasets.coco import load_coco
+from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
+from heatmark.datasets.loader import make_loader
+from heatmark.datasets.metrics.oks import oks_metrics
+
+IMAGENET_MEAN, IMAGENET_STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+# split, decoder, AP, AR: measured outside this project with SimpleBaseline's protocol on ground-truth boxes.
+MEASURED = [
+    ("val", "argmax", 0.487, 0.534),
+    ("val", "quarter", 0.508, 0.551),
+    ("train", "argmax", 0.427, 0.455),
+    ("train", "quarter", 0.438, 0.466),
+]
+
+
+def argmax(heatmap_HW: np.ndarray) -> tuple[float, float]:
+    y, x = np.unravel_index(heatmap_HW.argmax(), heatmap_HW.shape)
+    return float(x), float(y)
+
+
+def quarter(heatmap_HW: np.ndarray) -> tuple[float, float]:
+    rows, columns = heatmap_HW.shape
+    x, y = (int(value) for value in argmax(heatmap_HW))
+    if 1 < x < columns - 1 and 1 < y < rows - 1:
+        right = np.sign(heatmap_HW[y, x + 1] - heatmap_HW[y, x - 1])
+        down = np.sign(heatmap_HW[y + 1, x] - heatmap_HW[y - 1, x])
+        return x + 0.25 * right, y + 0.25 * down
+    return x, y
+
+
+DECODERS = {"argmax": argmax, "quarter": quarter}
+
+
+def predictions(session: Any, dataset: Any, decoder: str) -> list[dict[str, Any]]:
+    results = []
+    for batch in make_loader(dataset, CropSettings(), training=False, batch_size=16):
+        image_B3HW = (batch["image_BHW3"].numpy() / 255 - IMAGENET_MEAN) / IMAGENET_STD
+        for row, image_HW3 in enumerate(image_B3HW):
+            (heatmap_1KHW,) = session.run(None, {"data": image_HW3.transpose(2, 0, 1)[None].astype(np.float32)})
+            heatmap_KHW = heatmap_1KHW[0]
+            joints_K2 = np.array([DECODERS[decoder](heatmap_HW) for heatmap_HW in heatmap_KHW])
+            crop_to_image_23 = invert_affine(batch["image_to_crop_B23"][row].numpy())
+            joints_K2 = apply_affine(crop_to_image_23, heatmap_to_input(joints_K2, 4))
+            confidence_K = heatmap_KHW.max(axis=(1, 2))
+            sure_K = confidence_K[confidence_K > 0.2]
+            results.append(
+                {
+                    "image_id": dataset.people[batch["person_B"][row]].image_id,
+                    "category_id": 1,
+                    "keypoints": np.column_stack([joints_K2, confidence_K]).ravel().tolist(),
+                    "score": float(sure_K.mean()) if len(sure_K) else 0.0,
+                }
+            )
+    return results
+
+
+@pytest.mark.parametrize(("split", "decoder", "ap", "ar"), MEASURED)
+def test_a_pretrained_network_scores_what_was_measured_with_it(
+    real: Any, split: Any, decoder: str, ap: float, ar: float
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(real("pretrained_onnx/deploy.onnx")))
+    dataset = load_coco(real("coco_mini"), split)
+    metrics = oks_metrics(dataset.annotation_file, predictions(session, dataset, decoder))
+    print(split, decoder, metrics)
+    assert metrics["AP"] == pytest.approx(ap, abs=0.003)
+    assert metrics["AR"] == pytest.approx(ar, abs=0.003)

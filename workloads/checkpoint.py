@@ -1,0 +1,91 @@
+"""Checkpoints that are whole or absent: a folder per tag, a manifest with sizes and SHA-256, renamed into place.
+
+A checkpoint is one consolidated state (weights, optimizer, position, generators), whatever the ZeRO stage that wrote
+it and the number of ranks, so that a trial resumes on any number of ranks. Rank 0 alone writes and reads the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from heatmark.workloads.run_folder import RunFolder, read_json, sync_folder, write_json
+
+STATE_FILE = "state.pt"
+MANIFEST_FILE = "manifest.json"
+
+
+def save(folder: RunFolder, state: dict[str, Any], step: int, keep: int) -> Path:
+    """Write a checkpoint under `step-<step>` and drop all but the newest `keep`."""
+    final = folder.checkpoints / f"step-{step:09d}"
+    temporary = folder.checkpoints / f".{final.name}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    with (temporary / STATE_FILE).open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    files = {STATE_FILE: _describe(temporary / STATE_FILE)}
+    write_json(temporary / MANIFEST_FILE, {"schema_version": 1, "signature": folder.signature, "files": files})
+    shutil.rmtree(final, ignore_errors=True)
+    temporary.rename(final)
+    sync_folder(folder.checkpoints)
+    for old in newest_first(folder)[keep:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def newest_first(folder: RunFolder) -> list[Path]:
+    """The checkpoints in place, whether intact or not."""
+    return sorted(folder.checkpoints.glob("step-*"), reverse=True)
+
+
+def load(folder: RunFolder) -> tuple[dict[str, Any] | None, list[str]]:
+    """The newest intact checkpoint, or None where none was ever written, and what is wrong with newer ones.
+
+    Raises RuntimeError where checkpoints exist but none is intact: a trial never starts from scratch in silence.
+    """
+    complaints: list[str] = []
+    for path in newest_first(folder):
+        complaint = defect(path, folder.signature)
+        if complaint is None:
+            # Our own run folder, checked against its manifest; weights_only keeps code in a planted file from running.
+            return torch.load(path / STATE_FILE, map_location="cpu", weights_only=True), complaints
+        complaints.append(f"checkpoint {path} is not used: {complaint}")
+    if complaints:
+        raise RuntimeError(
+            "no intact checkpoint is left: " + "; ".join(complaints) + f". To train again from the start, "
+            f"remove {folder.checkpoints} and {folder.metrics_file}"
+        )
+    return None, []
+
+
+def defect(path: Path, signature: str) -> str | None:
+    """What is wrong with a checkpoint, or None."""
+    try:
+        manifest = read_json(path / MANIFEST_FILE)
+    except ValueError:
+        return "its manifest is not JSON"
+    if manifest is None:
+        return "it has no manifest"
+    if manifest.get("signature") != signature:
+        return f"it belongs to trial {manifest.get('signature')}"
+    for name, expected in manifest["files"].items():
+        if not (path / name).is_file():
+            return f"{name} is missing"
+        if _describe(path / name) != expected:
+            return f"{name} differs from its manifest (truncated or damaged)"
+    return None
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}

@@ -1,0 +1,111 @@
+"""DeepSpeed around a network: its config, its input, and its state as one consolidated dict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.workloads.process_group import Ranks
+from heatmark.workloads.spec import TrialSpec
+
+# ImageNet's statistics in RGB order, which every published backbone expects.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def network_input(image_BHW3: Tensor, device: torch.device) -> Tensor:
+    """uint8 RGB images as normalised float images_B3HW; the layout in memory stays channels-last."""
+    image_BHW3 = image_BHW3.to(device, non_blocking=True).float().div_(255)
+    mean, std = image_BHW3.new_tensor(MEAN), image_BHW3.new_tensor(STD)
+    return image_BHW3.sub_(mean).div_(std).permute(0, 3, 1, 2)
+
+
+def engine_config(spec: TrialSpec, world_size: int) -> dict[str, Any]:
+    """What DeepSpeed is told. The optimizer is torch's own: DeepSpeed's Adam would be compiled first."""
+    per_rank = max(1, spec.train.batch_size // world_size)
+    config: dict[str, Any] = {
+        "train_micro_batch_size_per_gpu": per_rank,
+        "train_batch_size": per_rank * world_size,
+        "zero_optimization": {"stage": spec.runtime.zero_stage},
+        "zero_allow_untested_optimizer": True,
+        "steps_per_print": 10**9,
+    }
+    if spec.train.precision == "bf16":
+        config["torch_autocast"] = {"enabled": True, "dtype": "bfloat16"}
+    return config
+
+
+def build_engine(model: nn.Module, spec: TrialSpec, ranks: Ranks) -> Any:
+    """A DeepSpeed engine with Adam (the recipes of SBL and HRNet: no weight decay)."""
+    import deepspeed
+
+    model.to(ranks.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=spec.train.lr)
+    config = engine_config(spec, ranks.world_size)
+    engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
+    if spec.runtime.channels_last and spec.runtime.zero_stage == 0:
+        # Only now: the broadcast of parameters at the start refuses strides, and ZeRO 1 and 2 flatten them away.
+        engine.module.to(memory_format=torch.channels_last)
+    return engine
+
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def training_state(engine: Any) -> dict[str, Any]:
+    """Weights and Adam's moments by parameter name, whole, whatever the ZeRO stage. Every rank must call it."""
+    return {
+        "model": {name: value.detach().cpu() for name, value in engine.module.state_dict().items()},
+        "moments": {name: _moments(engine, parameter) for name, parameter in engine.module.named_parameters()},
+        "adam_steps": _adam_steps(engine),
+        "engine_steps": engine.global_steps,
+    }
+
+
+def load_training_state(engine: Any, state: dict[str, Any]) -> None:
+    """The inverse of `training_state`, under any ZeRO stage and number of ranks."""
+    engine.module.load_state_dict(state["model"])
+    engine.global_steps = state["engine_steps"]
+    if engine.zero_optimization_stage() > 0:
+        _create_partition_states(engine.optimizer, state["adam_steps"])
+    for name, parameter in engine.module.named_parameters():
+        _set_parameter(engine, parameter, state["moments"][name], state["adam_steps"])
+
+
+def _create_partition_states(zero_optimizer: Any, steps: int) -> None:
+    """Adam's state exists, and is linked to the parameters, only after a first step; a resumed trial needs it before."""
+    for partition in zero_optimizer.single_partition_of_fp32_groups:
+        empty = {key: torch.zeros_like(partition) for key in MOMENTS}
+        zero_optimizer.optimizer.state[partition] = {"step": torch.tensor(float(steps)), **empty}
+    zero_optimizer._lazy_init_hp_params_optimizer_state()
+
+
+def _moments(engine: Any, parameter: nn.Parameter) -> dict[str, Tensor]:
+    from deepspeed.utils import safe_get_full_optimizer_state
+
+    if _adam_steps(engine) == 0:
+        return {}
+    if engine.zero_optimization_stage() == 0:
+        return {key: engine.optimizer.state[parameter][key].detach().cpu() for key in MOMENTS}
+    return {key: safe_get_full_optimizer_state(parameter, key).detach().cpu().clone() for key in MOMENTS}
+
+
+def _adam_steps(engine: Any) -> int:
+    optimizer = engine.optimizer if engine.zero_optimization_stage() == 0 else engine.optimizer.optimizer
+    return max((int(state["step"]) for state in optimizer.state.values() if "step" in state), default=0)
+
+
+def _set_parameter(engine: Any, parameter: nn.Parameter, moments: dict[str, Tensor], steps: int) -> None:
+    """Give one parameter its moments; under ZeRO also its fp32 copy, which the optimizer works on."""
+    from deepspeed.utils import safe_set_full_fp32_param, safe_set_full_optimizer_state
+
+    if engine.zero_optimization_stage() == 0:
+        if moments:
+            own: dict[str, Tensor] = {key: torch.empty_like(parameter).copy_(moments[key]) for key in MOMENTS}
+            engine.optimizer.state[parameter] = {"step": torch.tensor(float(steps)), **own}
+        return
+    safe_set_full_fp32_param(parameter, parameter.detach().clone())
+    for key, value in moments.items():
+        safe_set_full_optimizer_state(parameter, value.to(parameter.device), key)

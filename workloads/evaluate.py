@@ -1,0 +1,135 @@
+"""A network's predictions on a validation split, and their metrics. No person is evaluated twice over the ranks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
+from heatmark.datasets.loader import CropLoader
+from heatmark.datasets.metrics.epe import end_point_error
+from heatmark.datasets.metrics.oks import oks_metrics
+from heatmark.datasets.people import PoseDataset
+from heatmark.models import decoding
+from heatmark.workloads.engine import network_input
+from heatmark.workloads.process_group import Ranks
+from heatmark.workloads.run_folder import write_atomic
+from heatmark.workloads.spec import TrialSpec
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """metrics: by name, None where there was nothing to measure. predictions: COCO's results format."""
+
+    metrics: dict[str, float | None]
+    predictions: list[dict[str, Any]]
+
+    def write_predictions(self, path: Path) -> None:
+        write_atomic(path, json.dumps(self.predictions))
+
+
+def evaluate(
+    model: nn.Module, spec: TrialSpec, people: PoseDataset, loader: CropLoader, ranks: Ranks, unreadable: set[str]
+) -> Evaluation:
+    """Predict every person of a split once. Every rank must call it, and every rank gets the same answer.
+
+    unreadable: image paths found unreadable are added to it.
+    """
+    parts = ranks.gather(_predict(model, spec, people, loader, ranks, unreadable))
+    unreadable.update(*(part["unreadable"] for part in parts))
+    person_N = np.concatenate([part["person"] for part in parts])
+    order = np.argsort(person_N)
+    joints_NK3 = np.concatenate([part["joints"] for part in parts])[order]
+    short = sum(part["short"] for part in parts)
+    score_N = _person_scores(joints_NK3[..., 2], spec.method.least_confidence)
+    predictions = _as_results(people, person_N[order], joints_NK3, score_N)
+    metrics = _metrics(spec, people, person_N[order], joints_NK3, predictions)
+    if hasattr(spec.method, "guard"):
+        metrics["short_mass"] = short / max(1, joints_NK3[..., 0].size)
+    return Evaluation(metrics, predictions)
+
+
+@torch.no_grad()
+def _predict(
+    model: nn.Module, spec: TrialSpec, people: PoseDataset, loader: CropLoader, ranks: Ranks, unreadable: set[str]
+) -> dict[str, Any]:
+    """This rank's share: joints in image pixels with their confidence, and the rows of `people` they belong to."""
+    model.eval()
+    person, joints, bad, short = [], [], set(unreadable), 0
+    for batch in loader:
+        joints_BK2, confidence_BK, short_maps = _decode(model, spec, people, batch, ranks.device)
+        crop_B2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), spec.data.stride)
+        to_image_B23 = invert_affine(batch["image_to_crop_B23"].numpy())
+        image_BK2 = apply_affine(to_image_B23, crop_B2)
+        joints.append(np.concatenate([image_BK2, confidence_BK.double().cpu().numpy()[..., None]], axis=-1))
+        person.append(batch["person_B"].numpy())
+        bad |= {str(people.people[row].image_path) for row in batch["person_B"][batch["unreadable_B"]].tolist()}
+        short += short_maps
+    joint_count = len(people.skeleton.joints)
+    return {
+        "person": np.concatenate(person) if person else np.zeros(0, np.int64),
+        "joints": np.concatenate(joints) if joints else np.zeros((0, joint_count, 3)),
+        "unreadable": bad,
+        "short": short,
+    }
+
+
+def _decode(
+    model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: dict[str, Tensor], device: torch.device
+) -> tuple[Tensor, Tensor, int]:
+    """Joints in heatmap pixels, their confidence, and how many maps had C <= n."""
+    image_B3HW = network_input(batch["image_BHW3"], device)
+    heatmap_BKHW = model(image_B3HW)
+    if spec.train.flip_test:
+        mirrored_BKHW = model(image_B3HW.flip(-1)).flip(-1)[:, list(people.skeleton.mirrored_order)]
+        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW)
+    else:
+        joints_BK2 = spec.method.decode(heatmap_BKHW)
+    joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
+    beta = getattr(spec.method, "beta", None)
+    short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
+    return joints_BK2, spec.method.confidence(heatmap_BKHW), short
+
+
+def _person_scores(confidence_NK: Array, threshold: float) -> Array:
+    """Mean confidence of the joints above the threshold, 0 where there is none (SBL and HRNet; GT boxes score 1)."""
+    sure_NK = confidence_NK > threshold
+    total_N = (confidence_NK * sure_NK).sum(1)
+    scores: Array = total_N / np.maximum(sure_NK.sum(1), 1)
+    return scores
+
+
+def _as_results(people: PoseDataset, person_N: Any, joints_NK3: Array, score_N: Array) -> list[dict[str, Any]]:
+    return [
+        {
+            "image_id": people.people[row].image_id,
+            "annotation_id": people.people[row].annotation_id,
+            "category_id": 1,
+            "keypoints": [round(value, 3) for value in joints.ravel().tolist()],
+            "score": float(score),
+        }
+        for row, joints, score in zip(person_N.tolist(), joints_NK3, score_N, strict=True)
+    ]
+
+
+def _metrics(
+    spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Array, predictions: list[dict[str, Any]]
+) -> dict[str, float | None]:
+    """The ten COCO numbers and EPE in image pixels, named by the source of the boxes."""
+    chosen = [people.people[row] for row in person_N.tolist()]
+    images = sorted({person.image_id for person in chosen})
+    found: dict[str, float | None] = dict(oks_metrics(people.annotation_file, predictions, images))
+    true_NK2 = np.stack([person.joints_K2 for person in chosen])
+    visible_NK = np.stack([person.visibility_K for person in chosen]) > 0
+    found["EPE"] = end_point_error(joints_NK3[..., :2], true_NK2, visible_NK)
+    source = f"{spec.data.bbox_source}box"
+    return {f"{source}/{name}": value for name, value in found.items()}

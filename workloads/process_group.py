@@ -1,0 +1,182 @@
+"""The ranks of one trial: a real DeepSpeed process group, gloo on CPU and nccl on GPU."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# Before deepspeed is imported: without a GPU it would look for numactl and oneCCL first.
+import torch
+import torch.distributed as dist
+
+from heatmark.workloads.run_folder import read_json, write_json
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+TIMEOUT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Which process of which job this is, as the launcher tells it.
+
+    job: an id that no other attempt shares. nodes: 1 means every rank runs on this host.
+    """
+
+    job: str
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
+    nodes: int = 1
+
+    @staticmethod
+    def from_environment() -> Launch:
+        """submitit's environment (SLURM or local) inside a job, one rank elsewhere."""
+        if "SUBMITIT_EXECUTOR" not in os.environ:
+            return Launch(job=f"{socket.gethostname()}-{os.getpid()}")
+        from submitit import JobEnvironment
+
+        job = JobEnvironment()
+        attempt = os.environ.get("SLURM_RESTART_COUNT", "0")
+        return Launch(
+            job=f"{job.job_id}-{attempt}",
+            rank=job.global_rank,
+            world_size=job.num_tasks,
+            local_rank=job.local_rank,
+            nodes=job.num_nodes,
+        )
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The process group, seen from one rank."""
+
+    rank: int
+    world_size: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def barrier(self) -> None:
+        if self.world_size > 1:
+            dist.barrier()
+
+    def maximum(self, values: list[float]) -> list[float]:
+        """The largest of each value over all ranks: how ranks agree on a flag."""
+        if self.world_size == 1:
+            return values
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
+        return [float(value) for value in tensor.tolist()]
+
+    def total(self, values: list[float]) -> list[float]:
+        """The sum of each value over all ranks."""
+        if self.world_size == 1:
+            return values
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(tensor)
+        return [float(value) for value in tensor.tolist()]
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, on every rank, in order of rank."""
+        if self.world_size == 1:
+            return [value]
+        values: list[Any] = [None] * self.world_size
+        dist.all_gather_object(values, value)
+        return values
+
+    def average_buffers(self, module: torch.nn.Module) -> None:
+        """Batch-norm statistics, which every rank gathers on its own shard, become the same on all."""
+        if self.world_size == 1:
+            return
+        for buffer in module.buffers():
+            if buffer.is_floating_point():
+                dist.all_reduce(buffer)
+                buffer.div_(self.world_size)
+
+
+@contextmanager
+def process_group(launch: Launch, folder: Path) -> Iterator[Ranks]:
+    """Join the ranks of a job. folder: where rank 0 publishes its address, seen by all ranks."""
+    _warm_shared_memory_op()
+    import deepspeed
+
+    device = _device(launch.local_rank)
+    if launch.nodes == 1:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    store = _rendezvous(launch, folder)
+    os.environ.update(RANK=str(launch.rank), WORLD_SIZE=str(launch.world_size), LOCAL_RANK=str(launch.local_rank))
+    os.environ.update(MASTER_ADDR=store.host, MASTER_PORT=str(store.port))
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=launch.rank, world_size=launch.world_size, timeout=TIMEOUT)
+    deepspeed.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False)
+    try:
+        yield Ranks(launch.rank, launch.world_size, device)
+    finally:
+        dist.destroy_process_group()
+
+
+def _device(local_rank: int) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
+
+
+def _rendezvous(launch: Launch, folder: Path) -> dist.TCPStore:
+    """A store on a port the kernel chose, published under this job's id: it can neither collide nor be stale."""
+    address_file = folder / f"rendezvous-{launch.job}.json"
+    if launch.rank == 0:
+        host = "127.0.0.1" if launch.nodes == 1 else socket.gethostname()
+        store = dist.TCPStore(host, 0, launch.world_size, is_master=True, timeout=TIMEOUT, wait_for_workers=False)
+        if launch.world_size > 1:
+            write_json(address_file, {"host": host, "port": store.port})
+        return store
+    deadline = time.monotonic() + TIMEOUT.total_seconds()
+    while (address := read_json(address_file)) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"rank {launch.rank} found no {address_file} of rank 0 within {TIMEOUT}")
+        time.sleep(0.1)
+    return dist.TCPStore(address["host"], address["port"], launch.world_size, is_master=False, timeout=TIMEOUT)
+
+
+def _warm_shared_memory_op() -> None:
+    """Build DeepSpeed's CPU communication op once, one process at a time.
+
+    It is compiled at the first start on CPU. torch guards a build by a lock file that a killed process leaves behind,
+    and every later start then waits for ever: under our lock, which dies with its holder, such a file is stale.
+    """
+    if torch.cuda.is_available():
+        return
+    # deepspeed's first import prints to stdout and sets up the accelerator, which the builder asks for.
+    from deepspeed.accelerator import get_accelerator
+    from torch.utils.cpp_extension import _get_build_directory
+
+    builder = get_accelerator().create_op_builder("ShareMemCommBuilder")
+    if builder is None or not builder.is_compatible(verbose=False):
+        return
+    build = Path(_get_build_directory(builder.NAME, verbose=False))
+    with (build.parent / "heatmark.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (build / "lock").unlink(missing_ok=True)
+        builder.load(verbose=False)
+
+
+def seed_everything(seed: int) -> None:
+    """Initial weights depend on the seed alone; augmentation draws from its own generators (datasets/augment.py)."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)

@@ -1,0 +1,273 @@
+"""One trial: epochs of training and evaluation, a checkpoint and a line of metrics for each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.datasets.coco import load_coco
+from heatmark.datasets.geometry import input_to_heatmap
+from heatmark.datasets.loader import CropLoader, CropSettings, make_loader
+from heatmark.datasets.people import PoseDataset
+from heatmark.models.backbones import parse_backbone
+from heatmark.workloads import checkpoint
+from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
+from heatmark.workloads.environment import machine, versions
+from heatmark.workloads.evaluate import Evaluation, evaluate
+from heatmark.workloads.process_group import Ranks, seed_everything
+from heatmark.workloads.run_folder import Record, RunFolder, utc_now, write_json
+from heatmark.workloads.spec import TrialSpec
+
+Log = Callable[[str], None]
+
+
+class Interrupted(Exception):
+    """A signal was agreed on by all ranks, and the state is saved."""
+
+
+class DivergedError(RuntimeError):
+    """The loss is not a finite number; the optimizer step was not taken."""
+
+
+@dataclass
+class Position:
+    """How far a trial has come; saved in every checkpoint, so that a resumed trial repeats and skips nothing."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    samples_seen: int = 0
+    wall_s: float = 0.0
+    epoch_s: float = 0.0
+    data_s: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
+    """The people of one split, cut to `max_people` where the spec says so."""
+    people = load_coco(Path(spec.runtime.data_root), split, strict=spec.runtime.strict)
+    if spec.train.max_people:
+        people = replace(people, people=people.people[: spec.train.max_people])
+    return people
+
+
+def crop_settings(spec: TrialSpec) -> CropSettings:
+    data = spec.data
+    return CropSettings(
+        input_size=data.input_size, padding=data.padding, scale=data.scale, rotation=data.rotation, flip=data.flip
+    )
+
+
+def build_model(spec: TrialSpec, joints: int) -> nn.Module:
+    """The untrained network of a trial; its weights depend on the seed alone."""
+    seed_everything(spec.seed)
+    return parse_backbone(spec.backbone).build(joints)
+
+
+class Trial:
+    """The training of one spec in one process group."""
+
+    def __init__(
+        self, spec: TrialSpec, folder: RunFolder, ranks: Ranks, attempt: int, interrupted: Callable[[], bool], log: Log
+    ) -> None:
+        self.spec, self.folder, self.ranks, self.attempt = spec, folder, ranks, attempt
+        self.interrupted, self.log = interrupted, log
+        self.train_people, self.val_people = load_split(spec, "train"), load_split(spec, "val")
+        for people in (self.train_people, self.val_people):
+            for note in people.notes:
+                log(f"{people.split}: {note}")
+        model = build_model(spec, len(self.train_people.skeleton.joints))
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.engine = build_engine(model, spec, ranks)
+        self.position = Position()
+        self.last_record: Record | None = None
+        self.unreadable: set[str] = set()
+        self.train_loader, self.val_loader = self._loader(training=True), self._loader(training=False)
+
+    def _loader(self, *, training: bool) -> CropLoader:
+        people = self.train_people if training else self.val_people
+        return make_loader(
+            people,
+            crop_settings(self.spec),
+            training=training,
+            batch_size=max(1, self.spec.train.batch_size // self.ranks.world_size),
+            rank=self.ranks.rank,
+            world_size=self.ranks.world_size,
+            seed=self.spec.seed,
+            workers=self.spec.runtime.workers,
+            strict=self.spec.runtime.strict,
+        )
+
+    def run(self) -> None:
+        """Train to the last epoch and write the result. Raises Interrupted once the state is saved."""
+        self._resume()
+        while self.position.epoch < self.spec.train.epochs:
+            self._train_epoch()
+            self._close_epoch()
+        if self.ranks.is_first:
+            write_json(self.folder.result_file, self._result())
+            self.folder.failure_file.unlink(missing_ok=True)
+        self.ranks.barrier()
+
+    def _resume(self) -> None:
+        state, complaints = checkpoint.load(self.folder)
+        for complaint in complaints:
+            self.log(complaint)
+        if state is None:
+            return
+        load_training_state(self.engine, state["training"])
+        self.position = Position(**state["position"])
+        self.last_record = state["record"]
+        self._publish(self.last_record)
+        self.log(f"resumed at epoch {self.position.epoch + 1}, batch {self.position.batch}, step {self.position.step}")
+
+    def _train_epoch(self) -> None:
+        position, started = self.position, time.monotonic()
+        wall_before, epoch_before = position.wall_s, position.epoch_s
+        self._set_learning_rate()
+        self.engine.train()
+        self.train_loader.set_epoch(position.epoch, position.batch)
+        waiting_since = time.monotonic()
+        for batch in self.train_loader:
+            position.data_s += time.monotonic() - waiting_since
+            self._train_step(batch)
+            elapsed = time.monotonic() - started
+            position.wall_s, position.epoch_s = wall_before + elapsed, epoch_before + elapsed
+            if self._stop_agreed(self.interrupted()):
+                self._save(self.last_record)
+                raise Interrupted
+            waiting_since = time.monotonic()
+
+    def _train_step(self, batch: dict[str, Tensor]) -> None:
+        spec, device = self.spec, self.ranks.device
+        self._note_unreadable(batch, self.train_people)
+        heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device))
+        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)).to(device)
+        labelled_BK = batch["labelled_BK"].to(device)
+        with self._full_precision():
+            terms = spec.method.losses(heatmap_BKHW, joints_BK2, labelled_BK, self.position.epoch)
+            loss = torch.stack(list(terms.values())).sum()
+        values = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+        if self._stop_agreed(not math.isfinite(values["loss"])):
+            raise DivergedError(
+                f"the loss is {values['loss']} on rank {self.ranks.rank} at epoch {self.position.epoch + 1}, "
+                f"step {self.position.step + 1} ({values}); lower train.lr or look at the data of this batch"
+            )
+        self.engine.backward(loss)
+        self.engine.step()
+        position = self.position
+        position.step += 1
+        position.batch += 1
+        position.samples_seen += int(self.ranks.total([len(labelled_BK)])[0])
+        for name, value in values.items():
+            position.sums[name] = position.sums.get(name, 0.0) + value
+
+    def _full_precision(self) -> AbstractContextManager[Any]:
+        if self.spec.train.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.ranks.device.type, enabled=False)
+
+    def _stop_agreed(self, wanted: bool) -> bool:
+        """True on every rank as soon as it is wanted on one."""
+        return self.ranks.maximum([float(wanted)])[0] > 0
+
+    def _set_learning_rate(self) -> None:
+        train = self.spec.train
+        passed = sum(self.position.epoch >= milestone for milestone in train.milestones or ())
+        for group in self.engine.optimizer.param_groups:
+            group["lr"] = train.lr * train.lr_gamma**passed
+
+    def _close_epoch(self) -> None:
+        """Evaluate, save, publish: in this order, so that no published epoch can be lost with its weights."""
+        self.ranks.average_buffers(self.engine.module)
+        train = self.spec.train
+        due = (self.position.epoch + 1) % train.eval_every == 0 or self.position.epoch + 1 == train.epochs
+        started = time.monotonic()
+        evaluation = self._evaluate() if due else None
+        self.position.wall_s += time.monotonic() - started
+        record = self._record(evaluation)
+        self.position.epoch += 1
+        self.position.batch, self.position.epoch_s, self.position.data_s, self.position.sums = 0, 0.0, 0.0, {}
+        self._save(record)
+        self._publish(record)
+
+    def _evaluate(self) -> Evaluation:
+        evaluation = evaluate(
+            self.engine.module, self.spec, self.val_people, self.val_loader, self.ranks, self.unreadable
+        )
+        if self.ranks.is_first:
+            evaluation.write_predictions(self.folder.predictions_file)
+        return evaluation
+
+    def _record(self, evaluation: Evaluation | None) -> Record:
+        position = self.position
+        steps = max(1, position.batch)
+        epoch_s = max(position.epoch_s, 1e-9)
+        people = steps * self.train_loader.batch_size * self.ranks.world_size
+        return {
+            "schema_version": 1,
+            "epoch": position.epoch,
+            "step": position.step,
+            "samples_seen": position.samples_seen,
+            "attempt": self.attempt,
+            "time": utc_now(),
+            "wall_s": round(position.wall_s, 3),
+            "epoch_s": round(epoch_s, 3),
+            "images_per_s": round(people / epoch_s, 2),
+            "data_s": round(position.data_s, 3),
+            "lr": self.engine.optimizer.param_groups[0]["lr"],
+            "train": {name: total / steps for name, total in position.sums.items()},
+            "val": evaluation.metrics if evaluation else None,
+        }
+
+    def _save(self, record: Record | None) -> None:
+        training = training_state(self.engine)
+        if self.ranks.is_first:
+            state = {"training": training, "position": asdict(self.position), "record": record}
+            checkpoint.save(self.folder, state, self.position.step, self.spec.runtime.keep_checkpoints)
+        self.last_record = record
+        self.ranks.barrier()
+
+    def _publish(self, record: Record | None) -> None:
+        """Append an epoch unless it is there: a trial that fell back to an older checkpoint repeats epochs."""
+        if not self.ranks.is_first or record is None:
+            return
+        if record["epoch"] not in {known["epoch"] for known in self.folder.metrics()}:
+            self.folder.append_metrics(record)
+        val = record["val"] or {}
+        shown = " ".join(f"{name} {value:.4g}" for name, value in val.items() if value is not None)
+        self.log(f"epoch {record['epoch'] + 1}/{self.spec.train.epochs} loss {record['train']['loss']:.4g} {shown}")
+
+    def _note_unreadable(self, batch: dict[str, Tensor], people: PoseDataset) -> None:
+        for person in batch["person_B"][batch["unreadable_B"]].tolist():
+            path = str(people.people[person].image_path)
+            if path not in self.unreadable:
+                self.unreadable.add(path)
+                self.log(f"unreadable image, left out: {path}")
+
+    def _result(self) -> Record:
+        assert self.last_record is not None
+        return {
+            "schema_version": 1,
+            "signature": self.spec.signature,
+            "state": "finished",
+            "epochs": self.position.epoch,
+            "final": self.last_record["val"],
+            "wall_s": round(self.position.wall_s, 3),
+            "attempts": self.attempt + 1,
+            "world_size": self.ranks.world_size,
+            "parameters": self.parameters,
+            "unreadable_images": sorted(self.unreadable),
+            "notes": [*self.train_people.notes, *self.val_people.notes],
+            "finished": utc_now(),
+            "versions": versions(),
+            "machine": machine(),
+        }
