@@ -51,7 +51,7 @@ def accuracy_view(table: pd.DataFrame, protocol: str) -> Table:
     measures = {
         **{name: Column(f"{name}{boxes}", True, "%" if name in PERCENT else "px") for name in METRICS},
         "epochs_to_80": Column("Epochs to 80 % of final AP", True),
-        "wall_s": Column("Training time", True, width=1.1),
+        "wall_s": Column("Wall time", True, width=1.1),
         "images_per_s": Column("Images per s", True, width=0.9),
     }
     columns = [Column("Method", False, width=1.2), Column("β", True, width=0.4)]
@@ -130,5 +130,5 @@ def _caption(table: pd.DataFrame, protocol: str) -> str:
     return (
         f"Accuracy after the last epoch and cost. {spread}Bold marks the best value of a column, which says nothing "
         "about significance. Epochs to 80 % counts from 1 to the first evaluation with at least 0.8 times the final "
-        f"AP. Images per s is the training median over epochs. {protocol}"
+        f"AP. Wall time is that of training and evaluation; images per s is the median over the epochs. {protocol}"
     )

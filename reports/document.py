@@ -138,6 +138,7 @@ def _setup(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
         "Precision": [spec.train.precision for spec in specs],
         "Ranks per trial": [str(trial.result["world_size"]) for trial in trials if "world_size" in trial.result],
         "Seeds": [str(spec.seed) for spec in specs],
+        "Notes on the data": _data_notes(trials),
     }
     return ((name, printable(", ".join(dict.fromkeys(values)))) for name, values in rows.items() if values)
 
@@ -150,6 +151,18 @@ def _backbones(trials: Sequence[Trial]) -> list[str]:
         if trial.spec and isinstance(count, int):
             names[trial.spec.backbone] = f" ({count:,} parameters)"
     return [f"{name}{parameters}" for name, parameters in names.items()]
+
+
+def _data_notes(trials: Sequence[Trial]) -> list[str]:
+    """What the jobs found missing or unreadable in the data."""
+    notes = [str(note) for trial in trials for note in _listed(trial, "notes")]
+    unreadable = {str(path) for trial in trials for path in _listed(trial, "unreadable_images")}
+    return [*notes, f"{len(unreadable)} unreadable image(s) left out"] if unreadable else notes
+
+
+def _listed(trial: Trial, name: str) -> list[object]:
+    value = trial.result.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:

@@ -15,17 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.people import FloatArray, Person
+from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.reports.collect import Trial
 from heatmark.reports.tables import cell_of, trial_label
 
 Image = npt.NDArray[np.uint8]
 
-# COCO's 17 joints: odd indices are the person's left, even ones (from 2) the right.
-BONES = (
-    *((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10)),
-    *((0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
-)
-JOINTS = 17
+SKELETON = COCO_PERSON
+JOINTS = len(SKELETON.joints)
 PEOPLE = 6
 METHODS_PER_SHEET = 6
 ENOUGH_JOINTS = 8
@@ -74,7 +71,7 @@ def prediction_sheets(
         chosen = _choose(truth, [poses[trial.signature] for trial in drawn], people)
         if truth and not chosen:
             notes.append(f"{dataset}: no image of a predicted person can be read, so no predictions are drawn.")
-        for part in _even_parts(drawn if chosen else [], METHODS_PER_SHEET):
+        for part in _parts(drawn if chosen else []):
             sheets.append(_sheet(dataset, part, [poses[trial.signature] for trial in part], chosen, settings))
     return sheets, notes
 
@@ -87,11 +84,15 @@ def _first_seed_of_each_cell(trials: Sequence[Trial]) -> list[Trial]:
     return list(first.values())
 
 
-def _even_parts(trials: Sequence[Trial], most: int) -> list[Sequence[Trial]]:
-    """As few parts as can be, of nearly the same length."""
-    count = -(-len(trials) // most)
-    bounds = [round(part * len(trials) / count) for part in range(count + 1)] if count else [0]
-    return [trials[start:end] for start, end in itertools.pairwise(bounds)]
+def _parts(trials: Sequence[Trial]) -> list[Sequence[Trial]]:
+    """One part per backbone, or as few as hold METHODS_PER_SHEET each, of nearly the same length."""
+    parts: list[Sequence[Trial]] = []
+    for backbone in dict.fromkeys(trial.spec.backbone for trial in trials if trial.spec):
+        members = [trial for trial in trials if trial.spec and trial.spec.backbone == backbone]
+        count = -(-len(members) // METHODS_PER_SHEET)
+        bounds = [round(part * len(members) / count) for part in range(count + 1)]
+        parts += [members[start:end] for start, end in itertools.pairwise(bounds)]
+    return parts
 
 
 class Predictions:
@@ -245,7 +246,7 @@ def _draw_skeleton(canvas: Image, joints_K2: FloatArray, drawn_K: npt.NDArray[np
     clipped = np.clip(joints_K2, -limit, limit)
     points = [(int(x), int(y)) for x, y in np.rint(clipped * 2**SUBPIXEL_BITS)]
     for thickness, outline in ((6, True), (3, False)):
-        for a, b in BONES:
+        for a, b in SKELETON.bones:
             if drawn_K[a] and drawn_K[b]:
                 color = (25, 25, 25) if outline else _side_color(a, b)
                 cv2.line(canvas, points[a], points[b], color, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
@@ -257,7 +258,7 @@ def _draw_skeleton(canvas: Image, joints_K2: FloatArray, drawn_K: npt.NDArray[np
 
 def _side_color(a: int, b: int) -> tuple[int, int, int]:
     """Blue-green-red: orange for the person's left, blue for the right, light grey where a bone crosses over."""
-    sides = {"middle" if joint == 0 else "left" if joint % 2 else "right" for joint in (a, b)} - {"middle"}
+    sides = {SKELETON.joints[joint].partition("_")[0] for joint in (a, b)} & {"left", "right"}
     if sides == {"left"}:
         return LEFT
     return RIGHT if sides == {"right"} else MIDDLE

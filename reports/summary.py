@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -10,13 +11,18 @@ from heatmark.reports.collect import BOX_SOURCES, Sweep
 from heatmark.reports.tables import LOWER_IS_BETTER, SETTING, cell_label
 
 TRUNCATED = "truncated by ASHA: convergence not comparable"
+MOST_SETTINGS = 3
 
 
 def summarise(sweep: Sweep, table: pd.DataFrame) -> list[str]:
     """Sentences: how much finished, which method is ahead in each setting, and what the seeds allow to say."""
     sentences = [_progress(sweep)]
     measured = table[table["seeds"] > 0]
-    for _, rows in measured.groupby(SETTING, sort=False):
+    settings = [rows for _, rows in measured.groupby(SETTING, sort=False)]
+    if len(settings) > MOST_SETTINGS:
+        sentences += [_tally(settings, "AP"), _tally(settings, "EPE")]
+        settings = []
+    for rows in settings:
         dataset, backbone, boxes = (str(rows[key].iloc[0]) for key in SETTING)
         where = f"On {dataset} with {backbone} ({BOX_SOURCES.get(boxes, boxes)}), "
         leads = [lead for lead in (_lead(rows, "AP"), _lead(rows, "EPE")) if lead]
@@ -34,12 +40,32 @@ def _progress(sweep: Sweep) -> str:
     return f"{done} of {total} {noun} finished" + (f" ({rest})." if rest else ".")
 
 
+def _tally(settings: Sequence[pd.DataFrame], metric: str) -> str:
+    """In how many settings each method is ahead, where there are too many to tell one by one."""
+    ranked = [_ranked(rows, metric) for rows in settings]
+    leaders = Counter(_names(rows)[0] for rows in ranked if len(rows))
+    if not leaders:
+        return f"No finished trial has an {metric}."
+    counts = ", ".join(f"{name} in {count}" for name, count in leaders.most_common())
+    adjective = "lowest" if metric in LOWER_IS_BETTER else "highest"
+    return f"Of {len(settings)} settings (data set, backbone, boxes), the {adjective} {metric} goes to {counts}."
+
+
+def _ranked(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Best first; rows without the metric are left out."""
+    return rows.dropna(subset=[metric]).sort_values(metric, ascending=metric in LOWER_IS_BETTER, kind="stable")
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    return [cell_label(row["method"], row["beta"], row["settings"]) for row in rows.to_dict("records")]
+
+
 def _lead(rows: pd.DataFrame, metric: str) -> str:
     """Who is ahead in one metric, and by how much before the next."""
-    ranked = rows.dropna(subset=[metric]).sort_values(metric, ascending=metric in LOWER_IS_BETTER, kind="stable")
+    ranked = _ranked(rows, metric)
     if ranked.empty:
         return ""
-    names = [cell_label(row["method"], row["beta"], row["settings"]) for row in ranked.to_dict("records")]
+    names = _names(ranked)
     best = float(ranked[metric].iloc[0])
     adjective = "lowest" if metric in LOWER_IS_BETTER else "highest"
     text = f"{names[0]} has the {adjective} {metric}, {_amount(metric, best)}"

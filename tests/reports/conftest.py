@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
+from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
-from heatmark.reports.prediction_sheet import BONES
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
 
@@ -100,7 +100,7 @@ def write_val_tree(root: Path, people: int = 8) -> None:
         box = (40.0 + 10 * index, 20.0, 0.5 * height, float(height))
         joints_K2 = STANDING_K2 * box[2:] + box[:2]
         picture = np.full((480, 480, 3), (190 - 12 * index, 205, 215), np.uint8)
-        for a, b in BONES:
+        for a, b in COCO_PERSON.bones:
             ends = [(round(float(x)), round(float(y))) for x, y in (joints_K2[a], joints_K2[b])]
             cv2.line(picture, ends[0], ends[1], (90, 80, 110), max(2, height // 18), cv2.LINE_AA)
         cv2.imwrite(str(root / "val2017" / f"{image_id:012d}.jpg"), picture)
