@@ -35,7 +35,8 @@ class Epoch:
 class Trial:
     """One cell of the grid and one seed. spec is None where the cell was never started or its spec is unreadable.
 
-    state: the result's own word (`finished`), or `failed`, `running`, `not run`, `unreadable`; message says why.
+    state: the result's own word (`finished`), or `failed`, `running` (a job holds the
+    folder), `unfinished`, `not run`, `unreadable`; message says why.
     final holds finite numbers only.
     """
 
@@ -148,9 +149,10 @@ def _read_trial(run: RunFolder, label: str) -> Trial:
         spec = TrialSpec.model_validate_json(json.dumps({key: raw[key] for key in raw if key != "signature"}))
         result, failure = _mapping(run.result()), _mapping(run.failure())
         epochs = tuple(_epoch(line) for line in run.metrics())
+        held = run.lease_file.is_file()
     except (ValueError, OSError) as error:
         return Trial(run.signature, label, "unreadable", _why_unreadable(error), folder=run)
-    state, message = _state(spec, result, failure, epochs)
+    state, message = _state(spec, result, failure, epochs, held)
     final = finite_numbers(result.get("final"))
     return Trial(run.signature, printable(spec.label), state, message, spec, epochs, final, result, run)
 
@@ -163,9 +165,9 @@ def _why_unreadable(error: Exception) -> str:
 
 
 def _state(
-    spec: TrialSpec, result: Mapping[str, Any], failure: Mapping[str, Any], epochs: tuple[Epoch, ...]
+    spec: TrialSpec, result: Mapping[str, Any], failure: Mapping[str, Any], epochs: tuple[Epoch, ...], held: bool
 ) -> tuple[str, str]:
-    """A result is the last word; a failure counts unless a later attempt has trained on."""
+    """A result is the last word; a failure counts unless a later attempt has trained on. held: a lease is there."""
     newest = max((epoch.time for epoch in epochs), default="")
     done = f"{len(epochs)} of {spec.train.epochs} epochs on record"
     if result:
@@ -173,8 +175,11 @@ def _state(
     if failure and str(failure.get("time", "")) >= newest:
         kind, why = str(failure.get("kind") or "failure"), str(failure.get("message") or "no message was left")
         return "failed", printable(f"{kind}: {why}\n{done}")
+    since = f", the last at {printable(newest)}" if newest else ""
+    if held:
+        return "running", f"A job holds the run folder: {done}{since}."
     if epochs:
-        return "running", f"No result yet: {done}, the last at {printable(newest)}."
+        return "unfinished", f"No job holds the run folder and there is no result: {done}{since}."
     return "not run", "No epoch on record yet."
 
 

@@ -189,6 +189,7 @@ def test_every_state_of_a_trial_is_told(tmp_path: Path, replay: Replay) -> None:
     )
     write_json(failed.failure_file, {"kind": "OutOfMemory", "message": "killed by #9", "time": "2026-03-04T09:00:00Z"})
     replay["write_epochs"](running, 0, count=3)
+    write_json(running.lease_file, {"host": "node0", "pid": 1})
     unreadable.spec_file.write_text('{"schema_version": 0}')
     torn.metrics_file.write_text('{"epoch": 0}\nnot json\n')
     write_json(retried.failure_file, {"kind": "Timeout", "message": "", "time": "2026-03-04T09:00:00.000Z"})
@@ -196,7 +197,7 @@ def test_every_state_of_a_trial_is_told(tmp_path: Path, replay: Replay) -> None:
     build_report(tmp_path)
     states = {trial.signature: (trial.state, trial.message) for trial in collect(tmp_path).trials}
     assert states[failed.signature] == ("failed", "OutOfMemory: killed by #9\n0 of 12 epochs on record")
-    assert states[running.signature][0] == states[retried.signature][0] == "running"
+    assert (states[running.signature][0], states[retried.signature][0]) == ("running", "unfinished")
     assert "3 of 12 epochs" in states[running.signature][1]
     assert states[unreadable.signature][0] == states[torn.signature][0] == "unreadable"
     assert "schema_version" in states[unreadable.signature][1]
