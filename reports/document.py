@@ -1,0 +1,191 @@
+"""A sweep -> the report's content, in one neutral form that both the PDF and the page show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from heatmark.reports.accuracy_view import Table, accuracy_view
+from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
+from heatmark.reports.figures import convergence_figure, loss_figure
+from heatmark.reports.prediction_sheet import Sheet, prediction_sheets
+from heatmark.reports.summary import TRUNCATED, summarise
+from heatmark.reports.tables import differing_settings, grid_order
+
+LONGEST_MESSAGE = 1500
+MACHINE = {"host": "Host", "cpu": "CPU", "cores": "Cores", "memory_gib": "Memory, GiB", "gpus": "GPUs"}
+
+
+@dataclass(frozen=True)
+class FigurePart:
+    """A drawing as SVG with its caption, and what it shows in a few words for those who cannot see it."""
+
+    svg: str
+    caption: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A trial without a result, and why."""
+
+    label: str
+    signature: str
+    state: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """What the report says, top to bottom. stamp is empty or a warning for every page that compares."""
+
+    title: str
+    date: str
+    stamp: str
+    summary: tuple[str, ...]
+    accuracy: Table
+    figures: tuple[FigurePart, ...]
+    sheets: tuple[Sheet, ...]
+    sheet_notes: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    setup: tuple[tuple[str, str], ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
+    trials = sorted(sweep.trials, key=grid_order)
+    settings = differing_settings(trials)
+    sheets, sheet_notes = prediction_sheets(trials, settings)
+    sheets = [replace(sheet, caption=f"{sheet.caption} {_protocol(sheet.trials)}") for sheet in sheets]
+    stamp = TRUNCATED if sweep.truncated else ""
+    return Document(
+        title=sweep.name,
+        date=sweep.date,
+        stamp=stamp,
+        summary=(*summarise(sweep, table), *sweep.notes),
+        accuracy=accuracy_view(table, _protocol(trials)),
+        figures=tuple(_figures(trials, settings)),
+        sheets=tuple(sheets),
+        sheet_notes=tuple(printable(note) for note in sheet_notes),
+        problems=tuple(_problem(trial) for trial in trials if not trial.finished),
+        setup=tuple(_setup(trials)),
+        environment=tuple(_environment(trials)),
+    )
+
+
+def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[FigurePart]:
+    """Curves of every data set and backbone that has an epoch on record."""
+    groups: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        if trial.spec and trial.epochs:
+            groups.setdefault((trial.spec.data.name, trial.spec.backbone), []).append(trial)
+    for members in groups.values():
+        protocol = _protocol(members)
+        yield FigurePart(
+            convergence_figure(members, settings),
+            f"AP and EPE on the validation people over epochs, one line per trial. {protocol}",
+            "Line plots of AP and EPE over epochs",
+        )
+        yield FigurePart(
+            loss_figure(members, settings),
+            "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
+            "Small line plots of training loss over epochs",
+        )
+
+
+def _protocol(trials: Sequence[Trial]) -> str:
+    """How the numbers were measured: data set, box source, flip test, backbone, input size, seeds."""
+    specs = [trial.spec for trial in trials if trial.spec]
+    if not specs:
+        return ""
+    boxes = {BOX_SOURCES.get(trial.boxes, trial.boxes) for trial in trials if trial.spec}
+    parts = {
+        "Data set": {spec.data.name for spec in specs},
+        "Boxes": boxes,
+        "Flip test": {"yes" if spec.train.flip_test else "no" for spec in specs},
+        "Backbone": {spec.backbone for spec in specs},
+        "Input": {"{} × {} px".format(*spec.data.input_size) for spec in specs},
+        "Evaluated every": {f"{spec.train.eval_every} epoch(s)" for spec in specs if spec.train.eval_every > 1},
+    }
+    text = "; ".join(f"{name.lower()} {', '.join(sorted(values))}" for name, values in parts.items() if values)
+    seeds = sorted({spec.seed for spec in specs})
+    noun = "seed" if len(seeds) == 1 else "seeds"
+    return printable(f"{text[0].upper()}{text[1:]}; {noun} {', '.join(map(str, seeds))}.")
+
+
+def _problem(trial: Trial) -> Problem:
+    message = trial.message.strip() or "No run folder yet."
+    if len(message) > LONGEST_MESSAGE:
+        message = "… " + message[-LONGEST_MESSAGE:]
+    return Problem(trial.label, printable(trial.signature), trial.state, message)
+
+
+def _setup(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
+    """How the trials were trained; where they differ, every value."""
+    specs = [trial.spec for trial in trials if trial.spec]
+    rows: dict[str, list[str]] = {
+        "Data sets": [f"{spec.data.name} ({spec.data.format}, fingerprint {spec.data.fingerprint})" for spec in specs],
+        "Backbones": _backbones(trials),
+        "Input": ["{} × {} px, stride {}".format(*spec.data.input_size, spec.data.stride) for spec in specs],
+        "Boxes": [f"{BOX_SOURCES.get(trial.boxes, trial.boxes)}" for trial in trials if trial.spec],
+        "Flip test": ["yes" if spec.train.flip_test else "no" for spec in specs],
+        "Epochs": [str(spec.train.epochs) for spec in specs],
+        "Batch size": [f"{spec.train.batch_size} people" for spec in specs],
+        "Learning rate": [f"{spec.train.lr:g}" for spec in specs],
+        "Precision": [spec.train.precision for spec in specs],
+        "Ranks per trial": [str(trial.result["world_size"]) for trial in trials if "world_size" in trial.result],
+        "Seeds": [str(spec.seed) for spec in specs],
+        "Notes on the data": _data_notes(trials),
+    }
+    return ((name, printable(", ".join(dict.fromkeys(values)))) for name, values in rows.items() if values)
+
+
+def _backbones(trials: Sequence[Trial]) -> list[str]:
+    """Each backbone with its number of parameters, which only a result knows."""
+    names = {trial.spec.backbone: "" for trial in trials if trial.spec}
+    for trial in trials:
+        count = trial.result.get("parameters")
+        if trial.spec and isinstance(count, int):
+            names[trial.spec.backbone] = f" ({count:,} parameters)"
+    return [f"{name}{parameters}" for name, parameters in names.items()]
+
+
+def _data_notes(trials: Sequence[Trial]) -> list[str]:
+    """What the jobs found missing or unreadable in the data."""
+    notes = [str(note) for trial in trials for note in _listed(trial, "notes")]
+    unreadable = {str(path) for trial in trials for path in _listed(trial, "unreadable_images")}
+    return [*notes, f"{len(unreadable)} unreadable image(s) left out"] if unreadable else notes
+
+
+def _listed(trial: Trial, name: str) -> list[object]:
+    value = trial.result.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
+    """Versions and machines of the finished trials; where they differ, every value with its number of trials."""
+    counts: dict[str, dict[str, int]] = {}
+    for trial in trials:
+        for section in ("versions", "machine"):
+            entries = trial.result.get(section)
+            for name, value in (entries if isinstance(entries, dict) else {}).items():
+                values = counts.setdefault(printable(MACHINE.get(str(name), str(name))), {})
+                text = printable(_plain(value))
+                values[text] = values.get(text, 0) + 1
+    for name, values in counts.items():
+        if len(values) == 1:
+            yield name, next(iter(values))
+        else:
+            yield name, ", ".join(f"{value} ({count} trials)" for value, count in values.items())
+
+
+def _plain(value: object) -> str:
+    """A JSON value for people."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value) or "none"
+    return "unknown" if value is None else json.dumps(value, ensure_ascii=False)

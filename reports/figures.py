@@ -1,0 +1,167 @@
+"""Convergence curves as SVG: one colour per method, one line style per beta. The same input gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from heatmark.models.methods import METHODS
+from heatmark.reports.collect import Trial
+from heatmark.reports.tables import cell_of, trial_label
+
+# Okabe and Ito's colours, told apart with any colour vision.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES: tuple[Any, ...] = ((0, (4, 1.6)), "-", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
+MARKERS = ("", "o", "s", "^", "D", "v")
+WIDTH = 6.9
+LOG_FROM_RATIO = 4
+LEGEND_LETTERS = 110
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "heatmark",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a929c",
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e7eb",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#5a626c",
+    "ytick.color": "#5a626c",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "text.parse_math": False,
+}
+
+
+def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
+    """AP and EPE over epochs, one thin line per trial; trials share data set and backbone."""
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, 2)
+        for axes, (name, title, factor) in zip(
+            panels, (("AP", "AP (%)", 100.0), ("EPE", "EPE (px)", 1.0)), strict=True
+        ):
+            _draw_metric(axes, trials, name, title, factor)
+            axes.set_xlabel("epoch")
+        figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=3.2)
+
+    entries = _legend_entries(trials, settings)
+    columns = max(1, min(len(entries), LEGEND_LETTERS // (8 + max(len(str(entry.get_label())) for entry in entries))))
+    legend_rows = -(-len(entries) // columns)
+    return _svg(draw, height=2.5 + 0.18 * legend_rows)
+
+
+def loss_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
+    """Training loss, one small panel per cell: the losses have different units, so each has its own scale."""
+    cells: dict[str, list[Trial]] = {}
+    for trial in trials:
+        cells.setdefault(cell_of(trial), []).append(trial)
+    columns = min(len(cells), 5)
+    rows = -(-len(cells) // columns)
+
+    def draw(figure: Figure) -> None:
+        panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for axes, members in zip(panels, cells.values(), strict=False):
+            _draw_loss(axes, members)
+            axes.set_title(textwrap.fill(trial_label(members[0], settings), 18), fontsize=7.5)
+        for axes in panels[len(cells) :]:
+            axes.set_visible(False)
+        figure.supxlabel("epoch", fontsize=7.5)
+
+    return _svg(draw, height=0.35 + 1.25 * rows)
+
+
+def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, title: str, factor: float) -> None:
+    axes.set_title(title)
+    values: list[float] = []
+    for trial, style in zip(trials, _styles(trials), strict=True):
+        epochs, curve = trial.curve(name)
+        axes.plot(epochs, [factor * value for value in curve], **style)
+        if len(epochs) == 1:
+            axes.plot(epochs, [factor * curve[0]], marker="o", color=style["color"], markersize=3)
+        values += curve
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if name == "AP":
+        axes.set_ylim(bottom=0)
+    elif values and min(values) > 0 and max(values) > LOG_FROM_RATIO * min(values):
+        _plain_log_scale(axes)
+        axes.set_title(f"{title}, log scale")
+    if not values:
+        axes.text(0.5, 0.5, "no value on record", transform=axes.transAxes, ha="center", color="#5a626c")
+
+
+def _plain_log_scale(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _draw_loss(axes: Axes, trials: Sequence[Trial]) -> None:
+    for trial, style in zip(trials, _styles(trials), strict=True):
+        points = [(epoch.number, epoch.train["loss"]) for epoch in trial.epochs if "loss" in epoch.train]
+        axes.plot([x for x, _ in points], [y for _, y in points], color=style["color"], linewidth=1.2)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
+    axes.ticklabel_format(axis="y", scilimits=(-3, 4))
+    axes.tick_params(labelsize=6.5)
+    axes.yaxis.get_offset_text().set_fontsize(6)
+
+
+def _styles(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Colour by method, dashes by beta, marker where other settings tell cells of one method and beta apart."""
+    betas = sorted({trial.beta for trial in trials if trial.beta is not None})
+    cells: dict[tuple[str, float | None], list[str]] = {}
+    styles = []
+    for trial in trials:
+        assert trial.spec is not None, "curves are drawn of trials with a spec"
+        name = trial.spec.method.name
+        known = cells.setdefault((name, trial.beta), [])
+        if cell_of(trial) not in known:
+            known.append(cell_of(trial))
+        styles.append(
+            {
+                "color": PALETTE[list(METHODS).index(name) % len(PALETTE)],
+                "linestyle": "-" if trial.beta is None else DASHES[betas.index(trial.beta) % len(DASHES)],
+                "linewidth": 1.3,
+                "marker": MARKERS[known.index(cell_of(trial)) % len(MARKERS)],
+                "markersize": 3,
+            }
+        )
+    return styles
+
+
+def _legend_entries(trials: Sequence[Trial], settings: Mapping[str, str]) -> list[Line2D]:
+    entries: dict[str, Line2D] = {}
+    for trial, style in zip(trials, _styles(trials), strict=True):
+        entries.setdefault(cell_of(trial), Line2D([], [], label=trial_label(trial, settings), **style))
+    return list(entries.values())
+
+
+def _svg(draw: Callable[[Figure], None], height: float) -> str:
+    """Draw on a fresh figure and return it as SVG without date or random ids."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    return buffer.getvalue()

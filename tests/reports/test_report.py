@@ -1,0 +1,266 @@
+"""A recorded sweep replayed: the report says what the run folders say, whatever state they are in."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from heatmark.datasets.errors import InputError
+from heatmark.models.methods import Detection, IntegralRegression
+from heatmark.reports.build import build_report
+from heatmark.reports.collect import collect
+from heatmark.reports.document import Document, assemble
+from heatmark.reports.pdf_file import render_pages
+from heatmark.reports.tables import accuracy_table
+from heatmark.workloads.run_folder import RunFolder, write_json
+
+Replay = dict[str, Callable[..., Any]]
+HOSTILE = "#let x = 1 $a_b$ *bold* <script>alert(\"1\")</script> & `raw` \\ 'q' @ref // _it_ {{ 7*7 }} \x1b[31m"
+
+
+class Page(HTMLParser):
+    """The text of the cells of the accuracy table, of the whole page, and every address it would fetch."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.text = ""
+        self.addresses: list[str] = []
+        self.scripts = 0
+        self._in_accuracy = self._in_cell = False
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.addresses += [values[name] or "" for name in ("src", "href") if name in values]
+        self.scripts += tag == "script"
+        if tag == "table":
+            self._in_accuracy = values.get("id") == "accuracy"
+        if tag == "td" and self._in_accuracy:
+            self._in_cell = True
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_cell = self._in_cell and tag != "td"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._in_cell:
+            self.cells[-1] += data
+
+
+def read_document(sweep: Path) -> Document:
+    record = collect(sweep)
+    return assemble(record, accuracy_table(record.trials))
+
+
+def csv_of(sweep: Path) -> pd.DataFrame:
+    return pd.read_csv(sweep / "report" / "tables" / "accuracy.csv")
+
+
+def test_the_csv_holds_the_numbers_of_the_run_folders(sweep: Path) -> None:
+    pdf, page, csv = build_report(sweep)
+    assert pdf.read_bytes().startswith(b"%PDF") and page.is_file()
+    table = pd.read_csv(csv).set_index(["method", "beta"])
+    results = {run.signature: run for run in map(RunFolder, sweep.iterdir()) if run.spec_file.is_file()}
+    assert len(table) == len(results) == 5
+    for run in results.values():
+        method, result = run.spec()["method"], run.result()  # type: ignore[index]
+        label = {"detection": "Detection", "ipr": "IPR", "bcir": "BCIR"}[method["name"]]
+        rows = table.loc[label].reset_index()
+        beta = method.get("beta")
+        row = rows[rows["beta"].isna() if beta is None else rows["beta"] == beta].iloc[0]
+        for metric in ("AP", "AP50", "AP75", "AR", "EPE"):
+            assert row[metric] == result["final"][f"gtbox/{metric}"]  # type: ignore[index]
+        assert (row["wall_s"], row["seeds"], row["state"]) == (95.25, 1, "finished")
+
+
+def test_epochs_to_80_percent_by_hand(sweep: Path) -> None:
+    # Detection grows as 0.60 (1 - exp(-e/2)), 0.5985 at e = 12: 0.8 * 0.5985 = 0.479 lies between e = 3 (0.466) and 4.
+    build_report(sweep)
+    detection = csv_of(sweep).set_index("method").loc["Detection"]
+    assert detection["epochs_to_80"] == 4
+
+
+def test_seeds_are_averaged_with_the_sample_deviation(tmp_path: Path, replay: Replay) -> None:
+    sweep = tmp_path / "demo"
+    for seed, ap in enumerate((0.50, 0.56, 0.53)):
+        run = replay["write_spec"](sweep, replay["trial_spec"](Detection(), tmp_path / "gone", seed))
+        replay["write_result"](run, {"gtbox/AP": ap, "gtbox/EPE": 4.0})
+    build_report(sweep)
+    (row,) = csv_of(sweep).to_dict("records")
+    assert row["seeds"] == 3
+    assert row["AP"] == pytest.approx(0.53) and row["AP_sd"] == pytest.approx(0.03)
+    assert row["EPE_sd"] == 0
+    assert "means over 3 seeds" in Page((sweep / "report.html").read_text()).text
+
+
+def test_unlike_settings_are_never_averaged(tmp_path: Path, replay: Replay) -> None:
+    sweep = tmp_path / "demo"
+    for lr, ap in ((1e-3, 0.5), (1e-4, 0.3)):
+        run = replay["write_spec"](sweep, replay["trial_spec"](Detection(), tmp_path, lr=lr))
+        replay["write_result"](run, {"gtbox/AP": ap})
+    build_report(sweep)
+    rows = csv_of(sweep).set_index("settings")["AP"]
+    assert rows.to_dict() == {"train.lr 0.0001": 0.3, "train.lr 0.001": 0.5}
+
+
+def test_the_same_inputs_give_the_same_bytes(sweep: Path) -> None:
+    """In another process too, where strings hash differently."""
+    first = {path.name: path.read_bytes() for path in build_report(sweep)}
+    command = "import sys, pathlib; from heatmark.reports.build import build_report as b; b(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", command, str(sweep)], check=True, timeout=60)
+    again = {path.name: path.read_bytes() for path in (sweep / "report.pdf", sweep / "report.html")}
+    assert all(first[name] == content for name, content in again.items())
+
+
+def test_the_report_imports_no_torch_ray_or_mlflow() -> None:
+    check = "import sys, heatmark.reports.build; print({'torch', 'ray', 'mlflow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", check], check=True, timeout=60, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_page_holds_the_same_numbers_and_fetches_nothing(sweep: Path) -> None:
+    build_report(sweep)
+    page = Page((sweep / "report.html").read_text())
+    rows = [page.cells[start : start + 12] for start in range(0, len(page.cells), 12)]
+    for shown, row in zip(rows, csv_of(sweep).to_dict("records"), strict=True):
+        assert shown[0] == row["method"]
+        assert shown[3] == f"{100 * row['AP']:.1f}" and shown[7] == f"{row['EPE']:.2f}"
+    assert "AP (GT boxes)" in page.text and "flip test yes" in page.text and "one seed" in page.text
+    assert page.addresses and all(address.startswith("data:image/") for address in page.addresses)
+
+
+def test_names_with_markup_print_literally(tmp_path: Path, sweep: Path, replay: Replay) -> None:
+    spec = replay["trial_spec"](Detection(), tmp_path / "data", name=HOSTILE)
+    run = replay["write_spec"](sweep, spec)
+    write_json(run.failure_file, {"kind": "crash", "message": HOSTILE * 30, "time": "2026-03-05T00:00:00.000Z"})
+    finished = replay["trial_spec"](Detection(), tmp_path / "data")
+    result_file = sweep / finished.signature / "result.json"
+    write_json(result_file, {**json.loads(result_file.read_text()), "machine": {HOSTILE: HOSTILE}})
+    replay["write_plan"](sweep, [finished, spec], name=HOSTILE, scheduler="asha")
+    build_report(sweep)
+    page = Page((sweep / "report.html").read_text())
+    literal = HOSTILE.replace("\x1b", "\N{REPLACEMENT CHARACTER}")
+    assert page.text.count(literal) > 15 and page.scripts == 1
+    assert "truncated by ASHA: convergence not comparable" in page.text
+
+
+def test_a_folder_that_is_no_sweep_is_refused(tmp_path: Path, sweep: Path) -> None:
+    for folder, hint in ((tmp_path / "absent", "no such folder"), (tmp_path, "not a sweep")):
+        with pytest.raises(InputError, match=hint):
+            build_report(folder)
+    with pytest.raises(InputError, match="give its parent"):
+        build_report(next(path.parent for path in sweep.glob("*/spec.json")))
+    (sweep / "sweep.json").write_text("{")
+    with pytest.raises(InputError, match=r"sweep\.json: not JSON"):
+        build_report(sweep)
+
+
+def test_a_sweep_of_which_nothing_has_run(tmp_path: Path, replay: Replay) -> None:
+    specs = [replay["trial_spec"](method, tmp_path) for method in (Detection(), IntegralRegression())]
+    replay["write_plan"](tmp_path, specs)
+    build_report(tmp_path)
+    assert csv_of(tmp_path)["state"].tolist() == ["not run", "not run"]
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert "0 of 2 trials finished (2 not run)." in text and "no curve to draw" in text
+
+
+def test_a_sweep_without_cells(tmp_path: Path, replay: Replay) -> None:
+    replay["write_plan"](tmp_path, [])
+    build_report(tmp_path)
+    assert csv_of(tmp_path).empty
+
+
+def test_every_state_of_a_trial_is_told(tmp_path: Path, replay: Replay) -> None:
+    failed, running, unreadable, torn, retried = (
+        replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path, seed)) for seed in range(5)
+    )
+    write_json(failed.failure_file, {"kind": "OutOfMemory", "message": "killed by #9", "time": "2026-03-04T09:00:00Z"})
+    replay["write_epochs"](running, 0, count=3)
+    write_json(running.lease_file, {"host": "node0", "pid": 1})
+    unreadable.spec_file.write_text('{"schema_version": 0}')
+    torn.metrics_file.write_text('{"epoch": 0}\nnot json\n')
+    write_json(retried.failure_file, {"kind": "Timeout", "message": "", "time": "2026-03-04T09:00:00.000Z"})
+    replay["write_epochs"](retried, 0, count=2)
+    build_report(tmp_path)
+    states = {trial.signature: (trial.state, trial.message) for trial in collect(tmp_path).trials}
+    assert states[failed.signature] == ("failed", "OutOfMemory: killed by #9\n0 of 12 epochs on record")
+    assert (states[running.signature][0], states[retried.signature][0]) == ("running", "unfinished")
+    assert "3 of 12 epochs" in states[running.signature][1]
+    assert states[unreadable.signature][0] == states[torn.signature][0] == "unreadable"
+    assert "schema_version" in states[unreadable.signature][1]
+    assert csv_of(tmp_path)["seeds"].eq(0).all()
+
+
+def test_missing_values_are_dashes(tmp_path: Path, replay: Replay) -> None:
+    run = replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path / "gone"))
+    lines = ({"epoch": 0, "train": {"loss": None}, "val": None}, {"epoch": 1, "train": None, "val": {"gtbox/AP": 0.2}})
+    run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    final = '{"gtbox/AP": NaN, "gtbox/EPE": null, "gtbox/AR": 0.5}'
+    run.result_file.write_text(f'{{"state": "finished", "final": {final}, "finished": "2026-03-04T10:00:00Z"}}')
+    build_report(tmp_path)
+    (row,) = csv_of(tmp_path).to_dict("records")
+    assert pd.isna(row["AP"]) and pd.isna(row["epochs_to_80"]) and row["AR"] == 0.5
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.cells[3] == "–" and "No readable predictions" in page.text
+
+
+def test_predictions_show_the_same_people_for_every_method(sweep: Path, tmp_path: Path) -> None:
+    (sheet,) = read_document(sweep).sheets
+    assert sheet.columns == ("Ground truth", "Detection", "IPR β 1", "IPR β 10", "BCIR β 1", "BCIR β 10")
+    assert len(sheet.rows) == 6 and all(len(row) == 6 for row in sheet.rows)
+    assert all(crop.jpeg.startswith(b"\xff\xd8") for row in sheet.rows for crop in row)
+    heights = [int(row[0].text.split()[2]) for row in sheet.rows]
+    assert heights == sorted(heights, reverse=True) and heights[0] > 4 * heights[-1]
+    for image in (tmp_path / "data" / "val2017").iterdir():
+        image.unlink()
+    document = read_document(sweep)
+    assert not document.sheets and "no image" in document.sheet_notes[0]
+
+
+def test_predictions_without_annotation_ids_find_their_person(sweep: Path) -> None:
+    before = read_document(sweep).sheets[0].rows
+    for file in sweep.glob("*/predictions.json"):
+        results = json.loads(file.read_text())
+        file.write_text(json.dumps([{k: v for k, v in result.items() if k != "annotation_id"} for result in results]))
+    assert read_document(sweep).sheets[0].rows == before
+
+
+def test_absent_data_folder_is_a_line(sweep: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    assert read_document(sweep).sheet_notes == (
+        "drawn: the data folder is gone or unreadable here, so no predictions are drawn.",
+    )
+
+
+def test_run_folders_of_another_grid_are_left_out(sweep: Path, tmp_path: Path, replay: Replay) -> None:
+    replay["write_plan"](sweep, [replay["trial_spec"](Detection(), tmp_path / "data")])
+    document = read_document(sweep)
+    assert len(document.accuracy.rows) == 1
+    assert "4 further run folder(s)" in document.summary[-1]
+
+
+def test_five_trials_fit_three_pages_within_eight_seconds(sweep: Path) -> None:
+    start = time.monotonic()
+    build_report(sweep)
+    assert time.monotonic() - start < 8
+    pages = render_pages(read_document(sweep), ppi=30)
+    assert len(pages) == 3 and all(page.startswith(b"\x89PNG") for page in pages)
+
+
+def test_drawings_are_vectors_in_the_pdf(sweep: Path) -> None:
+    pdf, *_ = build_report(sweep)
+    # Crops are the only pixels: 6 people x 6 columns.
+    assert len(re.findall(rb"/Subtype\s*/Image", pdf.read_bytes())) == 36
