@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from heatmark.datasets.people import FloatArray
 
 Box = tuple[float, float, float, float]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_annotations, load_coco
 from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
