@@ -30,9 +30,7 @@ class Method(BaseModel):
         """The same method with every default that depends on the number of epochs written out."""
         return self
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         """The named terms whose sum is minimised.
 
         joints_BK2: ground truth in heatmap pixels. labelled_BK: 1 where annotated. epoch: counted from 0.
@@ -71,9 +69,7 @@ class Detection(Method):
     decoder: Literal["argmax", "quarter"] = "quarter"
     l_de_reduction: Literal["half_mean", "sum_pixels"] = "half_mean"
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
         target_BKHW, weight_BK = losses.gaussian_targets(
@@ -106,9 +102,7 @@ class IntegralRegression(Method):
     name: Literal["ipr"] = "ipr"
     beta: float = Field(10.0, gt=0)
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
         size = heatmap_BKHW.shape[-2:]
@@ -159,9 +153,7 @@ class BiasCompensated(Method):
             return self
         return self.model_copy(update={"t_o": round(epochs * PAPER_T_O_FRACTION)})
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
         size = heatmap_BKHW.shape[-2:]

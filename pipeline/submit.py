@@ -106,7 +106,7 @@ def _signal(process: psutil.Process, number: int) -> None:
         pass
 
 
-class _DetachedExecutor(LocalExecutor):
+class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
     """submitit's local executor, its controller in a session of its own: a Ctrl-C in the driver's terminal is not the
     job's, and the run folder's environment and log are.
     """

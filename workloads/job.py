@@ -107,9 +107,7 @@ def run_trial(spec_file: Path) -> int:
         return _fail(folder, launch, error)
 
 
-def _train(
-    spec: TrialSpec, folder: RunFolder, ranks: Any, launch: Any, interruption: Interruption, log: Any
-) -> int:
+def _train(spec: TrialSpec, folder: RunFolder, ranks: Any, launch: Any, interruption: Interruption, log: Any) -> int:
     from heatmark.workloads.train import Interrupted, Trial
 
     attempt = len(folder.attempts())
