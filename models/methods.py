@@ -57,7 +57,7 @@ class Detection(Method):
 
     sigma: standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).
     target_center: `rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.
-    decoder: `quarter` moves the maximum by a quarter pixel towards its higher neighbour (SBL, HRNet); `argmax` does not.
+    decoder: `quarter` moves the maximum a quarter pixel towards its higher neighbour (SBL, HRNet); `argmax` does not.
     l_de_reduction: `half_mean` is 0.5 * mean over pixels, joints and samples (the codebases' loss); `sum_pixels` is
         Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes the two nearly equal here.
     """

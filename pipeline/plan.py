@@ -100,7 +100,8 @@ def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], sourc
     cluster = sweep.cluster
     if train.batch_size % cluster.ranks:
         raise InputError(
-            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by cluster.ranks {cluster.ranks}"
+            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by {cluster.ranks} ranks; "
+            f"choose a multiple of cluster.ranks"
         )
     return TrialSpec(
         method=_method(cell, source).resolved(train.epochs),

@@ -147,6 +147,7 @@ def _print_epochs(sweep: Path, log: Callable[[str], None], closing: threading.Ev
             if status.epoch > seen.get(status.signature, 0):
                 label, _, epoch, ap, epe, speed, left = _row(status)
                 log(
-                    f"{label}: epoch {epoch}  AP (GT boxes) {ap or '-'}  EPE {epe or '-'} px  {speed} images/s  left {left or '-'}"
+                    f"{label}: epoch {epoch}  AP (GT boxes) {ap or '-'}  EPE {epe or '-'} px  "
+                    f"{speed} images/s  left {left or '-'}"
                 )
                 seen[status.signature] = status.epoch

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco

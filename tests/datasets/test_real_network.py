@@ -1,4 +1,4 @@
-"""A real pretrained network through our crop, decoders, map-back and evaluation gives the AP that others measured with it."""
+"""A real network through our crop, decoders, map-back and evaluation gives the AP that others measured with it."""
 
 from __future__ import annotations
 
