@@ -65,7 +65,7 @@ def test_a_damaged_newest_one_is_named_and_the_one_before_is_used(
 def test_where_none_is_intact_training_does_not_start_again_by_itself(folder: RunFolder) -> None:
     for path in checkpoint.newest_first(folder):
         truncate(path / "state.pt")
-    with pytest.raises(RuntimeError, match="no intact checkpoint is left.*truncated or damaged"):
+    with pytest.raises(RuntimeError, match=r"no intact checkpoint is left.*truncated or damaged"):
         checkpoint.load(folder)
 
 

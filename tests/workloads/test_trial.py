@@ -49,7 +49,10 @@ def start(folder: RunFolder, **environment: str) -> subprocess.Popen[bytes]:
     folder.log.mkdir(exist_ok=True)
     with (folder.log / f"rank{environment.get('SUBMITIT_LOCAL_GLOBALID', 0)}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", code, str(folder.spec_file)], env={**os.environ, **environment}, stdout=log, stderr=log
+            [sys.executable, "-c", code, str(folder.spec_file)],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
         )
 
 
