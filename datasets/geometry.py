@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from heatmark.datasets.people import FloatArray
 
 Box = tuple[float, float, float, float]
@@ -44,10 +45,10 @@ def crop_affine(
     return np.column_stack([linear_22, input_centre_2 - linear_22 @ box_centre_2])
 
 
-def invert_affine(affine_23: FloatArray) -> FloatArray:
-    """The affine of the way back."""
-    inverse_22 = np.linalg.inv(affine_23[:, :2])
-    return np.column_stack([inverse_22, -inverse_22 @ affine_23[:, 2]])
+def invert_affine(affine_x23: FloatArray) -> FloatArray:
+    """The affine of the way back, for one or for one per leading index."""
+    inverse_x22 = np.linalg.inv(affine_x23[..., :2])
+    return np.concatenate([inverse_x22, -inverse_x22 @ affine_x23[..., 2:]], axis=-1)
 
 
 def apply_affine(affine_x23: FloatArray, points_xN2: FloatArray) -> FloatArray:

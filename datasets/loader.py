@@ -12,13 +12,14 @@ from typing import Any, TypedDict
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
 from heatmark.datasets.augment import Augmentation, CropSettings, Purpose, random_stream, sample_augmentation
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 # How long a worker outlives a SIGTERM: time for the job to reach a step boundary and save.
 TERM_GRACE_SECONDS = 30

@@ -15,12 +15,16 @@ def at_least_fp32(heatmap_BKHW: Tensor) -> Tensor:
     return heatmap_BKHW if heatmap_BKHW.dtype in (torch.float32, torch.float64) else heatmap_BKHW.float()
 
 
+def pixel_index(count: int, like: Tensor) -> Tensor:
+    """0, 1, ..., count - 1 in the type and on the device of another tensor."""
+    return torch.arange(count, dtype=like.dtype, device=like.device)
+
+
 def expectation(weight_BKHW: Tensor) -> Tensor:
     """Sum of pixel index times weight: joints_BK2 where the weights of a map sum to 1."""
     height, width = weight_BKHW.shape[-2:]
-    options = {"dtype": weight_BKHW.dtype, "device": weight_BKHW.device}
-    x = (weight_BKHW.sum(-2) * torch.arange(width, **options)).sum(-1)
-    y = (weight_BKHW.sum(-1) * torch.arange(height, **options)).sum(-1)
+    x = (weight_BKHW.sum(-2) * pixel_index(width, weight_BKHW)).sum(-1)
+    y = (weight_BKHW.sum(-1) * pixel_index(height, weight_BKHW)).sum(-1)
     return torch.stack([x, y], dim=-1)
 
 
@@ -62,9 +66,7 @@ def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     return expectation(probability_BKP.view_as(heatmap_BKHW))
 
 
-def bias_compensated_argmax(
-    heatmap_BKHW: Tensor, beta: float, eps: float = 0.0, least_mass: float = 0.0
-) -> Tensor:
+def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0, least_mass: float = 0.0) -> Tensor:
     """Expectation of pixel index under weights exp(beta h) - 1 (BCIR, closed form of Eq. 18).
 
     heatmap_BKHW: raw network output, 0 meaning background. With n pixels and C of Eq. 19 the weights sum to C - n, and

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from heatmark.models.decoding import at_least_fp32
+from heatmark.models.decoding import at_least_fp32, pixel_index
 
 Size = torch.Size | tuple[int, int]
 
@@ -24,9 +24,8 @@ def gaussian_targets(
     height, width = size
     mean_BK2 = torch.floor(joints_BK2 + 0.5) if center == "rounded" else joints_BK2
     reach = 3 * sigma
-    options = {"dtype": mean_BK2.dtype, "device": mean_BK2.device}
-    x_BKW = torch.arange(width, **options) - mean_BK2[..., :1]
-    y_BKH = torch.arange(height, **options) - mean_BK2[..., 1:]
+    x_BKW = pixel_index(width, mean_BK2) - mean_BK2[..., :1]
+    y_BKH = pixel_index(height, mean_BK2) - mean_BK2[..., 1:]
     # A Gaussian is a product of its axes, and so is its square window.
     column_BKW = torch.exp(-(x_BKW**2) / (2 * sigma**2)) * (x_BKW.abs() <= reach)
     row_BKH = torch.exp(-(y_BKH**2) / (2 * sigma**2)) * (y_BKH.abs() <= reach)

@@ -30,9 +30,7 @@ class Method(BaseModel):
         """The same method with every default that depends on the number of epochs written out."""
         return self
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         """The named terms whose sum is minimised.
 
         joints_BK2: ground truth in heatmap pixels. labelled_BK: 1 where annotated. epoch: counted from 0.
@@ -59,7 +57,7 @@ class Detection(Method):
 
     sigma: standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).
     target_center: `rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.
-    decoder: `quarter` moves the maximum by a quarter pixel towards its higher neighbour (SBL, HRNet); `argmax` does not.
+    decoder: `quarter` moves the maximum a quarter pixel towards its higher neighbour (SBL, HRNet); `argmax` does not.
     l_de_reduction: `half_mean` is 0.5 * mean over pixels, joints and samples (the codebases' loss); `sum_pixels` is
         Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes the two nearly equal here.
     """
@@ -71,9 +69,7 @@ class Detection(Method):
     decoder: Literal["argmax", "quarter"] = "quarter"
     l_de_reduction: Literal["half_mean", "sum_pixels"] = "half_mean"
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
         target_BKHW, weight_BK = losses.gaussian_targets(
@@ -106,9 +102,7 @@ class IntegralRegression(Method):
     name: Literal["ipr"] = "ipr"
     beta: float = Field(10.0, gt=0)
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
         size = heatmap_BKHW.shape[-2:]
@@ -159,9 +153,7 @@ class BiasCompensated(Method):
             return self
         return self.model_copy(update={"t_o": round(epochs * PAPER_T_O_FRACTION)})
 
-    def losses(
-        self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int
-    ) -> dict[str, Tensor]:
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
         size = heatmap_BKHW.shape[-2:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -29,9 +30,9 @@ class BasicBlock(nn.Module):
         self.downsample = shortcut(channels_in, channels, stride)
 
     def forward(self, features: Tensor) -> Tensor:
-        residual = features if self.downsample is None else self.downsample(features)
+        residual: Tensor = features if self.downsample is None else self.downsample(features)
         features = self.relu(self.bn1(self.conv1(features)))
-        return self.relu(self.bn2(self.conv2(features)) + residual)
+        return torch.relu_(self.bn2(self.conv2(features)) + residual)
 
 
 class Bottleneck(nn.Module):
@@ -51,10 +52,10 @@ class Bottleneck(nn.Module):
         self.downsample = shortcut(channels_in, channels * self.expansion, stride)
 
     def forward(self, features: Tensor) -> Tensor:
-        residual = features if self.downsample is None else self.downsample(features)
+        residual: Tensor = features if self.downsample is None else self.downsample(features)
         features = self.relu(self.bn1(self.conv1(features)))
         features = self.relu(self.bn2(self.conv2(features)))
-        return self.relu(self.bn3(self.conv3(features)) + residual)
+        return torch.relu_(self.bn3(self.conv3(features)) + residual)
 
 
 class ResNet(nn.Module):
@@ -82,7 +83,7 @@ class ResNet(nn.Module):
 
     def features(self, image_B3HW: Tensor) -> Tensor:
         """Channels grow to `channels`, sides shrink by 32."""
-        features = self.maxpool(self.relu(self.bn1(self.conv1(image_B3HW))))
+        features: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image_B3HW))))
         for stage in range(1, 5):
             features = getattr(self, f"layer{stage}")(features)
         return features

@@ -1,4 +1,4 @@
-"""The command line. Exit code 2 for the user's mistake, with one line that says what, where and what to do; 1 for ours."""
+"""heatmark: which way of turning a heatmap into a joint is better, for this backbone, data set and budget."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.console import Console
 
 from heatmark.datasets.errors import InputError
 
-EXIT_OURS, EXIT_USERS, EXIT_INTERRUPTED = 1, 2, 130
+# 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
+EXIT_USERS, EXIT_INTERRUPTED = 2, 130
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")

@@ -21,6 +21,7 @@ from heatmark.datasets.errors import InputError
 from heatmark.pipeline.broker import Broker, reopen
 from heatmark.pipeline.plan import Plan, draw_missing_data
 from heatmark.pipeline.progress import live_progress, trial_statuses
+from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.submit import make_cluster
 from heatmark.workloads.run_folder import RunFolder, utc_now
 
@@ -52,27 +53,20 @@ def run_sweep(plan: Plan, console: Console) -> int:
 
 
 def _run_trials(plan: Plan, folders: list[RunFolder], log: Log) -> None:
-    from heatmark.pipeline.tune import run_tune, start_ray
-
     cluster = plan.sweep.cluster
-    dashboard = start_ray(plan.folder, plan.sweep.tune.dashboard)
-    if dashboard:
-        log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
     broker = Broker(make_cluster(cluster), cluster.retries, POLL_S, log)
     broker.start()
     epochs = max(trial.train.epochs for trial in plan.trials)
     try:
-        run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, cluster.parallel, epochs)
-        broker.wait_until_ended()
+        with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
+            if dashboard:
+                log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
+            from heatmark.pipeline.tune import run_tune
+
+            run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, cluster.parallel, epochs)
+            broker.wait_until_ended()
     finally:
         broker.close()
-        _stop_ray()
-
-
-def _stop_ray() -> None:
-    import ray
-
-    ray.shutdown()
 
 
 def report(plan: Plan, console: Console) -> None:

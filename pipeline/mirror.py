@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders, write_json

@@ -86,7 +86,9 @@ def _cells(grid: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
 def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], source: Path) -> TrialSpec:
     train_axes = {axis: value for axis, value in cell.items() if axis in TrainSpec.model_fields}
     content = sweep.train.model_dump(mode="json") | train_axes
-    train: TrainSpec = validated(TypeAdapter(TrainSpec), content, f"{source}: grid" if train_axes else f"{source}: train")
+    train: TrainSpec = validated(
+        TypeAdapter(TrainSpec), content, f"{source}: grid" if train_axes else f"{source}: train"
+    )
     try:
         parse_backbone(str(cell["backbone"]))
     except ValueError as error:
@@ -98,7 +100,8 @@ def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], sourc
     cluster = sweep.cluster
     if train.batch_size % cluster.ranks:
         raise InputError(
-            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by cluster.ranks {cluster.ranks}"
+            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by {cluster.ranks} ranks; "
+            f"choose a multiple of cluster.ranks"
         )
     return TrialSpec(
         method=_method(cell, source).resolved(train.epochs),

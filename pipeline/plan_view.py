@@ -67,8 +67,9 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(table)
     cluster = plan.sweep.cluster
     console.print(
-        f"{plan.collapsed} cells of the grid were the same experiment as another (a field their method does not have).\n"
-        f"Each trial: one {cluster.executor} job, {cluster.ranks} rank(s), {cluster.parallel} at a time; folder {plan.folder}",
+        f"{plan.collapsed} cells of the grid were the same as another (they differ in what their method does not have)."
+        f"\nEach trial: one {cluster.executor} job of {cluster.ranks} rank(s), {cluster.parallel} at a time; "
+        f"folder {plan.folder}",
         soft_wrap=True,
     )
     if None in left:

@@ -121,7 +121,9 @@ def live_progress(sweep: Path, console: Console) -> Iterator[Callable[[str], Non
 
     if console.is_terminal:
         with Live(
-            get_renderable=lambda: status_table(trial_statuses(sweep), str(sweep)), console=console, refresh_per_second=1
+            get_renderable=lambda: status_table(trial_statuses(sweep), str(sweep)),
+            console=console,
+            refresh_per_second=1,
         ):
             yield log
         return
@@ -144,5 +146,8 @@ def _print_epochs(sweep: Path, log: Callable[[str], None], closing: threading.Ev
         for status in trial_statuses(sweep):
             if status.epoch > seen.get(status.signature, 0):
                 label, _, epoch, ap, epe, speed, left = _row(status)
-                log(f"{label}: epoch {epoch}  AP (GT boxes) {ap or '-'}  EPE {epe or '-'} px  {speed} images/s  left {left or '-'}")
+                log(
+                    f"{label}: epoch {epoch}  AP (GT boxes) {ap or '-'}  EPE {epe or '-'} px  "
+                    f"{speed} images/s  left {left or '-'}"
+                )
                 seen[status.signature] = status.epoch

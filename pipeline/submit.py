@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -100,13 +101,11 @@ def _job_processes() -> list[psutil.Process]:
 
 
 def _signal(process: psutil.Process, number: int) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
-class _DetachedExecutor(LocalExecutor):
+class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
     """submitit's local executor, its controller in a session of its own: a Ctrl-C in the driver's terminal is not the
     job's, and the run folder's environment and log are.
     """

@@ -124,7 +124,9 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: must hold the keys {', '.join(SweepFile.model_fields)}; found {type(content).__name__}")
+        raise InputError(
+            f"{path}: must hold the keys {', '.join(SweepFile.model_fields)}; found {type(content).__name__}"
+        )
     for change in changes or []:
         _apply(content, change)
     sweep: SweepFile = validated(TypeAdapter(SweepFile), content, str(path))
@@ -156,7 +158,9 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(f"{path}: grid.{axis}: missing; every sweep names its methods, backbones and datasets")
     for name in sweep.grid["dataset"]:
         if name not in sweep.data:
-            raise InputError(f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}")
+            raise InputError(
+                f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
+            )
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import secrets
-import warnings
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,42 +15,6 @@ from heatmark.pipeline.sweep import TuneSection
 from heatmark.workloads.run_folder import RunFolder
 
 RELAY_CPUS = 0.001  # a relay only waits; the trial's real resources belong to its job
-
-
-def start_ray(folder: Path, dashboard: bool) -> str | None:
-    """Start a Ray head for this driver alone, on loopback and behind a token. Returns the dashboard's address.
-
-    The token is in <sweep>/ray_token, readable by its owner only. Ray's own folder has a short name of this user,
-    because its sockets' paths may have 107 characters at most.
-    """
-    token_file = folder / "ray_token"
-    if not token_file.exists():
-        descriptor = os.open(token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-    os.environ.update(
-        RAY_AUTH_MODE="token",
-        RAY_AUTH_TOKEN_PATH=str(token_file),
-        RAY_AIR_NEW_OUTPUT="0",
-        RAY_TRAIN_V2_ENABLED="1",
-        RAY_DEDUP_LOGS="0",
-        TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
-        RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-    )
-    import ray
-
-    warnings.filterwarnings("ignore", module="ray")
-    context = ray.init(
-        address="local",
-        include_dashboard=dashboard,
-        dashboard_host="127.0.0.1",
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _node_ip_address="127.0.0.1",
-        _temp_dir=f"/tmp/heatmark-ray-{os.getuid()}",
-    )
-    url = context.dashboard_url if dashboard else None
-    return f"http://{url}" if url else None
 
 
 def run_tune(

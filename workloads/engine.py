@@ -75,7 +75,7 @@ def load_training_state(engine: Any, state: dict[str, Any]) -> None:
 
 
 def _create_partition_states(zero_optimizer: Any, steps: int) -> None:
-    """Adam's state exists, and is linked to the parameters, only after a first step; a resumed trial needs it before."""
+    """Adam's state exists, linked to the parameters, only after a first step; a resumed trial needs it before."""
     for partition in zero_optimizer.single_partition_of_fp32_groups:
         empty = {key: torch.zeros_like(partition) for key in MOMENTS}
         zero_optimizer.optimizer.state[partition] = {"step": torch.tensor(float(steps)), **empty}

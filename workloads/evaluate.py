@@ -68,7 +68,7 @@ def _predict(
     for batch in loader:
         joints_BK2, confidence_BK, short_maps = _decode(model, spec, people, batch, ranks.device)
         crop_B2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), spec.data.stride)
-        to_image_B23 = np.stack([invert_affine(affine_23) for affine_23 in batch["image_to_crop_B23"].numpy()])
+        to_image_B23 = invert_affine(batch["image_to_crop_B23"].numpy())
         image_BK2 = apply_affine(to_image_B23, crop_B2)
         joints.append(np.concatenate([image_BK2, confidence_BK.double().cpu().numpy()[..., None]], axis=-1))
         person.append(batch["person_B"].numpy())

@@ -82,7 +82,7 @@ class TrialJob:
 
 
 def run_trial(spec_file: Path) -> int:
-    """Run one rank of a trial. Returns the exit code: 0 finished or stopped, 144 run me again, 1 failed, 2 bad input."""
+    """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input."""
     from heatmark.workloads.lease import lease
     from heatmark.workloads.process_group import Launch, process_group
 
@@ -107,9 +107,7 @@ def run_trial(spec_file: Path) -> int:
         return _fail(folder, launch, error)
 
 
-def _train(
-    spec: TrialSpec, folder: RunFolder, ranks: Any, launch: Any, interruption: Interruption, log: Any
-) -> int:
+def _train(spec: TrialSpec, folder: RunFolder, ranks: Any, launch: Any, interruption: Interruption, log: Any) -> int:
     from heatmark.workloads.train import Interrupted, Trial
 
     attempt = len(folder.attempts())

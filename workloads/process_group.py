@@ -18,6 +18,7 @@ import numpy as np
 # Before deepspeed is imported: without a GPU it would look for numactl and oneCCL first.
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import TCPStore
 
 from heatmark.workloads.run_folder import read_json, write_json
 
@@ -137,12 +138,12 @@ def _device(local_rank: int) -> torch.device:
     return device
 
 
-def _rendezvous(launch: Launch, folder: Path) -> dist.TCPStore:
+def _rendezvous(launch: Launch, folder: Path) -> TCPStore:
     """A store on a port the kernel chose, published under this job's id: it can neither collide nor be stale."""
     address_file = folder / f"rendezvous-{launch.job}.json"
     if launch.rank == 0:
         host = "127.0.0.1" if launch.nodes == 1 else socket.gethostname()
-        store = dist.TCPStore(host, 0, launch.world_size, is_master=True, timeout=TIMEOUT, wait_for_workers=False)
+        store = TCPStore(host, 0, launch.world_size, is_master=True, timeout=TIMEOUT, wait_for_workers=False)
         if launch.world_size > 1:
             write_json(address_file, {"host": host, "port": store.port})
         return store
@@ -151,7 +152,7 @@ def _rendezvous(launch: Launch, folder: Path) -> dist.TCPStore:
         if time.monotonic() > deadline:
             raise TimeoutError(f"rank {launch.rank} found no {address_file} of rank 0 within {TIMEOUT}")
         time.sleep(0.1)
-    return dist.TCPStore(address["host"], address["port"], launch.world_size, is_master=False, timeout=TIMEOUT)
+    return TCPStore(address["host"], address["port"], launch.world_size, is_master=False, timeout=TIMEOUT)
 
 
 def _warm_shared_memory_op() -> None:

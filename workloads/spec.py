@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from heatmark.models.methods import AnyMethod
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 # Raise it when the same spec would give other numbers than before: old results are then not taken for new ones.
 SCIENCE_VERSION = 1
 

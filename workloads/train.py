@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
@@ -152,7 +152,7 @@ class Trial:
         spec, device = self.spec, self.ranks.device
         self._note_unreadable(batch, self.train_people)
         heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device))
-        joints_BK2 = input_to_heatmap(batch["joints_BK2"], spec.data.stride).to(device)
+        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
             terms = spec.method.losses(heatmap_BKHW, joints_BK2, labelled_BK, self.position.epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.synthetic.drawing import ByteArray, Canvas, Colour, ellipse, hsv, hull_of_discs
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from heatmark.datasets.people import FloatArray
 
 SIDES = ("left", "right")

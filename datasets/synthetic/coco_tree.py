@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.body import KEYPOINTS
 from heatmark.datasets.synthetic.scene import MOST_PEOPLE, DrawnPerson, Mask, Scene, compose

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+
 from heatmark.datasets.people import FloatArray
 
 ByteArray = npt.NDArray[np.uint8]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.synthetic.body import KEYPOINTS, SIDES, Body, Frame
 from heatmark.datasets.synthetic.drawing import Colour, ellipse, hsv, hull, hull_of_discs, shaded

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.synthetic.backdrop import sample_canvas, sample_colour, sample_shape
 from heatmark.datasets.synthetic.body import KEYPOINTS, sample_body

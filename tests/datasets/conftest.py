@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
 from heatmark.datasets.skeletons import COCO_PERSON
 
 WIDTH, HEIGHT = 160, 120

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from heatmark.datasets.augment import Augmentation, CropSettings, Purpose, random_stream, sample_augmentation
 
 DRAWS = 20_000

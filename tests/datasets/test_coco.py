@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from heatmark.datasets.coco import clipped_box, fingerprint, load_annotations, load_coco
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.skeletons import COCO_PERSON

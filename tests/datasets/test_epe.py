@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from heatmark.datasets.metrics.epe import end_point_error, end_point_error_by_joint
 
 TRUE_NK2 = np.array([[[0, 0], [10, 10], [5, 5]], [[1, 1], [2, 2], [3, 3]]], dtype=float)

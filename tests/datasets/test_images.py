@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from heatmark.datasets.images import read_image
 
 IMAGE_RGB = np.zeros((30, 40, 3), np.uint8)

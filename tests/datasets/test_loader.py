@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.errors import InputError

@@ -1,4 +1,4 @@
-"""A real pretrained network through our crop, map-back and evaluation gives the AP that others measured with it."""
+"""A real network through our crop, decoders, map-back and evaluation gives the AP that others measured with it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_annotations, load_coco
 from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import make_loader
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.people import PoseDataset
+from heatmark.models.decoding import argmax, quarter_offset
 
 IMAGENET_MEAN, IMAGENET_STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 # split, decoder, AP, AR: measured outside this project, with the annotated boxes as they are (not clipped to the image)
@@ -25,22 +28,7 @@ MEASURED = [
 ]
 
 
-def argmax(heatmap_HW: np.ndarray) -> tuple[float, float]:
-    y, x = np.unravel_index(heatmap_HW.argmax(), heatmap_HW.shape)
-    return float(x), float(y)
-
-
-def quarter(heatmap_HW: np.ndarray) -> tuple[float, float]:
-    rows, columns = heatmap_HW.shape
-    x, y = (int(value) for value in argmax(heatmap_HW))
-    if 1 < x < columns - 1 and 1 < y < rows - 1:
-        right = np.sign(heatmap_HW[y, x + 1] - heatmap_HW[y, x - 1])
-        down = np.sign(heatmap_HW[y + 1, x] - heatmap_HW[y - 1, x])
-        return x + 0.25 * right, y + 0.25 * down
-    return x, y
-
-
-DECODERS = {"argmax": argmax, "quarter": quarter}
+DECODERS = {"argmax": argmax, "quarter": quarter_offset}
 
 
 def with_boxes_as_annotated(dataset: PoseDataset) -> PoseDataset:
@@ -55,7 +43,7 @@ def predictions(session: Any, dataset: PoseDataset, decoder: str) -> list[dict[s
         for row, image_HW3 in enumerate(image_B3HW):
             (heatmap_1KHW,) = session.run(None, {"data": image_HW3.transpose(2, 0, 1)[None].astype(np.float32)})
             heatmap_KHW = heatmap_1KHW[0]
-            joints_K2 = np.array([DECODERS[decoder](heatmap_HW) for heatmap_HW in heatmap_KHW])
+            joints_K2 = DECODERS[decoder](torch.from_numpy(heatmap_1KHW))[0].double().numpy()
             crop_to_image_23 = invert_affine(batch["image_to_crop_B23"][row].numpy())
             joints_K2 = apply_affine(crop_to_image_23, heatmap_to_input(joints_K2, 4))
             confidence_K = heatmap_KHW.max(axis=(1, 2))

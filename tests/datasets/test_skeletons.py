@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from heatmark.datasets.skeletons import COCO_PERSON
 from pycocotools.cocoeval import Params
+
+from heatmark.datasets.skeletons import COCO_PERSON
 
 
 def test_coco_is_what_the_official_file_says(real: Any) -> None:

@@ -11,15 +11,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.body import KEYPOINTS, sample_body
 from heatmark.datasets.synthetic.coco_tree import MARKER, SyntheticCoco, write_coco
 from heatmark.datasets.synthetic.figure import Outfit, draw_figure, sample_outfit
 from heatmark.datasets.synthetic.scene import compose
 from heatmark.datasets.synthetic.segmentation import polygons, run_lengths, tight_box
-from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 RECIPE = SyntheticCoco(people_train=240, people_val=61, seed=7)
 LEFT_SHOULDER, RIGHT_SHOULDER = KEYPOINTS.index("left_shoulder"), KEYPOINTS.index("right_shoulder")

@@ -1,0 +1,35 @@
+# Every target does its own set-up. `make demo` and `make test` work on a bare Debian 12 or Ubuntu.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := models datasets workloads pipeline reports
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: venv demo test lint test-slurm
+
+venv: $(VENV)/.installed
+
+# g++ and Python's headers: DeepSpeed compiles a small communication op at its first start on CPU.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "heatmark needs Python 3.10 or newer; give another one with: make PYTHON=/path/to/python3 venv"; exit 1; }
+	@if ! $(PYTHON) -c 'import ensurepip, pathlib, sysconfig, sys; sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())' 2>/dev/null \
+	    || ! command -v g++ >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq python3-venv python3-dev g++; \
+	  else echo "heatmark needs venv, Python's headers and g++; run: sudo apt-get install python3-venv python3-dev g++"; exit 1; fi; fi
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) -e '.[test]'
+	@touch $@
+
+demo: venv
+	$(BIN)/heatmark sweep run sweeps/demo.yaml
+
+test: venv
+	$(BIN)/python -m pytest
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=.typing $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p heatmark.%)
