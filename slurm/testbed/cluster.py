@@ -32,7 +32,7 @@ class Settings:
     kill_wait: int = 5
     requeue_wait: int = 10
     min_job_age: int = 60
-    slurmd_timeout: int = 15
+    slurmd_timeout: int = 10
     kill_over_memory: bool = False
     host: str = "localhost"
     user: str = "root"

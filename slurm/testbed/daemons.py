@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -58,10 +59,11 @@ def start(name: str, layout: Layout, settings: Settings) -> int:
     running = pid_of(name, layout)
     if running is not None:
         return running
+    node = name.removeprefix("slurmd-") if name.startswith("slurmd-") else None
     with (layout.logs / f"{name}.stderr").open("ab") as log:
         process = subprocess.Popen(
             command(name, layout, settings),
-            env=environment(layout),
+            env=environment(layout) | ({"SLURMD_NODENAME": node} if node else {}),
             cwd=layout.root,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -108,8 +110,9 @@ def tail(file: Path, lines: int = 12) -> str:
 def job_processes(layout: Layout, node: str | None = None) -> dict[int, str]:
     """Processes of jobs and their slurmstepds, of one node or of all: process id -> command.
 
-    Both carry this testbed's SLURM_CONF, a job's process SLURMD_NODENAME beside it; a slurmstepd is known by its name.
+    They carry this testbed's SLURM_CONF and the node's name: SLURM gives them to a job, and `start` to a slurmd.
     """
+    wanted = {f"SLURM_CONF={layout.conf}", *([f"SLURMD_NODENAME={node}"] if node else [])}
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -117,26 +120,18 @@ def job_processes(layout: Layout, node: str | None = None) -> dict[int, str]:
             title = (folder / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ").strip()
         except OSError:
             continue
-        if f"SLURM_CONF={layout.conf}" in variables and _is_job(variables, title, node):
+        of_node = any(variable.startswith("SLURMD_NODENAME=") for variable in variables)
+        if of_node and wanted.issubset(variables) and not title.startswith("slurmd "):
             found[int(folder.name)] = title
     return found
-
-
-def _is_job(variables: list[str], title: str, node: str | None) -> bool:
-    named = [value.removeprefix("SLURMD_NODENAME=") for value in variables if value.startswith("SLURMD_NODENAME=")]
-    if node is not None:
-        return node in named
-    return bool(named) or title.startswith("slurmstepd")
 
 
 def kill_jobs(layout: Layout, node: str | None = None) -> dict[int, str]:
     """Kill what is left of jobs, as a power cut would; what was killed."""
     killed = job_processes(layout, node)
     for pid in killed:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     return killed
 
 

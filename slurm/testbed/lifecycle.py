@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cluster
 import daemons
@@ -192,7 +193,7 @@ def _wait(what: str, layout: Layout, ready: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def _write(file: os.PathLike[str], content: bytes, mode: int) -> None:
+def _write(file: Path, content: bytes, mode: int) -> None:
     """A file that never was more open than it should be."""
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-        out.write(content)
+    file.touch(mode=mode, exist_ok=False)
+    file.write_bytes(content)
