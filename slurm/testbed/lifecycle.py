@@ -148,7 +148,9 @@ def _is_well(state: str) -> bool:
 
 
 def _register(layout: Layout, settings: Settings) -> None:
-    """The cluster, one account and its users in the accounting database; all of it may be there already."""
+    """The cluster, one account and its users in the accounting database, unless it is only a restart."""
+    if "testbed" in ask(layout, "sacctmgr", "-n", "-P", "show", "cluster", "format=cluster").stdout.split():
+        return
     users = ",".join(sorted({"root", settings.user}))
     limit = -1 if settings.max_submit is None else settings.max_submit
     for words in (
@@ -158,7 +160,7 @@ def _register(layout: Layout, settings: Settings) -> None:
         f"modify user where name={users} cluster=testbed set MaxSubmitJobs={limit}",
     ):
         answer = ask(layout, "sacctmgr", "-i", *words.split())
-        if answer.returncode and "othing" not in answer.stdout + answer.stderr:
+        if answer.returncode:
             raise TestbedError(f"sacctmgr {words} failed:\n{answer.stdout}{answer.stderr}")
 
 

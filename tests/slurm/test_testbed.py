@@ -102,10 +102,13 @@ def test_an_urgent_job_preempts_after_a_signal_to_every_rank(slurm: Slurm) -> No
 
 
 def test_jobs_outlive_the_controller(testbed: Slurm) -> None:
-    job = testbed.submit("sleep 6; echo done", "-n1")
+    job = testbed.submit("sleep 12; echo done", "-n1")
     held = testbed.submit("", "-n1", "--hold")
     wait_for("running", lambda: testbed.state(job) == "RUNNING")
-    testbed.testbed("daemon", "kill", "slurmctld")
+    testbed.testbed("daemon", "stop", "slurmctld")
+    refused = testbed.run("squeue")
+    assert refused.returncode == 1
+    assert "Unable to contact slurm controller" in refused.stderr
     testbed.testbed("daemon", "start", "slurmctld")
     assert testbed.state(held) == "PENDING"
     wait_for("ended after a restart", lambda: testbed.state(job) == "COMPLETED")
