@@ -58,21 +58,18 @@ class Slurm:
         """One of the scripts of slurm/testbed."""
         return self.answer(str(TESTBED / verb), *arguments)
 
+    def wait(self, what: str, ready: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait until ready() holds, and print how long that took."""
+        began = time.monotonic()
+        while not ready():
+            assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
+            time.sleep(0.2)
+        print(f"{what}: {time.monotonic() - began:.1f} s", file=sys.stderr)
+
 
 def outside_any_job() -> dict[str, str]:
     """An sbatch within a job would hand that job's variables on."""
     return {key: value for key, value in os.environ.items() if key == "SLURM_CONF" or not key.startswith("SLURM_")}
-
-
-def wait_for(what: str, ready: Callable[[], bool], seconds: float = 30) -> float:
-    """Wait until ready() holds; how long that took, which is printed too."""
-    began = time.monotonic()
-    while not ready():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.2)
-    took = time.monotonic() - began
-    print(f"{what}: {took:.1f} s", file=sys.stderr)
-    return took
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +94,7 @@ def slurm(live: str, tmp_path: Path) -> Iterator[Slurm]:
     if cluster.jobs:
         cluster.run("scancel", *cluster.jobs)
         jobs = ",".join(cluster.jobs)
-        wait_for("jobs gone", lambda: not cluster.run("squeue", "-h", "-j", jobs).stdout.strip(), 60)
+        cluster.wait("jobs gone", lambda: not cluster.run("squeue", "-h", "-j", jobs).stdout.strip(), 60)
 
 
 @pytest.fixture
