@@ -143,7 +143,7 @@ def test_the_job_of_a_dead_node_runs_again_on_another(testbed: Slurm) -> None:
     assert other != node
     assert attempt == "1"
     testbed.wait("accounted", lambda: testbed.records(job) == ["NODE_FAIL", "RUNNING"])
-    testbed.wait("the node is back", lambda: node_is_usable(testbed, node))
+    testbed.wait("the node is back", lambda: node_is_usable(testbed, node), 60)
 
 
 def node_is_usable(slurm: Slurm, node: str) -> bool:
