@@ -18,7 +18,7 @@ from heatmark.pipeline.submit import Cluster, JobStatus, SubmitRefused
 from heatmark.workloads.heartbeat import silent_ranks
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, utc_now, write_json
 
-GATHER_S = 1.0
+GATHER_LIMIT_S = 30.0
 ENDED = frozenset({"finished", "failed", "cancelled"})
 # How often a trial is sent again after each kind of end; the others take the sweep file's cluster.retries.
 # A user's mistake and a diverged loss come back the same way; what took a job from outside may happen many times.
@@ -73,9 +73,15 @@ class Broker(threading.Thread):
             if folders:
                 self._look_after(folders)
             self._changed.wait(self.poll_s)
-            if self._changed.is_set() and not self._closed.is_set():
-                self._changed.clear()
-                time.sleep(min(self.poll_s, GATHER_S))  # trials that start together go out together
+            self._gather()
+
+    def _gather(self) -> None:
+        """Tune starts trials one by one: wait until no other has come for a moment, so that they go out together."""
+        deadline = time.monotonic() + GATHER_LIMIT_S
+        while self._changed.is_set() and not self._closed.is_set() and time.monotonic() < deadline:
+            self._changed.clear()
+            self._changed.wait(self.cluster.gather_s)
+        self._changed.clear()
 
     def _look_after(self, folders: list[RunFolder]) -> None:
         try:
@@ -170,6 +176,7 @@ class Broker(threading.Thread):
     def _after_end(self, folder: RunFolder, job: Record, status: JobStatus | None) -> str:
         """A job that ended without a result: why, and whether the trial is sent again."""
         kind, message = _why_it_ended(folder, job, status)
+        message += f" (log in {self.cluster.log_of(folder, job['submissions'][-1]['job_id'])})"
         job["submissions"][-1] |= {"ended": utc_now(), "kind": kind, "message": message}
         if kind == "cancelled":
             return self._end(folder, job, "cancelled", message)
@@ -206,7 +213,7 @@ def _why_it_ended(folder: RunFolder, job: Record, status: JobStatus | None) -> t
         return kind, message
     failure = folder.failure()
     if failure is not None:
-        return failure["kind"], f"{failure['message']} (log in {folder.log})"
+        return failure["kind"], failure["message"]
     state = status.state if status is not None else "GONE"
     if state == "CANCELLED":
         return "cancelled", "cancelled outside heatmark (scancel)"
@@ -215,7 +222,7 @@ def _why_it_ended(folder: RunFolder, job: Record, status: JobStatus | None) -> t
     ends = [event for event in folder.events() if event["event"] in ("start", "end")]
     if ends and ends[-1].get("how") == "requeue":
         return "interrupted", "the job saved its state and could not put itself back into the queue"
-    return "lost", f"the job ended without a word (killed?); log in {folder.log}"
+    return "lost", "the job ended without a word (killed?)"
 
 
 def _silence(folder: RunFolder) -> str | None:

@@ -32,6 +32,7 @@ class LocalCluster:
     """submitit's local executor, one job a trial."""
 
     name = "local"
+    gather_s = 0.05
 
     def __init__(self, settings: ClusterSection) -> None:
         self.settings = settings
@@ -55,6 +56,9 @@ class LocalCluster:
             if path in wanted:
                 found.setdefault(wanted[path], JobStatus(str(process.pid), "RUNNING", alive=True))
         return found
+
+    def log_of(self, folder: RunFolder, job_id: str) -> Path:
+        return folder.log / f"{job_id}_0_log.out"
 
     def cancel(self, folder: RunFolder) -> None:
         for process in _processes_of(folder):

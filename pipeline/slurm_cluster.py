@@ -35,10 +35,11 @@ class SlurmCluster:
     """sbatch, squeue, sacct and scancel for one sweep."""
 
     name = "slurm"
+    gather_s = 4.0
 
     def __init__(self, settings: ClusterSection, sweep: Path) -> None:
         self.settings, self.sweep, self.site = settings, sweep, load_site(settings)
-        self.arrays = sweep / "arrays"
+        self.arrays, self.log = sweep / "arrays", sweep / "log"
         self.calls = {"sbatch": 0, "squeue": 0}
         self._largest: int | None = None
         self._mine = 0
@@ -96,6 +97,7 @@ class SlurmCluster:
             "time": time.time(),
         }
         write_json(path, content)
+        self.log.mkdir(exist_ok=True)  # a job whose log cannot be opened fails before it says anything
         script = self.arrays / f"{name}.sh"
         write_atomic(script, self.script(path, len(folders)))
         job_id = self._sbatch(script, path)
@@ -122,7 +124,7 @@ class SlurmCluster:
 
     def script(self, array_file: Path, size: int) -> str:
         """The text that sbatch gets, by submitit."""
-        executor = SlurmExecutor(self.sweep / "log")
+        executor = SlurmExecutor(self.log)
         executor.update_parameters(**self._parameters(array_file.stem, size))
         executor.parameters["map_count"] = size
         text: str = executor._make_submission_file_text(job_command(array_file, array=True), "")
@@ -210,6 +212,9 @@ class SlurmCluster:
             elif job_id != "refused":
                 past[signature] = JobStatus(job_id, states.get(job_id, "GONE"), alive=False)
         return past
+
+    def log_of(self, folder: RunFolder, job_id: str) -> Path:
+        return self.log / f"{job_id}_0_log.out"
 
     def cancel(self, folder: RunFolder) -> None:
         status = self.jobs([folder]).get(folder.signature)

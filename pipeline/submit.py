@@ -34,6 +34,8 @@ class Cluster(Protocol):
     """Jobs of trials, by their run folders."""
 
     name: str
+    # How long to wait for further trials before those at hand are sent.
+    gather_s: float
 
     def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:
         """Send the jobs of trials: signature -> job id. Those there is no room for are left out; ask again later.
@@ -43,6 +45,9 @@ class Cluster(Protocol):
 
     def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
         """The jobs that are known of, by signature. One question for all of them."""
+
+    def log_of(self, folder: RunFolder, job_id: str) -> Path:
+        """What rank 0 of a job printed."""
 
     def cancel(self, folder: RunFolder) -> None:
         """Ask the job of a trial to save and stop, and end it if it does not."""
