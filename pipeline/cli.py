@@ -174,6 +174,23 @@ def decode(
                 print(f"{name}\tsample {sample}\tjoint {joint}\t{x:.3f}\t{y:.3f}")
 
 
+@app.command("models")
+def models(
+    names: Annotated[list[str] | None, typer.Argument(metavar="BACKBONE", help="None: the published nets.")] = None,
+    joints: Annotated[int, typer.Option(min=1, help="17 for COCO, 16 for MPII, 21 for a hand.")] = 17,
+    input_size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of a crop in pixels.")] = "192x256",
+    as_json: JsonOption = False,
+) -> None:
+    """List backbones: parameters, true multiply-adds, and the GFLOPs that papers print."""
+    from heatmark.pipeline.models_view import costs, print_costs
+
+    found = costs(names or [], joints, input_size)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        print_costs(found, _console())
+
+
 @data_app.command("synth")
 def data_synth(
     root: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must not hold anything else.")],
