@@ -11,6 +11,7 @@ from torch import nn
 
 from heatmark.models import decoding
 from heatmark.models.methods import METHODS, AnyMethod, BiasCompensated, Detection, IntegralRegression
+from heatmark.models.variants import DebiasedIntegral, IntegralWithPrior, RegularizedIntegral
 
 JOINTS = torch.tensor([[[10.0, 15.0], [3.25, 8.5]], [[11.0, 4.0], [100.0, 4.0]]])
 LABELLED = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
@@ -94,6 +95,40 @@ def test_terms_are_those_of_the_paper() -> None:
     expected = (decoding.soft_argmax(heatmap, 3.0) - JOINTS).abs().sum(-1)[LABELLED > 0].mean()
     assert set(ipr) == {"l_re"}
     assert ipr["l_re"].item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize(
+    ("name", "terms"),
+    [
+        ("ipr+l_reg", {"l_re", "l_reg"}),
+        ("ipr+l_de", {"l_re", "l_de"}),
+        ("ipr+debias", {"l_re"}),
+        ("dark", {"l_de"}),
+        ("udp", {"l_de"}),
+        ("dsnt", {"l_re", "l_js"}),
+    ],
+)
+def test_terms_of_the_variants(name: str, terms: set[str]) -> None:
+    method = METHODS[name]().resolved(10)
+    assert set(method.losses(torch.randn(2, 2, 24, 20), JOINTS, LABELLED, 1000)) == terms
+
+
+def test_a_prior_without_an_end_stays_and_one_with_an_end_ends() -> None:
+    heatmap = torch.randn(2, 2, 24, 20)
+    assert IntegralWithPrior().resolved(140).t_o is None
+    ending = IntegralWithPrior(t_o=120).resolved(140)
+    assert "l_de" in ending.losses(heatmap, JOINTS, LABELLED, 119)
+    assert "l_de" not in ending.losses(heatmap, JOINTS, LABELLED, 120)
+
+
+def test_a_component_changes_only_what_it_names() -> None:
+    """Table 6, row by row: the same read-out as IPR or BCIR, the same L_de as BCIR."""
+    heatmap = torch.randn(2, 2, 24, 20)
+    for same_as_ipr in (RegularizedIntegral(), IntegralWithPrior()):
+        assert torch.equal(same_as_ipr.decode(heatmap), IntegralRegression().decode(heatmap))
+    assert torch.equal(DebiasedIntegral().decode(heatmap), BiasCompensated().decode(heatmap))
+    with_prior, bcir = (kind().losses(heatmap, JOINTS, LABELLED, 0) for kind in (IntegralWithPrior, BiasCompensated))
+    assert torch.equal(with_prior["l_de"], bcir["l_de"])
 
 
 def test_a_flipped_detection_reads_the_mean_map_and_a_regression_the_mean_joint() -> None:
