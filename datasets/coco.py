@@ -57,8 +57,8 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     """The people of one split that can be trained and evaluated on, in the order of the annotation file.
 
     As in SimpleBaseline: no crowds, an area and a box that are not empty, at least one labelled joint; the box clipped
-    to the image. People on images that are listed but not in the folder are left out and noted, or with strict an
-    InputError. People of empty area or box are noted too.
+    to the image. Images that are listed but not in the folder are noted and people on them left out; with strict they
+    are an InputError. People of empty area or box are noted too.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the one that holds annotations/ and {split}2017/")
@@ -66,7 +66,7 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     folder = root / f"{split}2017"
     present = _file_names(folder)
     people: list[Person] = []
-    absent: Counter[str] = Counter()
+    absent = Counter(dict.fromkeys({image["file_name"] for image in coco.images.values()} - present, 0))
     empty: list[int] = []
     for annotation, keypoints_K3 in _labelled(coco):
         image = coco.images[annotation["image_id"]]
@@ -154,7 +154,9 @@ def _notes(folder: Path, absent: Counter[str], empty: list[int]) -> tuple[str, .
     notes = []
     if absent:
         example = min(absent)
-        notes.append(f"{folder}: {len(absent)} images absent ({example} ...), {absent.total()} people on them left out")
+        notes.append(
+            f"{folder}: {len(absent)} listed images absent ({example} ...), {absent.total()} people on them left out"
+        )
     if empty:
         notes.append(f"{len(empty)} people of empty area or box left out (annotation {empty[0]} ...)")
     return tuple(notes)

@@ -19,8 +19,8 @@ from rich.console import Console
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.broker import Broker, reopen
-from heatmark.pipeline.plan import Plan, draw_missing_data
-from heatmark.pipeline.progress import live_progress, trial_statuses
+from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
+from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.submit import make_cluster
 from heatmark.workloads.run_folder import RunFolder, utc_now
@@ -30,11 +30,13 @@ Log = Callable[[str], None]
 
 
 def run_sweep(plan: Plan, console: Console) -> int:
-    """Run a plan to its end. Returns the exit code: 0 all finished, 1 some failed."""
+    """Run a plan to its end. Returns the exit code: 0 all finished, 1 some failed, 2 all that failed by bad input."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _only_driver(plan):
         draw_missing_data(plan, console.print)
         plan.write()
+        for note in data_notes(plan):
+            console.print(note, markup=False, soft_wrap=True)
         folders = [plan.run_folder(trial) for trial in plan.unfinished()]
         open_folders = [folder for folder in folders if reopen(folder, by_user=True)]
         console.print(
@@ -42,7 +44,7 @@ def run_sweep(plan: Plan, console: Console) -> int:
             f"{len(open_folders)} to run; folder {plan.folder}",
             soft_wrap=True,
         )
-        with _mirror(plan, bool(open_folders)) as end_mirror:
+        with _mirror(plan) as end_mirror:
             if open_folders:
                 with live_progress(plan.folder, console) as log:
                     _run_trials(plan, open_folders, log)
@@ -80,15 +82,26 @@ def report(plan: Plan, console: Console) -> None:
 
 
 def _exit_code(plan: Plan, console: Console) -> int:
-    wanted = {trial.signature for trial in plan.trials}
-    unfinished = [
-        status
-        for status in trial_statuses(plan.folder)
-        if status.signature in wanted and status.state not in ("finished", "cancelled")
-    ]
-    for status in unfinished:
-        console.print(f"{status.label}: {status.state}: {status.reason}", markup=False, highlight=False, soft_wrap=True)
-    return 1 if unfinished else 0
+    """Say what did not finish and which images were left out."""
+    kinds = set()
+    for trial in plan.trials:
+        folder = plan.run_folder(trial)
+        job = folder.job() or {"state": "waiting", "reason": None}
+        if folder.result() is None and job["state"] != "cancelled":
+            kinds.add((folder.failure() or {"kind": job["state"]})["kind"])
+            line = f"{trial.label}: {job['state']}: {job['reason']}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for path in unreadable_images(plan):
+        console.print(f"unreadable image, left out: {path}", markup=False, highlight=False, soft_wrap=True)
+    if not kinds:
+        return 0
+    return 2 if kinds == {"user"} else 1
+
+
+def unreadable_images(plan: Plan) -> list[str]:
+    """Images that the finished trials could not decode."""
+    results = [plan.run_folder(trial).result() or {} for trial in plan.trials]
+    return sorted({path for result in results for path in result.get("unreadable_images", [])})
 
 
 @contextmanager
@@ -111,10 +124,10 @@ def _only_driver(plan: Plan) -> Iterator[None]:
 
 
 @contextmanager
-def _mirror(plan: Plan, needed: bool) -> Iterator[Callable[[str], None]]:
+def _mirror(plan: Plan) -> Iterator[Callable[[str], None]]:
     """The MLflow mirror beside this driver. It ends when its stdin closes, however this process ends."""
     tracking = plan.sweep.tracking
-    if not tracking.enabled or not (needed or not (plan.folder / "mlflow.db").exists()):
+    if not tracking.enabled:
         yield lambda status: None
         return
     uri = [tracking.uri] if tracking.uri else []

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from heatmark.datasets.coco import fingerprint
+from heatmark.datasets.coco import fingerprint, load_coco
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.backbones import parse_backbone
@@ -173,6 +173,26 @@ def draw_missing_data(plan: Plan, log: Any) -> None:
             if not root.exists():
                 log(f"drawing data set {name}: {root}")
             write_coco(root, _recipe(data))
+
+
+def data_notes(plan: Plan) -> list[str]:
+    """Read every data set once before anything is sent; what a reader should know about it, one line each.
+
+    Raises InputError for annotations that cannot be used and, under strict, for listed images that are absent. What was
+    found is kept in the sweep's folder, so that the next run of the sweep does not read the same files again.
+    """
+    path = plan.folder / "data.json"
+    known = read_json(path) or {}
+    notes: list[str] = []
+    for trial in {trial.data.name: trial for trial in plan.trials}.values():
+        key = f"{trial.data.fingerprint} strict={trial.runtime.strict}"
+        if key not in known:
+            root, strict = Path(trial.runtime.data_root), trial.runtime.strict
+            splits = [load_coco(root, "train", strict=strict), load_coco(root, "val", strict=strict)]
+            known[key] = [f"{trial.data.name} {people.split}: {note}" for people in splits for note in people.notes]
+        notes += known[key]
+    write_json(path, known)
+    return notes
 
 
 def measured_speed(folder: Path) -> dict[str, float]:

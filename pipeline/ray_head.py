@@ -30,6 +30,8 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
         RAY_TRAIN_V2_ENABLED="1",
         RAY_DEDUP_LOGS="0",
         TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
+        # Tune would take Ctrl-C for the end of the experiment; it is the end of this driver only.
+        TUNE_DISABLE_SIGINT_HANDLER="1",
         RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
     )
     # Ray reads its authentication mode once, at its first import.

@@ -78,7 +78,7 @@ def test_people_on_absent_images_are_left_out_and_noted(coco: Any) -> None:
     dataset = load_coco(coco.root, "train")
     assert {person.image_id for person in dataset.people} == {1, 3}
     (note,) = dataset.notes
-    assert "1 images absent (000000000002.png ...), 2 people on them left out" in note
+    assert "1 listed images absent (000000000002.png ...), 2 people on them left out" in note
     with pytest.raises(InputError, match=r"000000000002\.png.*without strict"):
         load_coco(coco.root, "train", strict=True)
 
@@ -193,7 +193,7 @@ def test_missing_folders_and_files_are_named(coco: Any) -> None:
         load_coco(coco.root / "nowhere", "train")
     for path in coco.image_file("train", 1).parent.iterdir():
         path.unlink()
-    with pytest.raises(InputError, match=r"no person to use .*3 images absent"):
+    with pytest.raises(InputError, match=r"no person to use .*3 listed images absent"):
         load_coco(coco.root, "train")
     coco.image_file("train", 1).parent.rmdir()
     with pytest.raises(InputError, match="train2017: cannot list the image folder"):

@@ -1,0 +1,100 @@
+"""The command line: doors for what others made, and one clear line with exit code 2 for a user's mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def mistake(*arguments: Any) -> str:
+    """The one line that a user's mistake is answered with."""
+    done = heatmark(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == "" and "Traceback" not in done.stderr
+    return done.stderr
+
+
+def gaussian(x: float, y: float, rows: int = 64, columns: int = 48) -> np.ndarray:
+    row, column = np.mgrid[:rows, :columns]
+    return np.exp(-((column - x) ** 2 + (row - y) ** 2) / (2 * 2.0**2))
+
+
+def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:
+    corners = [(10, 15), (37, 15), (10, 48), (37, 48)]
+    np.save(tmp_path / "maps.npy", np.stack([gaussian(x, y) for x, y in corners])[None].astype(np.float32))
+    done = heatmark(
+        "decode", "--heatmaps", tmp_path / "maps.npy", "--decoders", "argmax,quarter,soft,bcir", "--beta", "1,10,20", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = {name: np.array(joints) for name, joints in json.loads(done.stdout).items()}
+    assert list(found) == ["argmax", "quarter", "soft@1", "soft@10", "soft@20", "bcir@1", "bcir@10", "bcir@20"]
+    for beta in (1, 10, 20):
+        assert found[f"bcir@{beta}"][0] == pytest.approx(np.array(corners), abs=0.01)
+    assert found["soft@10"][0, 0] == pytest.approx([10.63, 15.77], abs=0.005)
+    assert found["argmax"].tolist() == [[[10, 15], [37, 15], [10, 48], [37, 48]]]
+
+
+def test_predictions_of_anyone_are_scored(real: Callable[[str], Path]) -> None:
+    folder = real("coco_predictions")
+    done = heatmark("score", "coco", folder / "example_coco_val.json", folder / "example_coco_preds.json", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    expected = {"AP": 0.8609, "AP50": 0.9931, "AP75": 0.9109, "APM": 0.7756, "APL": 0.9373, "AR": 0.8750}
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("maps", "arguments", "message"),
+    [
+        (np.zeros((2, 3, 4)), [], "must be numbers of shape (N, K, rows, columns), found float64 (2, 3, 4)"),
+        (np.full((1, 1, 4, 4), np.nan), [], "the heatmap value at (0, 0, 0, 0) is not a finite number"),
+        (np.zeros((0, 1, 4, 4)), [], "found float64 (0, 1, 4, 4)"),
+        (np.array([{"a": 1}], dtype=object), [], "not a .npy file of numbers"),
+        (np.zeros((1, 1, 4, 4)), ["--decoders", "argmin"], "argmin: unknown decoder; valid: argmax"),
+        (np.zeros((1, 1, 4, 4)), ["--decoders", "bcir", "--beta", "0"], "--beta 0: must be a positive number"),
+        (np.zeros((1, 1, 4, 4)), ["--decoders", "bcir", "--beta", "ten"], "--beta ten: must be a positive number"),
+    ],
+)
+def test_heatmaps_that_are_none_are_refused(maps: Any, arguments: list[str], message: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "maps.npy", maps, allow_pickle=True)
+    assert message in mistake("decode", "--heatmaps", tmp_path / "maps.npy", "--json", *arguments)
+
+
+def test_files_and_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
+    assert "none.npy" in mistake("decode", "--heatmaps", tmp_path / "none.npy")
+    assert "none.yaml" in mistake("sweep", "plan", tmp_path / "none.yaml")
+    assert "no sweep here" in mistake("sweep", "status", tmp_path)
+    assert "gt.json" in mistake("score", "coco", tmp_path / "gt.json", tmp_path / "pred.json")
+    assert "unknown format; valid: coco" in mistake("score", "cocoa", tmp_path / "gt.json", tmp_path / "pred.json")
+    assert "spec.json" in heatmark("train", tmp_path / "spec.json").stderr
+    assert "no sweep" in mistake("ui", tmp_path)
+    assert str(tmp_path) in mistake("report", tmp_path)
+
+
+def test_a_drawn_data_set_is_never_written_over_something_else(tmp_path: Path) -> None:
+    arguments = ["data", "synth", tmp_path / "drawn", "--people-train", "6", "--people-val", "4"]
+    assert heatmark(*arguments).returncode == 0
+    assert heatmark(*arguments).returncode == 0
+    assert "drawn" in mistake(*arguments, "--seed", "1")
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    from typer.main import get_command
+
+    from heatmark.pipeline.cli import app
+
+    group: Any = get_command(app)
+    assert {"sweep", "train", "score", "decode", "report", "ui", "data"} <= set(group.commands)
+    assert {"plan", "run", "status", "cancel"} <= set(group.commands["sweep"].commands)

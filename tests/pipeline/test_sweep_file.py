@@ -1,0 +1,117 @@
+"""The sweep file: every mistake gets one line with the file, the key and the nearest valid name, and exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from heatmark.datasets.errors import InputError
+from heatmark.pipeline.plan import make_plan
+from heatmark.pipeline.sweep import load_sweep
+
+GOOD: dict[str, Any] = {
+    "name": "test",
+    "grid": {"method": ["detection", "ipr", "bcir"], "beta": [1, 10], "backbone": "sbl-r50", "dataset": "drawn"},
+    "train": {"epochs": 14},
+    "data": {"drawn": {"synthetic": {"people_train": 10, "people_val": 4}}},
+}
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(yaml.safe_dump(GOOD))
+    *parents, last = key.split(".")
+    place = content
+    for parent in parents:
+        place = place.setdefault(parent, {})
+    place[last] = value
+    return content
+
+
+def planned(content: Any, folder: Path, changes: list[str] | None = None) -> Any:
+    path = folder / "sweep.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return make_plan(load_sweep(path, changes), folder / "runs", path)
+
+
+def test_the_grid_is_expanded_and_same_experiments_collapse(tmp_path: Path) -> None:
+    plan = planned(changed("grid.seed", [0, 1]), tmp_path)
+    labels = [trial.label for trial in plan.trials]
+    # Two betas mean nothing to detection: 3 methods x 2 betas x 2 seeds are 10 experiments.
+    assert len(labels) == len(set(labels)) == 10 and plan.collapsed == 2
+    assert labels[:2] == ["Detection sbl-r50 drawn seed 0", "IPR beta 1 sbl-r50 drawn seed 0"]
+
+
+def test_any_field_of_train_or_of_a_method_is_an_axis(tmp_path: Path) -> None:
+    plan = planned(changed("grid.lr", [1e-3, 1e-4]), tmp_path)
+    assert sorted({trial.train.lr for trial in plan.trials}) == [1e-4, 1e-3]
+    plan = planned(changed("grid.t_o", [0, 7]), tmp_path)
+    assert sorted(getattr(trial.method, "t_o", -1) for trial in plan.trials) == [-1, -1, -1, 0, 0, 7, 7]
+
+
+def test_a_method_may_carry_its_own_fields(tmp_path: Path) -> None:
+    plan = planned(changed("grid.method", ["bcir", {"name": "bcir", "target_center": "rounded"}]), tmp_path)
+    assert len(plan.trials) == 4
+    assert {trial.method.t_o for trial in plan.trials} == {12}
+
+
+def test_settings_override_the_file(tmp_path: Path) -> None:
+    plan = planned(GOOD, tmp_path, ["train.epochs=3", "grid.beta=[5]", "cluster.ranks=2"])
+    assert {trial.train.epochs for trial in plan.trials} == {3}
+    assert len(plan.trials) == 3
+
+
+MISTAKES: list[tuple[Any, str]] = [
+    (changed("trian", {}), "trian: unknown key; did you mean 'train'?"),
+    (changed("train.epoch", 3), "train.epoch: unknown key; did you mean 'epochs'?"),
+    (changed("data.drawn.synthetic.people_tain", 3), "people_tain: unknown key; did you mean 'people_train'?"),
+    (changed("cluster.rank", 2), "cluster.rank: unknown key; did you mean 'ranks'?"),
+    (changed("train.epochs", "ten"), 'train.epochs: "ten": Input should be a valid integer'),
+    (changed("train.epochs", 2.5), "train.epochs: 2.5: Input should be a valid integer"),
+    (changed("train.epochs", -1), "train.epochs: -1: Input should be greater than or equal to 1"),
+    (changed("train.lr", True), "train.lr: true: Input should be a valid number"),
+    (changed("grid.beta", [0]), "beta: 0: Input should be greater than 0"),
+    (changed("grid.beta", [-10]), "beta: -10: Input should be greater than 0"),
+    (changed("grid.beta", ["ten"]), 'beta: "ten": Input should be a valid number'),
+    (changed("grid.betas", [1]), "grid.betas: unknown axis; did you mean 'beta'?"),
+    (changed("grid.beta", []), "grid.beta: no value"),
+    (changed("grid.method", ["detektion"]), "grid.method: 'detektion' is no method; did you mean 'detection'?"),
+    (changed("grid.method", [{"name": "bcir", "sigm": 2}]), "sigm: unknown key; did you mean 'sigma'?"),
+    (changed("grid.backbone", ["resnet50"]), "grid.backbone: unknown backbone 'resnet50'; did you mean 'sbl-r50'?"),
+    (changed("grid.backbone", ["sbl-r49"]), "did you mean 'sbl-r"),
+    (changed("grid.dataset", ["drwan"]), "grid.dataset: 'drwan' is not described under data; did you mean 'drawn'?"),
+    (changed("grid.seed", [0.5]), "grid.seed: 0.5: must be an integer"),
+    (changed("name", "../escape"), 'name: "../escape": String should match pattern'),
+    (changed("data.drawn.root", "/x"), "data.drawn: give either root"),
+    (changed("data.drawn.input_size", [100, 128]), "both sides must be positive multiples of 32"),
+    (changed("cluster.ranks", 3), "cannot be shared equally by 3 ranks"),
+    (changed("data.drawn", {"root": "/no/such/folder"}), "/no/such/folder"),
+    ({key: value for key, value in GOOD.items() if key != "grid"}, "grid: missing"),
+    ("name: [unclosed", "not valid YAML"),
+    ("- a list", "must hold the keys name, grid"),
+    ("", "must hold the keys name, grid"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), MISTAKES, ids=[message[:40] for _, message in MISTAKES])
+def test_a_mistake_is_named_with_its_place(content: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(content, tmp_path)
+    assert message in str(caught.value)
+    assert "sweep.yaml" in str(caught.value) or "/no/such/folder" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("change", ["train.epochs", "=3", "name.x=3"])
+def test_a_setting_that_cannot_be_applied_is_named(change: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--set"):
+        planned(GOOD, tmp_path, [change])
+
+
+def test_ready_sweep_files_are_valid() -> None:
+    sweeps = sorted((Path(__file__).resolve().parents[2] / "sweeps").glob("*.yaml"))
+    assert {path.stem for path in sweeps} >= {"demo", "coco_real"}
+    for path in sweeps:
+        load_sweep(path)

@@ -1,0 +1,168 @@
+"""Whole sweeps on this machine: real Ray, submitit, DeepSpeed and MLflow; the driver killed in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from heatmark.pipeline.submit import RUN_VARIABLE
+from heatmark.workloads.run_folder import RunFolder, run_folders
+
+pytestmark = pytest.mark.slow
+SWEEP: dict[str, Any] = {
+    "name": "small",
+    "grid": {"method": ["detection", "bcir"], "beta": [10], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
+    "train": {"epochs": 4, "batch_size": 8, "flip_test": False},
+    "data": {"drawn": {"synthetic": {"people_train": 160, "people_val": 16}, "input_size": [64, 64]}},
+    "cluster": {"parallel": 2, "threads": 1},
+    "tune": {"dashboard": False},
+}
+
+
+def write_sweep(folder: Path, **changes: Any) -> Path:
+    content = json.loads(json.dumps(SWEEP))
+    for section, values in changes.items():
+        content[section] = {**content.get(section, {}), **values}
+    path = folder / "sweep.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def start(*arguments: Any, cwd: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", "sweep", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def run(*arguments: Any, cwd: Path) -> tuple[int, str]:
+    process = start(*arguments, cwd=cwd)
+    output, _ = process.communicate(timeout=240)
+    return process.returncode, output
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def mlflow_runs(sweep: Path) -> tuple[Any, list[Any]]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{sweep / 'mlflow.db'}")
+    return client, [run for each in client.search_experiments() for run in client.search_runs([each.experiment_id])]
+
+
+def live_jobs(sweep: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if environment.get(RUN_VARIABLE, "").startswith(str(sweep)):
+            found.append(process)
+    return found
+
+
+def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path, train={"epochs": 8})
+    sweep = tmp_path / "runs" / "small"
+    driver = start("run", path, cwd=tmp_path)
+    until(lambda: sum(bool(folder.metrics()) for folder in run_folders(sweep)) == 2, driver)
+    driver.kill()
+    driver.wait()
+    time.sleep(1)
+    assert live_jobs(sweep), "the jobs died with their driver"
+    sent = {folder.signature: (folder.job() or {})["submissions"] for folder in run_folders(sweep)}
+
+    code, output = run("run", path, cwd=tmp_path)
+    assert code == 0, output
+    folders = list(run_folders(sweep))
+    assert len(folders) == 2 and all(folder.result() for folder in folders)
+    for folder in folders:
+        assert [record["epoch"] for record in folder.metrics()] == list(range(8))
+        assert len(folder.attempts()) == 1 and (folder.job() or {})["submissions"] == sent[folder.signature]
+    client, runs = mlflow_runs(sweep)
+    assert len(runs) == 3 and {each.info.status for each in runs} == {"FINISHED"}
+    for each in runs:
+        if "signature" in each.data.tags:
+            steps = [point.step for point in client.get_metric_history(each.info.run_id, "val/gtbox/EPE")]
+            assert steps == list(range(1, 9))
+    assert (sweep / "report.pdf").read_bytes().startswith(b"%PDF") and (sweep / "report.html").exists()
+
+    before = [folder.metrics_file.stat().st_mtime_ns for folder in folders]
+    started = time.monotonic()
+    code, output = run("run", path, cwd=tmp_path)
+    assert code == 0 and "2 finished before, 0 to run" in output, output
+    assert [folder.metrics_file.stat().st_mtime_ns for folder in folders] == before
+    assert time.monotonic() - started < 40
+
+
+def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
+    path = write_sweep(
+        tmp_path,
+        grid={"method": ["detection"], "lr": [1e-3, 1e-9], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
+        train={"epochs": 12},
+        tune={"scheduler": "asha", "metric": "gtbox/EPE", "mode": "min", "grace_epochs": 1, "reduction_factor": 2},
+    )
+    code, output = run("run", path, cwd=tmp_path)
+    assert code == 0, output
+    sweep = tmp_path / "runs" / "small"
+    states = {json.loads(folder.spec_file.read_text())["train"]["lr"]: folder for folder in run_folders(sweep)}
+    stopped = states[1e-9]
+    assert states[1e-3].result() is not None
+    assert stopped.result() is None and (stopped.job() or {})["reason"] == "stopped early by ASHA"
+    assert len(stopped.metrics()) < 12 and not live_jobs(sweep)
+
+
+def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path, train={"epochs": 40}, cluster={"ranks": 2, "parallel": 1, "threads": 1})
+    sweep = tmp_path / "runs" / "small"
+    driver = start("run", path, cwd=tmp_path)
+    until(lambda: any(folder.metrics() for folder in run_folders(sweep)), driver)
+    second, output = run("run", path, cwd=tmp_path)
+    assert second == 2 and "another driver runs this sweep" in output
+    code, output = run("cancel", sweep, cwd=tmp_path)
+    assert code == 0 and "cancelled 2 trials" in output
+    output, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 0, output
+    assert not live_jobs(sweep)
+    states = {status["state"] for status in json.loads(run("status", sweep, "--json", cwd=tmp_path)[1])["trials"]}
+    assert states == {"cancelled"}
+    began = next(folder for folder in run_folders(sweep) if folder.metrics())
+    epochs = len(began.metrics())
+
+    driver = start("run", path, cwd=tmp_path)
+    until(lambda: len(began.metrics()) > epochs, driver)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(timeout=60) != 0
+    assert live_jobs(sweep), "an interrupted driver must leave its jobs running"
+    assert run("cancel", sweep, cwd=tmp_path)[0] == 0
+    assert not live_jobs(sweep)
+    assert [record["epoch"] for record in began.metrics()] == list(range(len(began.metrics())))
+
+
+def test_a_trial_that_fails_by_the_users_mistake_is_told_in_one_line(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path, grid={"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]})
+    assert run("run", path, "--set", "train.epochs=1", cwd=tmp_path)[0] == 0
+    (image, *_) = sorted((tmp_path / "data").glob("synthetic/*/train2017/*.jpg"))
+    image.write_bytes(b"no image")
+    code, output = run("run", path, "--set", "train.epochs=2", "--strict", cwd=tmp_path)
+    assert code == 2 and image.name in output, output
+    code, output = run("run", path, "--set", "train.epochs=2", cwd=tmp_path)
+    assert code == 0 and f"unreadable image, left out: {image}" in output, output
+    assert all(isinstance(folder, RunFolder) for folder in run_folders(tmp_path / "runs" / "small"))
+    assert os.path.exists(tmp_path / "runs" / "small" / "report.pdf")

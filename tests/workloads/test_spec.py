@@ -1,0 +1,86 @@
+"""A trial's signature is its content: what decides the numbers, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from heatmark.models.methods import BiasCompensated
+from heatmark.workloads.spec import TrialSpec
+
+
+def spec(**changes: Any) -> TrialSpec:
+    content: dict[str, Any] = {
+        "method": {"name": "bcir"},
+        "backbone": "sbl-r50",
+        "data": {"name": "coco", "fingerprint": "sha256:0"},
+        "train": {},
+        "runtime": {"data_root": "/data"},
+    }
+    for key, value in changes.items():
+        content[key] = {**content[key], **value} if isinstance(value, dict) else value
+    return TrialSpec.model_validate_json(json.dumps(content))
+
+
+@pytest.mark.parametrize("runtime", [{"data_root": "/other"}, {"workers": 4}, {"threads": 8}, {"zero_stage": 2}])
+def test_where_and_how_it_runs_is_not_part_of_the_signature(runtime: dict[str, Any]) -> None:
+    assert spec(runtime=runtime).signature == spec().signature
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": {"beta": 1.0}},
+        {"method": {"name": "ipr"}},
+        {"backbone": "sbl-r101"},
+        {"data": {"fingerprint": "sha256:1"}},
+        {"data": {"input_size": [288, 384]}},
+        {"train": {"lr": 2e-3}},
+        {"train": {"batch_size": 64}},
+        {"seed": 1},
+    ],
+)
+def test_everything_that_decides_the_numbers_is(change: dict[str, Any]) -> None:
+    assert spec(**change).signature != spec().signature
+
+
+def test_a_signature_does_not_depend_on_the_process_or_on_what_was_left_out() -> None:
+    assert spec(seed=0, train={"lr": 1e-3}).signature == spec().signature
+    assert len(spec().signature) == 16
+    assert TrialSpec.model_validate_json(spec().model_dump_json()) == spec()
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"method": {"beta": 0}}, "beta"),
+        ({"method": {"name": "argmin"}}, "method"),
+        ({"train": {"epochs": -1}}, "epochs"),
+        ({"train": {"epochs": "10"}}, "epochs"),
+        ({"train": {"milestones": [20, 10]}}, "milestones"),
+        ({"data": {"input_size": [100, 128]}}, "input_size"),
+        ({"data": {"colour": "BGR"}}, "colour"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(change: dict[str, Any], where: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        spec(**change)
+    assert where in str(caught.value)
+
+
+def test_the_defaults_that_depend_on_the_epochs_are_the_papers() -> None:
+    method = BiasCompensated().resolved(140)
+    assert method.t_o == 120
+    assert spec().train.resolved().milestones == (90, 120)
+    assert spec(train={"epochs": 14}).train.resolved().milestones == (9, 12)
+
+
+def test_a_spec_is_read_without_torch() -> None:
+    code = "import sys, heatmark.workloads.spec, heatmark.pipeline.plan; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -1,0 +1,164 @@
+"""One trial as a job runs it: real DeepSpeed process groups, real signals, drawn people."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.spec import TrialSpec
+
+pytestmark = pytest.mark.slow
+TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "drawn"
+    write_coco(root, SyntheticCoco(people_train=96, people_val=24, seed=1))
+    return root
+
+
+def prepare(path: Path, people: Path, **changes: Any) -> RunFolder:
+    content: dict[str, Any] = {
+        "method": {"name": "bcir", "t_o": 2},
+        "backbone": "sbl-r18-w8",
+        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
+        "train": {"epochs": 3, "batch_size": 8, "milestones": [2], "flip_test": True},
+        "runtime": {"data_root": str(people), "threads": 1},
+    }
+    for key, value in changes.items():
+        content[key] = {**content[key], **value}
+    spec = TrialSpec.model_validate_json(json.dumps(content))
+    folder = RunFolder(path / spec.signature)
+    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    return folder
+
+
+def start(folder: RunFolder, **environment: str) -> subprocess.Popen[bytes]:
+    code = "import sys; from heatmark.pipeline.cli import main; sys.argv = ['heatmark', 'train', sys.argv[1]]; main()"
+    folder.log.mkdir(exist_ok=True)
+    with (folder.log / f"rank{environment.get('SUBMITIT_LOCAL_GLOBALID', 0)}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, str(folder.spec_file)],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def run(folder: RunFolder, ranks: int = 1) -> list[int]:
+    """Exit codes of all ranks, started as submitit's local executor starts them."""
+    if ranks == 1:
+        return [start(folder).wait(timeout=200)]
+    shared = {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_NTASKS": str(ranks), "SUBMITIT_LOCAL_JOB_ID": "test-job"}
+    each = [{"SUBMITIT_LOCAL_GLOBALID": str(rank), "SUBMITIT_LOCAL_LOCALID": str(rank)} for rank in range(ranks)]
+    return [process.wait(timeout=200) for process in [start(folder, **shared, **own) for own in each]]
+
+
+def numbers(folder: RunFolder) -> list[dict[str, Any]]:
+    """The epochs without what may differ between two runs of one experiment."""
+    return [{key: value for key, value in record.items() if key not in TIMES} for record in folder.metrics()]
+
+
+def wait_for_step(folder: RunFolder, process: subprocess.Popen[bytes], epochs: int) -> None:
+    deadline = time.monotonic() + 120
+    while len(folder.metrics()) < epochs and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.poll() is None, "the trial ended before it could be interrupted"
+
+
+def log_of(folder: RunFolder) -> str:
+    return "".join(path.read_text() for path in folder.log.glob("*.log"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, people: Path) -> RunFolder:
+    folder = prepare(tmp_path_factory.mktemp("undisturbed"), people)
+    assert run(folder) == [0], log_of(folder)
+    return folder
+
+
+def test_a_trial_leaves_a_result_and_every_epoch(undisturbed: RunFolder) -> None:
+    result = undisturbed.result()
+    assert result is not None and result["state"] == "finished" and result["epochs"] == 3
+    records = undisturbed.metrics()
+    assert [record["epoch"] for record in records] == [0, 1, 2]
+    assert [record["lr"] for record in records] == pytest.approx([1e-3, 1e-3, 1e-4])
+    # L_de until T_o, the coordinate loss alone from then on (Eq. 21).
+    assert ["l_de" in record["train"] for record in records] == [True, True, False]
+    assert records[-1]["val"] == result["final"]
+    assert len(json.loads(undisturbed.predictions_file.read_text())) == 24
+
+
+def test_a_finished_trial_is_not_run_again(undisturbed: RunFolder) -> None:
+    before = undisturbed.metrics_file.stat().st_mtime_ns
+    assert run(undisturbed) == [0]
+    assert undisturbed.metrics_file.stat().st_mtime_ns == before and len(undisturbed.attempts()) == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGUSR2, 144), (signal.SIGKILL, -9)])
+def test_an_interrupted_trial_ends_with_the_same_numbers(
+    number: signal.Signals, code: int, tmp_path: Path, people: Path, undisturbed: RunFolder
+) -> None:
+    folder = prepare(tmp_path, people)
+    process = start(folder)
+    wait_for_step(folder, process, epochs=1)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == code, log_of(folder)
+    assert folder.result() is None and folder.failure() is None
+    assert run(folder) == [0], log_of(folder)
+    assert "resumed at epoch 2" in log_of(folder)
+    assert numbers(folder) == numbers(undisturbed)
+    assert json.loads(folder.predictions_file.read_text()) == json.loads(undisturbed.predictions_file.read_text())
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_two_ranks_train_together_under_zero(stage: int, tmp_path: Path, people: Path) -> None:
+    folder = prepare(tmp_path, people, train={"epochs": 1}, runtime={"zero_stage": stage})
+    assert run(folder, ranks=2) == [0, 0], log_of(folder)
+    result = folder.result()
+    assert result is not None and result["world_size"] == 2
+    assert len(folder.metrics()) == 1
+    predicted = [each["annotation_id"] for each in json.loads(folder.predictions_file.read_text())]
+    assert len(predicted) == len(set(predicted)) == 24
+
+
+def test_a_loss_that_is_no_number_ends_the_trial_before_the_step(tmp_path: Path, people: Path) -> None:
+    folder = prepare(tmp_path, people, train={"lr": 1e30})
+    assert run(folder) == [1]
+    failure = folder.failure()
+    assert failure is not None and failure["kind"] == "diverged"
+    assert "lower train.lr" in failure["message"]
+
+
+def test_a_missing_data_set_is_the_users_mistake(tmp_path: Path) -> None:
+    folder = prepare(tmp_path, tmp_path / "nowhere")
+    assert run(folder) == [2]
+    failure = folder.failure()
+    assert failure is not None and failure["kind"] == "user" and "nowhere" in failure["message"]
+
+
+def test_unreadable_images_are_named_and_left_out_or_refused(tmp_path: Path) -> None:
+    root = tmp_path / "drawn"
+    write_coco(root, SyntheticCoco(people_train=24, people_val=8, seed=2))
+    spoiled = sorted((root / "train2017").iterdir())[0]
+    spoiled.write_bytes(spoiled.read_bytes()[:200])
+    lenient = prepare(tmp_path / "lenient", root, train={"epochs": 1})
+    assert run(lenient) == [0], log_of(lenient)
+    result = lenient.result()
+    assert result is not None and result["unreadable_images"] == [str(spoiled)]
+    assert str(spoiled) in log_of(lenient)
+    strict = prepare(tmp_path / "strict", root, train={"epochs": 1}, runtime={"strict": True})
+    assert run(strict) == [2]
+    failure = strict.failure()
+    assert failure is not None and spoiled.name in failure["message"]
