@@ -35,7 +35,14 @@ def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:
     corners = [(10, 15), (37, 15), (10, 48), (37, 48)]
     np.save(tmp_path / "maps.npy", np.stack([gaussian(x, y) for x, y in corners])[None].astype(np.float32))
     done = heatmark(
-        "decode", "--heatmaps", tmp_path / "maps.npy", "--decoders", "argmax,quarter,soft,bcir", "--beta", "1,10,20", "--json"
+        "decode",
+        "--heatmaps",
+        tmp_path / "maps.npy",
+        "--decoders",
+        "argmax,quarter,soft,bcir",
+        "--beta",
+        "1,10,20",
+        "--json",
     )
     assert done.returncode == 0, done.stderr
     found = {name: np.array(joints) for name, joints in json.loads(done.stdout).items()}
