@@ -59,7 +59,8 @@ def smoothed(heatmap_BKHW: Tensor, kernel: int) -> Tensor:
     height, width = heatmap_BKHW.shape[-2:]
     # One product per axis: for small maps much faster than a convolution of one channel.
     down_HH, across_WW = _blur_matrix(height, kernel, heatmap_BKHW), _blur_matrix(width, kernel, heatmap_BKHW)
-    blurred_BKHW = down_HH @ heatmap_BKHW @ across_WW
+    with torch.autocast(heatmap_BKHW.device.type, enabled=False):
+        blurred_BKHW = down_HH @ heatmap_BKHW @ across_WW
     peak_BK11 = heatmap_BKHW.amax((-2, -1), keepdim=True)
     lower_BK11 = blurred_BKHW.amax((-2, -1), keepdim=True)
     # Without a positive maximum there is nothing to find, and no scale to restore.
