@@ -200,6 +200,20 @@ def _decode_run(folder: Path, decoders: list[str], betas: list[str], as_json: bo
     _console().print(table)
 
 
+@app.command("analyze")
+def analyze(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="bias, gradients or localization.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder for figures and csv files.")] = Path("runs/analysis"),
+) -> None:
+    """Verify the paper's analysis without training: the softmax bias, the gradients, localized heatmaps."""
+    if name not in ("bias", "gradients", "localization"):
+        raise InputError(f"analyze {name}: unknown analysis; valid: bias, gradients, localization")
+    from importlib import import_module
+
+    for path in import_module(f"heatmark.workloads.analysis.{name}").analyze(out):
+        print(f"wrote {path}")
+
+
 @app.command("models")
 def models(
     names: Annotated[list[str] | None, typer.Argument(metavar="BACKBONE", help="None: the published nets.")] = None,
