@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -117,7 +118,9 @@ def live_progress(sweep: Path, console: Console) -> Iterator[Callable[[str], Non
     """Show progress until left; yields a function that prints a line. A table on a terminal, plain lines elsewhere."""
 
     def log(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        # Nobody may be reading any more (`heatmark sweep run ... | head`): the sweep goes on.
+        with contextlib.suppress(OSError):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     if console.is_terminal:
         with Live(

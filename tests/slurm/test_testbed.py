@@ -1,0 +1,151 @@
+"""What the rest of heatmark relies on, seen on a real SLURM."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.slurm.conftest import Slurm
+
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(120)]
+
+# Every rank notes what it receives; the shell of a batch job waits on while signals interrupt its `wait`.
+NOTE_SIGNALS = """
+cat > note-$SLURM_JOB_ID.sh <<'END'
+for name in USR2 TERM; do trap "echo rank \\$SLURM_PROCID got $name" $name; done
+echo rank $SLURM_PROCID on $SLURMD_NODENAME attempt ${SLURM_RESTART_COUNT:-0}
+for second in $(seq 120); do sleep 1 & wait $!; done
+END
+srun bash note-$SLURM_JOB_ID.sh
+"""
+REQUEUE_MYSELF = """
+if [ -n "$SLURM_RESTART_COUNT" ]; then echo second attempt $SLURM_RESTART_COUNT; exit; fi
+srun bash -c 'trap "scontrol requeue $SLURM_JOB_ID" USR2; for second in $(seq 120); do sleep 1 & wait $!; done'
+"""
+
+
+def test_all_nodes_are_idle_and_the_status_is_healthy(testbed: Slurm, live: str) -> None:
+    settings = json.loads((Path(live).parent.parent / "testbed.json").read_text())
+    states = testbed.answer("sinfo", "-h", "-N", "-p", "normal", "-o", "%N %T").splitlines()
+    assert states == [f"node{index} idle" for index in range(settings["nodes"])]
+    assert testbed.testbed("status").endswith("healthy")
+    assert testbed.testbed("up").startswith("export SLURM_CONF=")
+
+
+def test_two_tasks_on_two_nodes(slurm: Slurm) -> None:
+    job = slurm.submit("srun bash -c 'echo $SLURM_PROCID $SLURMD_NODENAME'", "-N2", "--ntasks-per-node=1")
+    slurm.wait("a job over two nodes", lambda: slurm.state(job) == "COMPLETED")
+    (rank, one), (other_rank, other) = sorted(line.split() for line in slurm.output(job).splitlines())
+    assert (rank, other_rank) == ("0", "1")
+    assert one != other
+    assert {one, other} <= {f"node{index}" for index in range(100)}
+
+
+def test_an_array_has_one_name_and_an_id_per_element(slurm: Slurm) -> None:
+    body = "echo $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID"
+    job = slurm.submit(body, "-n1", "--array=0-2", "--job-name=three")
+    slurm.wait("an array of three", lambda: slurm.state(job).split() == ["COMPLETED"] * 3)
+    assert [slurm.output(f"{job}_{index}") for index in range(3)] == [f"{job} {index}\n" for index in range(3)]
+    ids = slurm.answer("squeue", "-h", "-r", "-t", "all", "-j", job, "-o", "%i %F %K %j").splitlines()
+    assert sorted(ids) == [f"{job}_{index} {job} {index} three" for index in range(3)]
+
+
+def test_an_element_of_an_array_requeues_itself(slurm: Slurm) -> None:
+    body = 'echo ${SLURM_RESTART_COUNT:-0}; [ -n "$SLURM_RESTART_COUNT" ] || scontrol requeue ${SLURM_ARRAY_JOB_ID}_1'
+    job = slurm.submit(f"{body}; sleep 1", "-n1", "--array=1", "--requeue")
+    slurm.wait("an element requeued by itself", lambda: slurm.output(f"{job}_1").endswith("\n1\n"), 60)
+
+
+def test_singleton_holds_between_arrays_and_not_within_one(slurm: Slurm) -> None:
+    options = ("-n1", "--array=0-1", "--dependency=singleton", "--job-name=twins")
+    first, second = slurm.submit("sleep 60", *options), slurm.submit("sleep 60", *options)
+    slurm.wait("both elements run", lambda: slurm.state(first).split() == ["RUNNING"] * 2)
+    reasons = slurm.answer("squeue", "-h", "-r", "-j", second, "-o", "%T %r").splitlines()
+    assert reasons == ["PENDING Dependency"] * 2
+
+
+def test_an_array_beyond_the_limit_is_refused(slurm: Slurm) -> None:
+    config = slurm.answer("scontrol", "show", "config")
+    limit = int(next(line.split()[-1] for line in config.splitlines() if line.startswith("MaxArraySize")))
+    (slurm.folder / "job.sh").write_text("#!/bin/bash\n")
+    refused = slurm.run("sbatch", f"--array={limit}", "job.sh")
+    assert refused.returncode == 1
+    assert "Invalid job array specification" in refused.stderr
+    slurm.submit("", "--hold", f"--array={limit - 1}")
+
+
+def test_scancel(slurm: Slurm) -> None:
+    job = slurm.submit("sleep 100", "-n1")
+    slurm.wait("running", lambda: slurm.state(job) == "RUNNING")
+    slurm.answer("scancel", job)
+    slurm.wait("cancelled", lambda: slurm.state(job) == "CANCELLED")
+    slurm.wait("accounted", lambda: slurm.records(job) == ["CANCELLED by 0"])
+
+
+def test_an_urgent_job_preempts_after_a_signal_to_every_rank(slurm: Slurm) -> None:
+    options = ("-N2", "--ntasks-per-node=1", "--requeue", "--exclusive", "--signal=USR2@5")
+    patient, quick = slurm.submit(NOTE_SIGNALS, *options), slurm.submit(REQUEUE_MYSELF, *options)
+    slurm.wait("both ranks run", lambda: slurm.output(patient).count("attempt 0") == 2)
+    slurm.wait("the other job runs", lambda: slurm.state(quick) == "RUNNING")
+    time.sleep(1)
+    urgent = slurm.submit("sleep 1", "-p", "urgent", "-N4", "--ntasks-per-node=1", "--exclusive")
+
+    slurm.wait("USR2 on both ranks", lambda: slurm.output(patient).count("got USR2") == 2)
+    assert "got TERM" not in slurm.output(patient)
+    slurm.wait("the urgent job ran", lambda: slurm.state(urgent) == "COMPLETED", 90)
+    slurm.wait("both ranks run again", lambda: slurm.output(patient).count("attempt 1") == 2, 60)
+    slurm.wait("the other job again", lambda: "second attempt 1" in slurm.output(quick), 60)
+    slurm.wait("accounted", lambda: slurm.records(patient) == ["PREEMPTED", "RUNNING"])
+    slurm.wait("accounted too", lambda: slurm.records(quick) == ["REQUEUED", "COMPLETED"])
+
+
+def test_jobs_outlive_the_controller(testbed: Slurm) -> None:
+    job = testbed.submit("sleep 12; echo done", "-n1")
+    held = testbed.submit("", "-n1", "--hold")
+    testbed.wait("running", lambda: testbed.state(job) == "RUNNING")
+    testbed.testbed("daemon", "stop", "slurmctld")
+    refused = testbed.run("squeue")
+    assert refused.returncode == 1
+    assert "Unable to contact slurm controller" in refused.stderr
+    testbed.testbed("daemon", "start", "slurmctld")
+    assert testbed.state(held) == "PENDING"
+    testbed.wait("ended after a restart", lambda: testbed.state(job) == "COMPLETED")
+    assert testbed.output(job) == "done\n"
+
+
+def test_jobs_run_while_accounting_is_down(testbed: Slurm) -> None:
+    testbed.testbed("daemon", "stop", "slurmdbd")
+    try:
+        job = testbed.submit("echo done", "-n1")
+        testbed.wait("a job without slurmdbd", lambda: testbed.state(job) == "COMPLETED")
+        assert testbed.run("sacct", "-j", job).returncode == 1
+    finally:
+        testbed.testbed("daemon", "start", "slurmdbd")
+    testbed.wait("accounted later", lambda: testbed.records(job) == ["COMPLETED"])
+
+
+def test_the_job_of_a_dead_node_runs_again_on_another(testbed: Slurm) -> None:
+    job = testbed.submit("echo $SLURMD_NODENAME ${SLURM_RESTART_COUNT:-0}; sleep 100", "-n1", "--requeue")
+    testbed.wait("running", lambda: testbed.output(job) != "")
+    node = testbed.output(job).split()[0]
+    testbed.testbed("daemon", "kill", "slurmd", node, "--with-jobs")
+    try:
+        testbed.wait("noticed and requeued", lambda: testbed.state(job) == "PENDING", 60)
+        testbed.wait("runs elsewhere", lambda: testbed.output(job).count("\n") == 2, 60)
+    finally:
+        testbed.testbed("daemon", "start", "slurmd", node)
+    other, attempt = testbed.output(job).splitlines()[1].split()
+    assert other != node
+    assert attempt == "1"
+    testbed.wait("accounted", lambda: testbed.records(job) == ["NODE_FAIL", "RUNNING"])
+    testbed.wait("the node is back", lambda: node_is_usable(testbed, node), 60)
+
+
+def node_is_usable(slurm: Slurm, node: str) -> bool:
+    """Idle, or at work; a node that does not answer has a mark after its state."""
+    return slurm.answer("sinfo", "-h", "-N", "-p", "normal", "-n", node, "-o", "%T") in ("idle", "mixed", "allocated")
