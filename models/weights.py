@@ -45,25 +45,17 @@ class WeightsError(ValueError):
 
 
 @dataclass(frozen=True)
-class InputFormat:
-    """What a network was fed in training: channel order, and the mean and deviation taken from it channel by channel.
-
-    Values are of images in 0..1. SimpleBaseline reads its images as BGR and takes RGB's statistics in that order.
-    """
-
-    channels: Literal["rgb", "bgr"] = "rgb"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
 class Checkpoint:
-    """A file's tensors under this project's keys, its SHA-256, and the input they were trained on."""
+    """A file's tensors under this project's keys, its SHA-256, and the order of colours they were trained on.
+
+    Every family takes the same mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225) from channels 0, 1 and 2:
+    SimpleBaseline too, whose channel 0 is blue.
+    """
 
     path: Path
     sha256: str
     state: State
-    input_format: InputFormat
+    channels: Literal["rgb", "bgr"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     raw, container = _unwrapped(_opened(path), path)
     state, from_mmpose = _renamed(raw)
     bgr = not from_mmpose and container != "training" and any(key.startswith("deconv_layers.") for key in state)
-    return Checkpoint(path, digest, state, InputFormat("bgr" if bgr else "rgb"))
+    return Checkpoint(path, digest, state, "bgr" if bgr else "rgb")
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> Fit:

@@ -45,6 +45,13 @@ class DataSection(Section):
     flip: float = DataSpec.model_fields["flip"].default
 
 
+class PretrainedSection(Section):
+    """Weights to start from. file: as published. channels: the order of colours they were trained on."""
+
+    file: str
+    channels: Literal["rgb", "bgr"] = "rgb"
+
+
 class ClusterSection(Section):
     """Where trials run. ranks: processes per trial. parallel: trials at a time. threads: torch threads per rank, 0 for
     an equal share of the cores. workers: loader processes per rank. retries: new jobs after a crash of the old one
@@ -91,12 +98,13 @@ class ReportSection(Section):
 
 
 class SweepFile(Section):
-    """The whole file. grid: a value or a list of values for each axis."""
+    """The whole file. grid: a value or a list of values for each axis. pretrained: first weights, by backbone."""
 
     name: Name
     grid: dict[str, list[Any]]
     train: TrainSpec = TrainSpec()
     data: dict[Name, DataSection]
+    pretrained: dict[str, PretrainedSection] = Field(default_factory=dict)
     cluster: ClusterSection = ClusterSection()
     tune: TuneSection = TuneSection()
     tracking: TrackingSection = TrackingSection()
@@ -161,6 +169,9 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
             )
+    for name in sweep.pretrained:
+        if name not in sweep.grid["backbone"]:
+            raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.grid['backbone'])}")
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")

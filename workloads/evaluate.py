@@ -105,7 +105,7 @@ def heatmaps(
     model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device
 ) -> tuple[Tensor, Tensor | None]:
     """heatmap_BKHW and, with flip_test, that of the mirrored crops: mirrored back, left and right swapped."""
-    image_B3HW = network_input(batch["image_BHW3"], device)
+    image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
     heatmap_BKHW = model(image_B3HW)
     if not spec.train.flip_test:
         return heatmap_BKHW, None

@@ -82,7 +82,7 @@ def test_every_published_container_is_unwrapped(
     fit = load_weights(fresh, checkpoint)
     assert same(fresh, trained)
     assert fit.missing == ()
-    assert checkpoint.input_format.channels == ("rgb" if "mmpose" in container or container == "our own" else "bgr")
+    assert checkpoint.channels == ("rgb" if "mmpose" in container or container == "our own" else "bgr")
 
 
 def test_imagenet_weights_fill_the_trunk_and_leave_the_head(
@@ -99,7 +99,7 @@ def test_imagenet_weights_fill_the_trunk_and_leave_the_head(
     assert {key.split(".")[0] for key in fit.missing} == {"deconv_layers", "final_layer"}
     assert torch.equal(fresh.state_dict()["layer4.0.conv2.weight"], trained.state_dict()["layer4.0.conv2.weight"])
     assert torch.equal(fresh.state_dict()["final_layer.weight"], before)
-    assert checkpoint.input_format.channels == "rgb"
+    assert checkpoint.channels == "rgb"
     assert "2 not in the network (fc.bias, fc.weight)" in str(fit)
 
 
