@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -16,9 +17,17 @@ from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
-from heatmark.pipeline.sweep import ClusterSection, DataSection, SweepFile, expand_path, nearest, validated
+from heatmark.pipeline.sweep import (
+    ClusterSection,
+    DataSection,
+    PretrainedSection,
+    SweepFile,
+    expand_path,
+    nearest,
+    validated,
+)
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,11 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     Raises InputError for a value no trial can have and for a data set that is not there.
     """
     prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.grid["dataset"])}
+    weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
     cells = 0
     for cell in _cells(sweep.grid):
-        trial = _trial(sweep, cell, prints, source)
+        trial = _trial(sweep, cell, prints, weights, source)
         trials.setdefault(trial.signature, trial)
         cells += 1
     return Plan(sweep, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
@@ -83,7 +93,25 @@ def _cells(grid: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
         yield dict(zip(axes, values, strict=True))
 
 
-def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], source: Path) -> TrialSpec:
+def _weights(backbone: str, section: PretrainedSection, source: Path) -> PretrainedSpec:
+    path = expand_path(section.file)
+    if not path.is_file():
+        raise InputError(f"{source}: pretrained.{backbone}.file: {path}: no such file; download it and give its path")
+    return PretrainedSpec(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), channels=section.channels)
+
+
+def _weights_file(sweep: SweepFile, backbone: str) -> str | None:
+    section = sweep.pretrained.get(backbone)
+    return str(expand_path(section.file)) if section else None
+
+
+def _trial(
+    sweep: SweepFile,
+    cell: dict[str, Any],
+    prints: dict[str, str],
+    weights: dict[str, PretrainedSpec],
+    source: Path,
+) -> TrialSpec:
     train_axes = {axis: value for axis, value in cell.items() if axis in TrainSpec.model_fields}
     content = sweep.train.model_dump(mode="json") | train_axes
     train: TrainSpec = validated(
@@ -113,9 +141,11 @@ def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], sourc
             f"{source}: data.{cell['dataset']}",
         ),
         train=train.resolved(),
+        pretrained=weights.get(cell["backbone"]),
         seed=seed,
         runtime=RuntimeSpec(
             data_root=str(data_root(data)),
+            pretrained=_weights_file(sweep, cell["backbone"]),
             workers=cluster.workers,
             threads=cluster.threads or _threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,

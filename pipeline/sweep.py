@@ -45,6 +45,13 @@ class DataSection(Section):
     flip: float = DataSpec.model_fields["flip"].default
 
 
+class PretrainedSection(Section):
+    """Weights to start from. file: as published. channels: the order of colours they were trained on."""
+
+    file: str
+    channels: Literal["rgb", "bgr"] = "rgb"
+
+
 class ClusterSection(Section):
     """Where trials run.
 
@@ -112,12 +119,13 @@ class ReportSection(Section):
 
 
 class SweepFile(Section):
-    """The whole file. grid: a value or a list of values for each axis."""
+    """The whole file. grid: a value or a list of values for each axis. pretrained: first weights, by backbone."""
 
     name: Name
     grid: dict[str, list[Any]]
     train: TrainSpec = TrainSpec()
     data: dict[Name, DataSection]
+    pretrained: dict[str, PretrainedSection] = Field(default_factory=dict)
     cluster: ClusterSection = ClusterSection()
     tune: TuneSection = TuneSection()
     tracking: TrackingSection = TrackingSection()
@@ -184,6 +192,9 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             )
     if sweep.cluster.executor == "local" and sweep.cluster.nodes > 1:
         raise InputError(f"{path}: cluster.nodes: {sweep.cluster.nodes}: this machine is one node; use executor: slurm")
+    for name in sweep.pretrained:
+        if name not in sweep.grid["backbone"]:
+            raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.grid['backbone'])}")
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")

@@ -15,10 +15,12 @@ from torch import nn
 
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
+from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.models.backbones import parse_backbone
+from heatmark.models.weights import WeightsError, load_weights, read_checkpoint
 from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
 from heatmark.workloads.environment import machine, versions
@@ -76,6 +78,24 @@ def build_model(spec: TrialSpec, joints: int) -> nn.Module:
     return parse_backbone(spec.backbone).build(joints)
 
 
+def load_pretrained(model: nn.Module, spec: TrialSpec, log: Log) -> None:
+    """Fill a network with the weights a trial starts from. Raises InputError for a file that is not the one planned."""
+    assert spec.pretrained is not None
+    if spec.runtime.pretrained is None:
+        raise InputError("runtime.pretrained: missing; give the file of the weights that `pretrained` describes")
+    try:
+        weights = read_checkpoint(Path(spec.runtime.pretrained), spec.pretrained.sha256)
+        fit = load_weights(model, weights)
+    except WeightsError as error:
+        raise InputError(str(error)) from error
+    if weights.channels != spec.channels:
+        raise InputError(
+            f"{weights.path}: trained on {weights.channels} images, but the trial gives {spec.channels}; "
+            f"set pretrained.{spec.backbone}.channels: {weights.channels}"
+        )
+    log(f"started from {weights.path}: {fit}")
+
+
 class Trial:
     """The training of one spec in one process group."""
 
@@ -98,6 +118,8 @@ class Trial:
             for note in people.notes:
                 log(f"{people.split}: {note}")
         model = build_model(spec, len(self.train_people.skeleton.joints))
+        if spec.pretrained and not checkpoint.newest_first(folder):
+            load_pretrained(model, spec, log)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.engine = build_engine(model, spec, ranks)
         self.position = Position()
@@ -184,7 +206,7 @@ class Trial:
     def _train_step(self, batch: Batch) -> None:
         spec, device = self.spec, self.ranks.device
         self._note_unreadable(batch, self.train_people)
-        heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device))
+        heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device, spec.channels))
         joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
