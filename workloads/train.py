@@ -107,7 +107,7 @@ class Trial:
         attempt: int,
         interrupted: Callable[[], bool],
         log: Log,
-        lease: Lease | None,
+        lease: Lease | None = None,
     ) -> None:
         self.spec, self.folder, self.ranks, self.attempt = spec, folder, ranks, attempt
         self.interrupted, self.log, self.lease = interrupted, log, lease
