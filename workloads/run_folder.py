@@ -10,6 +10,7 @@
     predictions.json   the last evaluation, in COCO's keypoint results format
     result.json        written last: the trial is finished and never run again
     cancel.json        the decision to cancel: of a person or of the scheduler
+    accounting.json    what the trial's jobs cost, from SLURM's accounting (pipeline/accounting.py)
     failure.json       why the last attempt ended without a result
     log/               what the job printed
 
@@ -116,6 +117,10 @@ class RunFolder:
     @property
     def cancel_file(self) -> Path:
         return self.path / "cancel.json"
+
+    @property
+    def accounting_file(self) -> Path:
+        return self.path / "accounting.json"
 
     @property
     def checkpoints(self) -> Path:
