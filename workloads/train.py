@@ -179,7 +179,7 @@ class Trial:
             self.log(complaint)
         if state is None:
             return
-        load_training_state(self.engine, state["training"])
+        load_training_state(self.engine, state["training"], self.ranks)
         self.position = Position(**state["position"])
         self.last_record = state["record"]
         self._publish(self.last_record)
@@ -299,7 +299,7 @@ class Trial:
         }
 
     def _save(self, record: Record | None) -> None:
-        training = training_state(self.engine)
+        training = training_state(self.engine, self.ranks)
         if self._may_write():
             state = {"training": training, "position": asdict(self.position), "record": record}
             checkpoint.save(self.folder, state, self.position.step, self.spec.runtime.keep_checkpoints)
