@@ -17,7 +17,15 @@ from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
-from heatmark.pipeline.sweep import DataSection, PretrainedSection, SweepFile, expand_path, nearest, validated
+from heatmark.pipeline.sweep import (
+    ClusterSection,
+    DataSection,
+    PretrainedSection,
+    SweepFile,
+    expand_path,
+    nearest,
+    validated,
+)
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
 from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec
 
@@ -56,7 +64,7 @@ class Plan:
                 "name": self.sweep.name,
                 "created": created,
                 "scheduler": self.sweep.tune.scheduler,
-                "executor": self.sweep.cluster.executor,
+                "cluster": self.sweep.cluster.model_dump(mode="json"),
                 "cells": cells,
             },
         )
@@ -118,10 +126,10 @@ def _trial(
         raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer of 0 or more")
     data = sweep.data[cell["dataset"]]
     cluster = sweep.cluster
-    if train.batch_size % cluster.ranks:
+    if train.batch_size % (cluster.nodes * cluster.ranks):
         raise InputError(
-            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by {cluster.ranks} ranks; "
-            f"choose a multiple of cluster.ranks"
+            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by "
+            f"{cluster.nodes * cluster.ranks} ranks; choose a multiple of cluster.nodes x cluster.ranks"
         )
     return TrialSpec(
         method=_method(cell, source).resolved(train.epochs),
@@ -139,17 +147,21 @@ def _trial(
             data_root=str(data_root(data)),
             pretrained=_weights_file(sweep, cell["backbone"]),
             workers=cluster.workers,
-            threads=cluster.threads or _equal_share(cluster.parallel * cluster.ranks),
+            threads=cluster.threads or _threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,
             channels_last=cluster.channels_last,
             strict=cluster.strict,
             keep_checkpoints=cluster.keep_checkpoints,
+            hang_s=cluster.hang_s,
         ),
     )
 
 
-def _equal_share(processes: int) -> int:
-    return max(1, len(os.sched_getaffinity(0)) // processes)
+def _threads_per_rank(cluster: ClusterSection) -> int:
+    """SLURM gives each rank its own cores; here all ranks of all trials share those of this machine."""
+    if cluster.executor == "slurm":
+        return cluster.cpus_per_rank
+    return max(1, len(os.sched_getaffinity(0)) // (cluster.parallel * cluster.ranks))
 
 
 def _method(cell: dict[str, Any], source: Path) -> Method:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,19 @@ class Evaluation:
 
 
 def evaluate(
-    model: nn.Module, spec: TrialSpec, people: PoseDataset, loader: CropLoader, ranks: Ranks, unreadable: set[str]
+    model: nn.Module,
+    spec: TrialSpec,
+    people: PoseDataset,
+    loader: CropLoader,
+    ranks: Ranks,
+    unreadable: set[str],
+    progress: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Predict every person of a split once. Every rank must call it, and every rank gets the same answer.
 
-    unreadable: image paths found unreadable are added to it.
+    unreadable: image paths found unreadable are added to it. progress: called after every batch.
     """
-    parts = ranks.gather(_predict(model, spec, people, loader, ranks, unreadable))
+    parts = ranks.gather(_predict(model, spec, people, loader, ranks, unreadable, progress))
     unreadable.update(*(part["unreadable"] for part in parts))
     person_N = np.concatenate([part["person"] for part in parts])
     joints_NK3 = np.concatenate([part["joints"] for part in parts])
@@ -66,7 +73,13 @@ def measure(spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Arr
 
 @torch.no_grad()
 def _predict(
-    model: nn.Module, spec: TrialSpec, people: PoseDataset, loader: CropLoader, ranks: Ranks, unreadable: set[str]
+    model: nn.Module,
+    spec: TrialSpec,
+    people: PoseDataset,
+    loader: CropLoader,
+    ranks: Ranks,
+    unreadable: set[str],
+    progress: Callable[[], None],
 ) -> dict[str, Any]:
     """This rank's share: joints in image pixels with their confidence, and the rows of `people` they belong to."""
     model.eval()
@@ -77,6 +90,7 @@ def _predict(
         person.append(batch["person_B"].numpy())
         bad |= {str(people.people[row].image_path) for row in batch["person_B"][batch["unreadable_B"]].tolist()}
         short += short_maps
+        progress()
     joint_count = len(people.skeleton.joints)
     return {
         "person": np.concatenate(person) if person else np.zeros(0, np.int64),

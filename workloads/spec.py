@@ -104,6 +104,7 @@ class RuntimeSpec(Section):
 
     data_root: the data set's folder. workers: loader processes per rank. threads: torch threads per rank, 0 for
     torch's own choice. strict: absent or unreadable images end the trial instead of being left out and counted.
+    hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
     pretrained: the file of the weights that a trial with `pretrained` starts from.
     """
 
@@ -115,6 +116,7 @@ class RuntimeSpec(Section):
     channels_last: bool = True
     strict: bool = False
     keep_checkpoints: int = Field(2, ge=1)
+    hang_s: float = Field(600.0, gt=0)
 
 
 class TrialSpec(Section):

@@ -25,6 +25,8 @@ from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
 from heatmark.workloads.environment import machine, versions
 from heatmark.workloads.evaluate import Evaluation, evaluate
+from heatmark.workloads.heartbeat import Heartbeat
+from heatmark.workloads.lease import Lease
 from heatmark.workloads.process_group import Ranks, seed_everything
 from heatmark.workloads.run_folder import Record, RunFolder, utc_now, write_json
 from heatmark.workloads.spec import TrialSpec
@@ -98,10 +100,19 @@ class Trial:
     """The training of one spec in one process group."""
 
     def __init__(
-        self, spec: TrialSpec, folder: RunFolder, ranks: Ranks, attempt: int, interrupted: Callable[[], bool], log: Log
+        self,
+        spec: TrialSpec,
+        folder: RunFolder,
+        ranks: Ranks,
+        attempt: int,
+        interrupted: Callable[[], bool],
+        log: Log,
+        lease: Lease | None = None,
     ) -> None:
         self.spec, self.folder, self.ranks, self.attempt = spec, folder, ranks, attempt
-        self.interrupted, self.log = interrupted, log
+        self.interrupted, self.log, self.lease = interrupted, log, lease
+        self.heartbeat: Heartbeat | None = None
+        self.first_step = 0
         self.train_people, self.val_people = load_split(spec, "train"), load_split(spec, "val")
         for people in (self.train_people, self.val_people):
             for note in people.notes:
@@ -133,13 +144,34 @@ class Trial:
     def run(self) -> None:
         """Train to the last epoch and write the result. Raises Interrupted once the state is saved."""
         self._resume()
+        self.first_step = self.position.step
+        if self.heartbeat:
+            self.heartbeat.progress(self.position.step)
+            self.heartbeat.start()
         while self.position.epoch < self.spec.train.epochs:
             self._train_epoch()
             self._close_epoch()
-        if self.ranks.is_first:
+        if self.heartbeat:
+            self.heartbeat.close()
+        if self._may_write():
             write_json(self.folder.result_file, self._result())
             self.folder.failure_file.unlink(missing_ok=True)
         self.ranks.barrier()
+
+    @property
+    def progressed(self) -> bool:
+        """Whether this attempt took a step."""
+        return self.position.step > self.first_step
+
+    def _may_write(self) -> bool:
+        """True on rank 0 alone. Raises LeaseLost once a later attempt writes the run folder."""
+        if self.ranks.is_first and self.lease:
+            self.lease.check()
+        return self.ranks.is_first
+
+    def _progress(self) -> None:
+        if self.heartbeat:
+            self.heartbeat.progress(self.position.step)
 
     def _resume(self) -> None:
         state, complaints = checkpoint.load(self.folder)
@@ -163,6 +195,7 @@ class Trial:
         for batch in self.train_loader:
             position.data_s += time.monotonic() - waiting_since
             self._train_step(batch)
+            self._progress()
             elapsed = time.monotonic() - started
             position.wall_s, position.epoch_s = wall_before + elapsed, epoch_before + elapsed
             if self._stop_agreed(self.interrupted()):
@@ -233,9 +266,15 @@ class Trial:
 
     def _evaluate(self) -> Evaluation:
         evaluation = evaluate(
-            self.engine.module, self.spec, self.val_people, self.val_loader, self.ranks, self.unreadable
+            self.engine.module,
+            self.spec,
+            self.val_people,
+            self.val_loader,
+            self.ranks,
+            self.unreadable,
+            self._progress,
         )
-        if self.ranks.is_first:
+        if self._may_write():
             evaluation.write_predictions(self.folder.predictions_file)
         return evaluation
 
@@ -261,15 +300,18 @@ class Trial:
 
     def _save(self, record: Record | None) -> None:
         training = training_state(self.engine)
-        if self.ranks.is_first:
+        if self._may_write():
             state = {"training": training, "position": asdict(self.position), "record": record}
             checkpoint.save(self.folder, state, self.position.step, self.spec.runtime.keep_checkpoints)
+            event = {"event": "checkpoint", "attempt": self.attempt, "step": self.position.step, "time": utc_now()}
+            self.folder.append_event(event)
+        self._progress()
         self.last_record = record
         self.ranks.barrier()
 
     def _publish(self, record: Record | None) -> None:
         """Append an epoch unless it is there: a trial that fell back to an older checkpoint repeats epochs."""
-        if not self.ranks.is_first or record is None:
+        if record is None or not self._may_write():
             return
         if record["epoch"] not in {known["epoch"] for known in self.folder.metrics()}:
             self.folder.append_metrics(record)
