@@ -136,22 +136,41 @@ def ui(
 
 @app.command("score")
 def score(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco")],
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco or mpii.")],
     truth: Annotated[Path, typer.Argument(metavar="GT", help="Annotations in the format's own file.")],
     predictions: Annotated[Path, typer.Argument(metavar="PRED", help="Predictions in the format's usual file.")],
+    zero_based: Annotated[
+        bool, typer.Option("--zero-based", help="mpii: the first pixel of PRED is 0, not 1 as in published files.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score anyone's predictions against anyone's annotations, by the format's own metric."""
-    if format != "coco":
-        raise InputError(f"score {format}: unknown format; valid: coco")
-    from heatmark.datasets.metrics.score import score_coco
+    """Score anyone's predictions against anyone's annotations, by the format's own metric.
 
-    found = score_coco(truth, predictions)
+    coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent.
+    """
+    from heatmark.datasets.metrics.score import score
+
+    found = score(format, truth, predictions, zero_based=zero_based)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(found, allow_nan=False))
         return
+    for line in _score_lines(found):
+        print(line)
+
+
+def _score_lines(found: dict[str, Any]) -> list[str]:
+    """A table for people: one row per metric, or one per metric and joint group."""
+    lines = []
     for name, value in found.items():
-        print(f"{name:6} {'-' if value is None else f'{value:.4f}'}")
+        if isinstance(value, dict):
+            lines.append(f"{name:10} " + "  ".join(f"{part} {_shown(number, 2)}" for part, number in value.items()))
+        else:
+            lines.append(f"{name:10} {_shown(value, 4)}")
+    return lines
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 @app.command("decode")

@@ -231,7 +231,10 @@ def test_the_real_files(real: Any) -> None:
     splits = {split: load_coco(root, split) for split in ("train", "val")}
     assert {split: len(each.people) for split, each in splits.items()} == {"train": 86, "val": 68}
     # The folder holds only the listed images that people are on.
-    assert "39 listed images absent" in splits["train"].notes[0] and "0 people on them left out" in splits["train"].notes[0]
+    assert (
+        "39 listed images absent" in splits["train"].notes[0]
+        and "0 people on them left out" in splits["train"].notes[0]
+    )
     with pytest.raises(InputError, match=r"39 listed images absent .*; add the images or run without strict"):
         load_coco(root, "train", strict=True)
     excerpt = load_annotations(real("coco_val2017_excerpt/annotations/person_keypoints_val2017.json"))

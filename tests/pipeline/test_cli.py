@@ -35,7 +35,14 @@ def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:
     corners = [(10, 15), (37, 15), (10, 48), (37, 48)]
     np.save(tmp_path / "maps.npy", np.stack([gaussian(x, y) for x, y in corners])[None].astype(np.float32))
     done = heatmark(
-        "decode", "--heatmaps", tmp_path / "maps.npy", "--decoders", "argmax,quarter,soft,bcir", "--beta", "1,10,20", "--json"
+        "decode",
+        "--heatmaps",
+        tmp_path / "maps.npy",
+        "--decoders",
+        "argmax,quarter,soft,bcir",
+        "--beta",
+        "1,10,20",
+        "--json",
     )
     assert done.returncode == 0, done.stderr
     found = {name: np.array(joints) for name, joints in json.loads(done.stdout).items()}
@@ -53,6 +60,18 @@ def test_predictions_of_anyone_are_scored(real: Callable[[str], Path]) -> None:
     found = json.loads(done.stdout)
     expected = {"AP": 0.8609, "AP50": 0.9931, "AP75": 0.9109, "APM": 0.7756, "APL": 0.9373, "AR": 0.8750}
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-4)
+
+
+def test_mpii_predictions_are_scored_by_joint_group(real: Callable[[str], Path]) -> None:
+    done = heatmark(
+        "score", "mpii", real("mpii/detections_our_format.mat"), real("mpii/bearpaw-hg_s2_b1.mat"), "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found) == ["PCKh@0.5", "PCKh@0.10", "PCKh@0.11"]
+    groups = ["head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean", "plain_mean"]
+    assert all(list(by_group) == groups for by_group in found.values())
+    assert found["PCKh@0.5"]["mean"] == pytest.approx(87.299, abs=5e-4)
 
 
 @pytest.mark.parametrize(
