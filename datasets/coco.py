@@ -11,19 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.people import FloatArray, Person, PoseDataset
+from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
 
-Split = Literal["train", "val"]
 Record = dict[str, Any]
 
-SPLITS: tuple[Split, ...] = ("train", "val")
 JOINTS = len(COCO_PERSON.joints)
 # No pixel coordinate or area is larger; also keeps numbers out that would overflow later.
 LARGEST_NUMBER = 1e9

@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from heatmark.datasets.coco import fingerprint, load_coco
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
@@ -108,8 +109,7 @@ def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], sourc
         backbone=cell["backbone"],
         data=validated(
             TypeAdapter(DataSpec),
-            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]]}
-            | data.model_dump(mode="json", exclude={"root", "synthetic"}),
+            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]]} | _crop_fields(data),
             f"{source}: data.{cell['dataset']}",
         ),
         train=train.resolved(),
@@ -124,6 +124,13 @@ def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], sourc
             keep_checkpoints=cluster.keep_checkpoints,
         ),
     )
+
+
+def _crop_fields(data: DataSection) -> dict[str, Any]:
+    """The fields of DataSpec, those the file leaves open as the format usually has them."""
+    given = data.model_dump(mode="json", exclude={"root", "synthetic"})
+    usual = FORMATS[data.format]
+    return {field: getattr(usual, field) if value is None else value for field, value in given.items()}
 
 
 def _equal_share(processes: int) -> int:
@@ -161,7 +168,7 @@ def _recipe(data: DataSection) -> SyntheticCoco:
 def _fingerprint(data: DataSection) -> str:
     if data.synthetic is not None:
         return _recipe(data).fingerprint()
-    return fingerprint(data_root(data))
+    return FORMATS[data.format].fingerprint(data_root(data))
 
 
 def draw_missing_data(plan: Plan, log: Any) -> None:
@@ -188,7 +195,7 @@ def data_notes(plan: Plan) -> list[str]:
         key = f"{trial.data.fingerprint} strict={trial.runtime.strict}"
         if key not in known:
             root, strict = Path(trial.runtime.data_root), trial.runtime.strict
-            splits = [load_coco(root, "train", strict=strict), load_coco(root, "val", strict=strict)]
+            splits = [FORMATS[trial.data.format].load(root, split, strict) for split in SPLITS]
             known[key] = [f"{trial.data.name} {people.split}: {note}" for people in splits for note in people.notes]
         notes += known[key]
     write_json(path, known)

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import FormatName
 from heatmark.models.methods import METHODS
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
@@ -32,16 +33,19 @@ class SyntheticSection(Section):
 
 
 class DataSection(Section):
-    """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec)."""
+    """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
+
+    input_size, scale, rotation: as the format usually has them (datasets/formats.py) where they are left out.
+    """
 
     root: str | None = None
     synthetic: SyntheticSection | None = None
-    format: Literal["coco"] = "coco"
-    input_size: tuple[int, int] = (192, 256)
+    format: FormatName = "coco"
+    input_size: tuple[int, int] | None = None
     bbox_source: Literal["gt"] = "gt"
     padding: float = DataSpec.model_fields["padding"].default
-    scale: float = DataSpec.model_fields["scale"].default
-    rotation: float = DataSpec.model_fields["rotation"].default
+    scale: float | None = None
+    rotation: float | None = None
     flip: float = DataSpec.model_fields["flip"].default
 
 

@@ -7,6 +7,7 @@
     attempts.jsonl     one line per start of the job, appended by rank 0
     checkpoints/       one folder per checkpoint with its manifest (workloads/checkpoint.py)
     predictions.json   the last evaluation, in COCO's keypoint results format
+    predictions.mat    the same as `preds`, for the formats that are scored from such a file
     result.json        written last: the trial is finished and never run again
     cancel.json        the decision to cancel: of a person or of the scheduler
     failure.json       why the last attempt ended without a result
@@ -103,6 +104,10 @@ class RunFolder:
     @property
     def predictions_file(self) -> Path:
         return self.path / "predictions.json"
+
+    @property
+    def usual_predictions_file(self) -> Path:
+        return self.path / "predictions.mat"
 
     @property
     def result_file(self) -> Path:

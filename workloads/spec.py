@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from heatmark.datasets.formats import FormatName
 from heatmark.models.methods import AnyMethod
 
 SCHEMA_VERSION: Final = 1
@@ -33,7 +34,7 @@ class DataSpec(Section):
     """
 
     name: str
-    format: Literal["coco"] = "coco"
+    format: FormatName = "coco"
     fingerprint: str
     input_size: tuple[int, int] = (192, 256)
     stride: int = Field(4, ge=1)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from heatmark.datasets.augment import CropSettings
-from heatmark.datasets.coco import load_coco
+from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
@@ -55,7 +55,7 @@ class Position:
 
 def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
     """The people of one split, cut to `max_people` where the spec says so."""
-    people = load_coco(Path(spec.runtime.data_root), split, strict=spec.runtime.strict)
+    people = FORMATS[spec.data.format].load(Path(spec.runtime.data_root), split, spec.runtime.strict)
     if spec.train.max_people:
         people = replace(people, people=people.people[: spec.train.max_people])
     return people
@@ -214,7 +214,7 @@ class Trial:
             self.engine.module, self.spec, self.val_people, self.val_loader, self.ranks, self.unreadable
         )
         if self.ranks.is_first:
-            evaluation.write_predictions(self.folder.predictions_file)
+            evaluation.write(self.folder)
         return evaluation
 
     def _record(self, evaluation: Evaluation | None) -> Record:

@@ -1,0 +1,58 @@
+"""What each data set format is: how it is read, named, measured and scored. The ONE place to add a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from heatmark.datasets import coco
+from heatmark.datasets.metrics.evaluation import measure_coco
+from heatmark.datasets.metrics.score import score_coco
+from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.predictions import Metrics, Predictions
+
+FormatName = Literal["coco"]
+
+
+def no_file(people: PoseDataset, predictions: Predictions) -> bytes | None:
+    """For formats whose usual file is COCO's results json, which every run keeps anyway."""
+    return None
+
+
+@dataclass(frozen=True)
+class Format:
+    """One native format.
+
+    load: root folder, split, strict -> the people of the split; InputError for files that are no good.
+    fingerprint: root folder -> a hash of the annotations and of which images are there.
+    measure: metrics of predictions by name, as fractions of 1 and in image pixels. headline: the one to show first.
+    score: truth file, predictions in the format's usual file -> what `heatmark score` prints.
+    usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
+    input_size, scale, rotation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
+    """
+
+    load: Callable[[Path, Split, bool], PoseDataset]
+    fingerprint: Callable[[Path], str]
+    measure: Callable[[PoseDataset, Predictions], Metrics]
+    headline: str
+    score: Callable[[Path, Path], dict[str, Any]]
+    usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
+    input_size: tuple[int, int] = (256, 256)
+    scale: float = 0.25
+    rotation: float = 30.0
+
+
+FORMATS: dict[FormatName, Format] = {
+    "coco": Format(
+        load=lambda root, split, strict: coco.load_coco(root, split, strict=strict),
+        fingerprint=coco.fingerprint,
+        measure=measure_coco,
+        headline="AP",
+        score=score_coco,
+        input_size=(192, 256),
+        scale=0.3,
+        rotation=40.0,
+    ),
+}

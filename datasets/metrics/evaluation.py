@@ -1,0 +1,21 @@
+"""Predictions of a split -> its format's metrics by name, as every evaluation of a run reports them."""
+
+from __future__ import annotations
+
+from heatmark.datasets.metrics.epe import end_point_error
+from heatmark.datasets.metrics.oks import oks_metrics
+from heatmark.datasets.people import PoseDataset
+from heatmark.datasets.predictions import Metrics, Predictions, as_results, truth_of
+
+
+def measure_coco(dataset: PoseDataset, predictions: Predictions) -> Metrics:
+    """COCO's ten numbers over the images that people were predicted on, and EPE in image pixels."""
+    images = {person.image_id for person in predictions.people(dataset)}
+    found: Metrics = {**oks_metrics(dataset.annotation_file, as_results(dataset, predictions), images)}
+    return found | {"EPE": end_point_error_of(dataset, predictions)}
+
+
+def end_point_error_of(dataset: PoseDataset, predictions: Predictions) -> float | None:
+    """EPE over all labelled joints, in pixels of the original image."""
+    true_NK2, labelled_NK = truth_of(predictions.people(dataset))
+    return end_point_error(predictions.joints_NK3[..., :2], true_NK2, labelled_NK)
