@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +16,14 @@ import numpy as np
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
+from heatmark.datasets.image_folder import absent_images, file_names
+from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
 
 Record = dict[str, Any]
 
 JOINTS = len(COCO_PERSON.joints)
-# No pixel coordinate or area is larger; also keeps numbers out that would overflow later.
-LARGEST_NUMBER = 1e9
 MEND = "correct or remove this annotation"
 
 
@@ -62,7 +61,7 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
         raise InputError(f"{root}: no such folder; give the one that holds annotations/ and {split}2017/")
     coco = load_annotations(annotation_path(root, split))
     folder = root / f"{split}2017"
-    present = _file_names(folder)
+    present = file_names(folder)
     people: list[Person] = []
     absent = Counter(dict.fromkeys({image["file_name"] for image in coco.images.values()} - present, 0))
     empty: list[int] = []
@@ -91,7 +90,7 @@ def fingerprint(root: Path) -> str:
         path = annotation_path(root, split)
         content = _read(path)
         listed = {image["file_name"] for image in _images_by_id(path, _parsed(path, content)).values()}
-        names = "\n".join(sorted(listed & _file_names(root / f"{split}2017")))
+        names = "\n".join(sorted(listed & file_names(root / f"{split}2017")))
         digest.update(hashlib.sha256(content).digest())
         digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
     return f"sha256:{digest.hexdigest()}"
@@ -149,23 +148,10 @@ def _person(annotation: Record, keypoints_K3: FloatArray, box_xywh: Box, image_p
 
 
 def _notes(folder: Path, absent: Counter[str], empty: list[int]) -> tuple[str, ...]:
-    notes = []
-    if absent:
-        example = min(absent)
-        notes.append(
-            f"{folder}: {len(absent)} listed images absent ({example} ...), {absent.total()} people on them left out"
-        )
+    notes = [*absent_images(folder, absent)]
     if empty:
         notes.append(f"{len(empty)} people of empty area or box left out (annotation {empty[0]} ...)")
     return tuple(notes)
-
-
-def _file_names(folder: Path) -> set[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries}
-    except OSError as error:
-        raise InputError(f"{folder}: cannot list the image folder ({error.strerror}); put the images there") from error
 
 
 def _read(path: Path) -> bytes:
@@ -262,18 +248,6 @@ def _annotation_problem(annotation: Any, images: dict[int, Record], seen: set[in
         or numbers_problem("area", [annotation.get("area")], 1)
         or ("'bbox' has a negative width or height" if min(annotation["bbox"][2:]) < 0 else None)
     )
-
-
-def numbers_problem(key: str, values: Any, count: int) -> str | None:
-    """What keeps a value from being a list of that many finite numbers, or None."""
-    if not isinstance(values, list) or len(values) != count:
-        found = f"{len(values)}" if isinstance(values, list) else f"{values!r:.40}"
-        return f"'{key}' must be a list of {count} numbers, found {found}"
-    for value in values:
-        # bool is an int to Python; NaN fails every comparison.
-        if type(value) not in (int, float) or not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
-            return f"'{key}' must hold finite numbers, found {value!r:.40}"
-    return None
 
 
 def _check_visibility(path: Path, annotations: list[Record], keypoints_NK3: FloatArray) -> None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from heatmark.datasets import coco
-from heatmark.datasets.metrics.evaluation import measure_coco
+from heatmark.datasets import coco, mpii
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.metrics.evaluation import measure_coco, measure_mpii
 from heatmark.datasets.metrics.score import score_coco
+from heatmark.datasets.metrics.score_mpii import predictions_file, score_mpii
 from heatmark.datasets.people import PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 
-FormatName = Literal["coco"]
+FormatName = Literal["coco", "mpii"]
 
 
 def no_file(people: PoseDataset, predictions: Predictions) -> bytes | None:
@@ -29,6 +31,7 @@ class Format:
     fingerprint: root folder -> a hash of the annotations and of which images are there.
     measure: metrics of predictions by name, as fractions of 1 and in image pixels. headline: the one to show first.
     score: truth file, predictions in the format's usual file -> what `heatmark score` prints.
+    counts_from_one: the usual file's first pixel is 1; score then takes zero_based for files where it is not.
     usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
     input_size, scale, rotation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
     """
@@ -37,7 +40,8 @@ class Format:
     fingerprint: Callable[[Path], str]
     measure: Callable[[PoseDataset, Predictions], Metrics]
     headline: str
-    score: Callable[[Path, Path], dict[str, Any]]
+    score: Callable[..., dict[str, Any]]
+    counts_from_one: bool = False
     usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
     input_size: tuple[int, int] = (256, 256)
     scale: float = 0.25
@@ -55,4 +59,25 @@ FORMATS: dict[FormatName, Format] = {
         scale=0.3,
         rotation=40.0,
     ),
+    "mpii": Format(
+        load=lambda root, split, strict: mpii.load_mpii(root, split, strict=strict),
+        fingerprint=mpii.fingerprint,
+        measure=measure_mpii,
+        headline="PCKh@0.5",
+        score=score_mpii,
+        counts_from_one=True,
+        usual_file=predictions_file,
+    ),
 }
+
+
+def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
+    """`heatmark score`: the metrics of a format's usual prediction file."""
+    known = {str(each): found for each, found in FORMATS.items()}
+    if name not in known:
+        raise InputError(f"score {name}: unknown format; valid: {', '.join(known)}")
+    if not zero_based:
+        return known[name].score(truth_file, predictions_file)
+    if not known[name].counts_from_one:
+        raise InputError(f"score {name}: --zero-based says nothing here, {name} counts pixels from 0; leave it out")
+    return known[name].score(truth_file, predictions_file, zero_based=True)

@@ -148,9 +148,9 @@ def score(
 
     coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent.
     """
-    from heatmark.datasets.metrics.score import score
+    from heatmark.datasets import formats
 
-    found = score(format, truth, predictions, zero_based=zero_based)
+    found = formats.score(format, truth, predictions, zero_based=zero_based)
     if as_json:
         print(json.dumps(found, allow_nan=False))
         return

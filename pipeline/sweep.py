@@ -168,6 +168,10 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")
+        if data.synthetic is not None and data.format != "coco":
+            raise InputError(
+                f"{path}: data.{name}.synthetic: people are drawn as coco only; give root for {data.format}"
+            )
 
 
 def expand_path(text: str) -> Path:

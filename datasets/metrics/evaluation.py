@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.oks import oks_metrics
+from heatmark.datasets.metrics.pckh import GROUPS, THRESHOLDS, pckh, relative_errors
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, truth_of
 
@@ -12,6 +15,21 @@ def measure_coco(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     """COCO's ten numbers over the images that people were predicted on, and EPE in image pixels."""
     images = {person.image_id for person in predictions.people(dataset)}
     found: Metrics = {**oks_metrics(dataset.annotation_file, as_results(dataset, predictions), images)}
+    return found | {"EPE": end_point_error_of(dataset, predictions)}
+
+
+def measure_mpii(dataset: PoseDataset, predictions: Predictions) -> Metrics:
+    """PCKh as MPII's mean (weighted by labelled joints) at three thresholds, by group at 0.5, and EPE in image pixels.
+
+    EPE is over all 16 joints, pelvis and thorax included.
+    """
+    people = predictions.people(dataset)
+    true_NK2, labelled_NK = truth_of(people)
+    length_N = np.array([person.reference_length or np.nan for person in people])
+    errors_NK = relative_errors(predictions.joints_NK3[..., :2], true_NK2, length_N)
+    shares = {threshold: pckh(errors_NK, labelled_NK, float(threshold)) for threshold in THRESHOLDS}
+    found: Metrics = {f"PCKh@{threshold}": share["mean"] for threshold, share in shares.items()}
+    found |= {f"PCKh@0.5/{group}": shares["0.5"][group] for group in GROUPS}
     return found | {"EPE": end_point_error_of(dataset, predictions)}
 
 

@@ -6,24 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations, numbers_problem
+from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.oks import oks_metrics
-from heatmark.datasets.metrics.score_mpii import score_mpii
+from heatmark.datasets.number_lists import numbers_problem
 
 RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
-SCORED_FORMATS = ("coco", "mpii")
-
-
-def score(format: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
-    """The metrics of a format's usual prediction file. zero_based: for formats that count pixels from 1."""
-    if format not in SCORED_FORMATS:
-        raise InputError(f"score {format}: unknown format; valid: {', '.join(SCORED_FORMATS)}")
-    if format == "mpii":
-        return score_mpii(truth_file, predictions_file, zero_based=zero_based)
-    if zero_based:
-        raise InputError(f"score {format}: --zero-based is for mpii; {format} counts pixels from 0 anyway")
-    return {**score_coco(truth_file, predictions_file)}
 
 
 def score_coco(annotation_file: Path, results_file: Path) -> dict[str, float | None]:

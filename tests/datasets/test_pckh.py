@@ -11,9 +11,10 @@ import pytest
 import scipy.io
 
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import score
 from heatmark.datasets.metrics.pckh import head_sizes, pck, pckh, relative_errors
-from heatmark.datasets.metrics.score import score
-from heatmark.datasets.metrics.score_mpii import SHORT_NAMES, score_mpii
+from heatmark.datasets.metrics.score_mpii import score_mpii
+from heatmark.datasets.mpii_files import SHORT_NAMES
 
 PEOPLE = 20
 # What bearpaw printed for hg_s2_b1, in the order of its table.
@@ -100,7 +101,7 @@ def test_published_coordinates_count_from_one(truth: Path, tmp_path: Path) -> No
     assert score("mpii", truth, tmp_path / "from_zero.mat", zero_based=True)["PCKh@0.10"]["mean"] == 100
     assert score("mpii", truth, tmp_path / "far.mat")["PCKh@0.10"]["mean"] == 0
     assert score("mpii", truth, tmp_path / "far.mat", zero_based=True)["PCKh@0.10"]["mean"] == 100
-    with pytest.raises(InputError, match="--zero-based is for mpii"):
+    with pytest.raises(InputError, match="--zero-based says nothing here"):
         score("coco", truth, truth, zero_based=True)
 
 

@@ -1,0 +1,78 @@
+"""Every data set format through a whole trial: its own metrics, and its own prediction file that scores the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+
+from heatmark.datasets.formats import FORMATS, FormatName, score
+from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.spec import TrialSpec
+
+PEOPLE = 8
+
+
+def test_every_name_has_a_format() -> None:
+    assert set(get_args(FormatName)) == set(FORMATS)
+
+
+def photograph(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.random.default_rng(seed).integers(0, 255, (120, 100, 3)).astype(np.uint8))
+
+
+def write_mpii(root: Path) -> Path:
+    """The truth file, which predictions are scored against."""
+    random = np.random.default_rng(0)
+    joints_NK2 = random.uniform(20, 90, (PEOPLE, 16, 2))
+    people = [
+        {"image": f"{row}.jpg", "center": [50.0, 50.0], "scale": 0.4, "joints": joints, "joints_vis": [1] * 16}
+        for row, joints in enumerate(joints_NK2.tolist())
+    ]
+    for row in range(PEOPLE):
+        photograph(root / "images" / f"{row}.jpg", row)
+    (root / "annot").mkdir()
+    for stem in ("train", "valid"):
+        (root / "annot" / f"{stem}.json").write_text(json.dumps(people))
+    boxes = np.stack([np.zeros((2, PEOPLE)), np.full((2, PEOPLE), 40.0)])
+    truth = {"pos_gt_src": joints_NK2.transpose(1, 2, 0), "jnt_missing": np.zeros((16, PEOPLE)), "headboxes_src": boxes}
+    scipy.io.savemat(root / "annot" / "gt_valid.mat", truth)
+    return root / "annot" / "gt_valid.mat"
+
+
+def trained(folder: Path, root: Path, data_format: str) -> RunFolder:
+    content: dict[str, Any] = {
+        "method": {"name": "bcir", "t_o": 1},
+        "backbone": "sbl-r18-w8",
+        "data": {"name": "tiny", "format": data_format, "fingerprint": "test", "input_size": [64, 64]},
+        "train": {"epochs": 1, "batch_size": 4, "milestones": [1]},
+        "runtime": {"data_root": str(root), "threads": 1, "strict": True},
+    }
+    spec = TrialSpec.model_validate_json(json.dumps(content))
+    run = RunFolder(folder / spec.signature)
+    write_json(run.spec_file, spec.model_dump(mode="json"))
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", "train", str(run.spec_file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.mark.slow
+def test_a_trial_on_mpii_ends_with_pckh_and_a_file_that_scores_the_same(tmp_path: Path) -> None:
+    truth = write_mpii(tmp_path / "mpii")
+    run = trained(tmp_path, tmp_path / "mpii", "mpii")
+    final = (run.result() or {})["final"]
+    assert {"gtbox/PCKh@0.5", "gtbox/PCKh@0.10", "gtbox/PCKh@0.5/ankle", "gtbox/EPE"} <= set(final)
+    scored = score("mpii", truth, run.usual_predictions_file)
+    for threshold in ("0.5", "0.10", "0.11"):
+        assert scored[f"PCKh@{threshold}"]["mean"] == pytest.approx(100 * final[f"gtbox/PCKh@{threshold}"])
+    assert len(json.loads(run.predictions_file.read_text())) == PEOPLE
