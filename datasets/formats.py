@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from heatmark.datasets import coco, mpii
+from heatmark.datasets import coco, lspet, mpii
 from heatmark.datasets.errors import InputError
-from heatmark.datasets.metrics.evaluation import measure_coco, measure_mpii
+from heatmark.datasets.metrics import score_lspet, score_mpii
+from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii
 from heatmark.datasets.metrics.score import score_coco
-from heatmark.datasets.metrics.score_mpii import predictions_file, score_mpii
 from heatmark.datasets.people import PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 
-FormatName = Literal["coco", "mpii"]
+FormatName = Literal["coco", "mpii", "lspet"]
 
 
 def no_file(people: PoseDataset, predictions: Predictions) -> bytes | None:
@@ -64,9 +64,17 @@ FORMATS: dict[FormatName, Format] = {
         fingerprint=mpii.fingerprint,
         measure=measure_mpii,
         headline="PCKh@0.5",
-        score=score_mpii,
+        score=score_mpii.score_mpii,
         counts_from_one=True,
-        usual_file=predictions_file,
+        usual_file=score_mpii.predictions_file,
+    ),
+    "lspet": Format(
+        load=lambda root, split, strict: lspet.load_lspet(root, split, strict=strict),
+        fingerprint=lspet.fingerprint,
+        measure=measure_lspet,
+        headline="PCK@0.2",
+        score=score_lspet.score_lspet,
+        usual_file=score_lspet.predictions_file,
     ),
 }
 

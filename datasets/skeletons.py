@@ -55,6 +55,44 @@ COCO_PERSON = Skeleton(
     ),
 )
 
+# The joints of Leeds Sports Pose and its extension, person-centric, in the order of their README.
+LSP_PERSON = Skeleton(
+    name="lsp_person",
+    joints=(
+        "right_ankle",
+        "right_knee",
+        "right_hip",
+        "left_hip",
+        "left_knee",
+        "left_ankle",
+        "right_wrist",
+        "right_elbow",
+        "right_shoulder",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+        "neck",
+        "head_top",
+    ),
+    swaps=((0, 5), (1, 4), (2, 3), (6, 11), (7, 10), (8, 9)),
+    bones=(
+        (0, 1),
+        (1, 2),
+        (2, 3),
+        (3, 4),
+        (4, 5),
+        (6, 7),
+        (7, 8),
+        (8, 12),
+        (9, 12),
+        (9, 10),
+        (10, 11),
+        (2, 8),
+        (3, 9),
+        (12, 13),
+    ),
+)
+
 # The joints of MPII in its own order, without OKS: MPII is measured by PCKh.
 MPII_PERSON = Skeleton(
     name="mpii_person",

@@ -136,7 +136,7 @@ def ui(
 
 @app.command("score")
 def score(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco or mpii.")],
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco, mpii or lspet.")],
     truth: Annotated[Path, typer.Argument(metavar="GT", help="Annotations in the format's own file.")],
     predictions: Annotated[Path, typer.Argument(metavar="PRED", help="Predictions in the format's usual file.")],
     zero_based: Annotated[
@@ -146,7 +146,8 @@ def score(
 ) -> None:
     """Score anyone's predictions against anyone's annotations, by the format's own metric.
 
-    coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent.
+    coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent. lspet:
+    joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent.
     """
     from heatmark.datasets import formats
 

@@ -7,6 +7,8 @@ import numpy as np
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.metrics.pckh import GROUPS, THRESHOLDS, pckh, relative_errors
+from heatmark.datasets.metrics.score_lspet import THRESHOLDS as TORSO_THRESHOLDS
+from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, truth_of
 
@@ -30,6 +32,18 @@ def measure_mpii(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     shares = {threshold: pckh(errors_NK, labelled_NK, float(threshold)) for threshold in THRESHOLDS}
     found: Metrics = {f"PCKh@{threshold}": share["mean"] for threshold, share in shares.items()}
     found |= {f"PCKh@0.5/{group}": shares["0.5"][group] for group in GROUPS}
+    return found | {"EPE": end_point_error_of(dataset, predictions)}
+
+
+def measure_lspet(dataset: PoseDataset, predictions: Predictions) -> Metrics:
+    """PCK over all labelled joints at two thresholds of the torso's diagonal, by group at 0.2, and EPE in pixels."""
+    people = predictions.people(dataset)
+    true_NK2, labelled_NK = truth_of(people)
+    torso_N = np.array([person.reference_length or np.nan for person in people])
+    predicted_NK2 = predictions.joints_NK3[..., :2]
+    shares = {at: torso_pck(predicted_NK2, true_NK2, labelled_NK, torso_N, float(at)) for at in TORSO_THRESHOLDS}
+    found: Metrics = {f"PCK@{at}": share.pop("mean") for at, share in shares.items()}
+    found |= {f"PCK@0.2/{group}": share for group, share in shares["0.2"].items()}
     return found | {"EPE": end_point_error_of(dataset, predictions)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from heatmark.datasets.people import FloatArray
@@ -54,14 +56,25 @@ def pckh(errors_NK: FloatArray, labelled_NK: FloatArray, threshold: float) -> di
     once (as MPII and HRNet report it); plain_mean: each of those 14 joints counts once, however often it is labelled.
     None where nothing is labelled.
     """
-    correct_K, count_K = correct_by_joint(errors_NK, labelled_NK, threshold)
-    share_K = np.divide(correct_K, count_K, out=np.full_like(correct_K, np.nan), where=count_K > 0)
-    found = {group: _mean(share_K[list(joints)]) for group, joints in GROUPS.items()}
     counted = list(COUNTED)
-    total = count_K[counted].sum()
-    found["mean"] = float(correct_K[counted].sum() / total) if total else None
-    found["plain_mean"] = _mean(share_K[counted])
-    return found
+    correct_K, count_K = correct_by_joint(errors_NK, labelled_NK, threshold)
+    return pck_by_group(errors_NK, labelled_NK, threshold, GROUPS) | {
+        "mean": pck(errors_NK[:, counted], labelled_NK[:, counted], threshold),
+        "plain_mean": _mean(_shares(correct_K, count_K)[counted]),
+    }
+
+
+def pck_by_group(
+    errors_NK: FloatArray, labelled_NK: FloatArray, threshold: float, groups: Mapping[str, Sequence[int]]
+) -> dict[str, float | None]:
+    """For each group of joints the plain mean of its joints' shares; None where none of them is labelled."""
+    share_K = _shares(*correct_by_joint(errors_NK, labelled_NK, threshold))
+    return {group: _mean(share_K[list(joints)]) for group, joints in groups.items()}
+
+
+def _shares(correct_K: FloatArray, count_K: FloatArray) -> FloatArray:
+    shares_K: FloatArray = np.divide(correct_K, count_K, out=np.full_like(correct_K, np.nan), where=count_K > 0)
+    return shares_K
 
 
 def _mean(values: FloatArray) -> float | None:

@@ -49,13 +49,24 @@ def write_mpii(root: Path) -> Path:
     return root / "annot" / "gt_valid.mat"
 
 
+def write_lspet(root: Path) -> Path:
+    """Eight images, of which the last four validate; the truth file."""
+    random = np.random.default_rng(0)
+    joints_143N = np.ones((14, 3, 904))
+    joints_143N[:, :2] = random.uniform(20, 90, (14, 2, 904))
+    for number in (*range(1, 5), *range(901, 905)):
+        photograph(root / "images" / f"im{number:05d}.jpg", number)
+    scipy.io.savemat(root / "joints.mat", {"joints": joints_143N})
+    return root / "joints.mat"
+
+
 def trained(folder: Path, root: Path, data_format: str) -> RunFolder:
     content: dict[str, Any] = {
         "method": {"name": "bcir", "t_o": 1},
         "backbone": "sbl-r18-w8",
         "data": {"name": "tiny", "format": data_format, "fingerprint": "test", "input_size": [64, 64]},
         "train": {"epochs": 1, "batch_size": 4, "milestones": [1]},
-        "runtime": {"data_root": str(root), "threads": 1, "strict": True},
+        "runtime": {"data_root": str(root), "threads": 1},
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
     run = RunFolder(folder / spec.signature)
@@ -76,3 +87,15 @@ def test_a_trial_on_mpii_ends_with_pckh_and_a_file_that_scores_the_same(tmp_path
     for threshold in ("0.5", "0.10", "0.11"):
         assert scored[f"PCKh@{threshold}"]["mean"] == pytest.approx(100 * final[f"gtbox/PCKh@{threshold}"])
     assert len(json.loads(run.predictions_file.read_text())) == PEOPLE
+
+
+@pytest.mark.slow
+def test_a_trial_on_lspet_ends_with_pck_and_a_file_that_scores_the_same(tmp_path: Path) -> None:
+    truth = write_lspet(tmp_path / "lspet")
+    run = trained(tmp_path, tmp_path / "lspet", "lspet")
+    final = (run.result() or {})["final"]
+    scored = score("lspet", truth, run.usual_predictions_file)
+    for threshold in ("0.2", "0.1"):
+        assert scored[f"PCK@{threshold}"]["mean"] == pytest.approx(100 * final[f"gtbox/PCK@{threshold}"])
+    assert scored["EPE"] == pytest.approx(final["gtbox/EPE"])
+    assert len(json.loads(run.predictions_file.read_text())) == 4
