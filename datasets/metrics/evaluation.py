@@ -11,13 +11,31 @@ from heatmark.datasets.metrics.score_lspet import THRESHOLDS as TORSO_THRESHOLDS
 from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, truth_of
+from heatmark.datasets.subsets import PRESETS, Rules, members
+
+COCO_RULES = PRESETS["paper_counts"]
 
 
 def measure_coco(dataset: PoseDataset, predictions: Predictions) -> Metrics:
-    """COCO's ten numbers over the images that people were predicted on, and EPE in image pixels."""
+    """COCO's ten numbers over the images that people were predicted on, and EPE in image pixels.
+
+    EPE/easy, EPE/medium and EPE/hard are of the people whom the rules behind the paper's counts call so.
+    """
     images = {person.image_id for person in predictions.people(dataset)}
     found: Metrics = {**oks_metrics(dataset.annotation_file, as_results(dataset, predictions), images)}
+    by_subset = subset_errors(dataset, predictions, COCO_RULES)
+    found |= {f"EPE/{difficulty}": by_subset[difficulty] for difficulty in COCO_RULES.difficulties}
     return found | {"EPE": end_point_error_of(dataset, predictions)}
+
+
+def subset_errors(dataset: PoseDataset, predictions: Predictions, rules: Rules) -> Metrics:
+    """EPE in every sub-benchmark (names: subsets.members); None in those that nobody is in."""
+    people = predictions.people(dataset)
+    true_NK2, labelled_NK = truth_of(people)
+    return {
+        name: end_point_error(predictions.joints_NK3[rows, :, :2], true_NK2[rows], labelled_NK[rows])
+        for name, rows in members(people, rules).items()
+    }
 
 
 def measure_mpii(dataset: PoseDataset, predictions: Predictions) -> Metrics:
