@@ -101,18 +101,35 @@ def load_annotations(path: Path) -> CocoAnnotations:
     content = _parsed(path, _read(path))
     images = _images_by_id(path, content)
     annotations: list[Record] = content["annotations"]
-    seen: set[int] = set()
-    for position, annotation in enumerate(annotations):
-        problem = _annotation_problem(annotation, images, seen)
-        if problem:
-            raise InputError(f"{path}: {_annotation_name(annotation, position)}: {problem}; {MEND}")
-        seen.add(annotation["id"])
-    keypoints_NK3 = np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, JOINTS, 3)
-    _check_visibility(path, annotations, keypoints_NK3)
+    for position, annotation, problem in _faults(annotations, images):
+        raise InputError(f"{path}: {_annotation_name(annotation, position)}: {problem}; {MEND}")
+    keypoints_NK3 = _keypoints_NK3(annotations)
+    for problem in _visibility_problems(annotations, keypoints_NK3):
+        raise InputError(f"{path}: {problem}")
     labelled_N = np.count_nonzero(keypoints_NK3[..., 2], axis=1).tolist()
     for annotation, labelled in zip(annotations, labelled_N, strict=True):
         annotation.setdefault("num_keypoints", labelled)
     return CocoAnnotations(path, images, annotations, _categories(path, content), keypoints_NK3)
+
+
+def annotation_problems(path: Path) -> Iterator[str]:
+    """Everything that is wrong with the annotations of a file, one line each, named by id.
+
+    Raises InputError where the file as a whole is no good.
+    """
+    content = _parsed(path, _read(path))
+    images = _images_by_id(path, content)
+    _categories(path, content)
+    wrong: set[int] = set()
+    for position, annotation, problem in _faults(content["annotations"], images):
+        wrong.add(position)
+        yield f"{_annotation_name(annotation, position)}: {problem}; {MEND}"
+    sound = [each for position, each in enumerate(content["annotations"]) if position not in wrong]
+    yield from _visibility_problems(sound, _keypoints_NK3(sound))
+    for annotation in sound:
+        image = images[annotation["image_id"]]
+        if not annotation.get("iscrowd") and clipped_box(annotation["bbox"], image["width"], image["height"]) is None:
+            yield f"annotation {annotation['id']}: its box {annotation['bbox']} is empty or outside the image; {MEND}"
 
 
 def clipped_box(box_xywh: Box, image_width: int, image_height: int) -> Box | None:
@@ -223,6 +240,21 @@ def _categories(path: Path, content: Record) -> list[Record]:
     return categories
 
 
+def _faults(annotations: list[Any], images: dict[int, Record]) -> Iterator[tuple[int, Any, str]]:
+    """Position, annotation and what is wrong with it, of those that are not what an annotation must be."""
+    seen: set[int] = set()
+    for position, annotation in enumerate(annotations):
+        problem = _annotation_problem(annotation, images, seen)
+        if problem:
+            yield position, annotation, problem
+        else:
+            seen.add(annotation["id"])
+
+
+def _keypoints_NK3(annotations: list[Record]) -> FloatArray:
+    return np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, JOINTS, 3)
+
+
 def _annotation_name(annotation: Any, position: int) -> str:
     known = isinstance(annotation, dict) and type(annotation.get("id")) is int
     return f"annotation {annotation['id']}" if known else f"annotations[{position}]"
@@ -250,11 +282,7 @@ def _annotation_problem(annotation: Any, images: dict[int, Record], seen: set[in
     )
 
 
-def _check_visibility(path: Path, annotations: list[Record], keypoints_NK3: FloatArray) -> None:
-    wrong_NK = ~np.isin(keypoints_NK3[..., 2], (0, 1, 2))
-    if wrong_NK.any():
-        row, joint = np.argwhere(wrong_NK)[0]
+def _visibility_problems(annotations: list[Record], keypoints_NK3: FloatArray) -> Iterator[str]:
+    for row, joint in np.argwhere(~np.isin(keypoints_NK3[..., 2], (0, 1, 2))).tolist():
         found = f"{keypoints_NK3[row, joint, 2]:g} for {COCO_PERSON.joints[joint]}"
-        raise InputError(
-            f"{path}: annotation {annotations[row]['id']}: visibility must be 0, 1 or 2, found {found}; {MEND}"
-        )
+        yield f"annotation {annotations[row]['id']}: visibility must be 0, 1 or 2, found {found}; {MEND}"
