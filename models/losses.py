@@ -1,10 +1,14 @@
-"""What a heatmap is trained with: Gaussian targets, L_de (Eq. 4), L_re (Eq. 5). All in fp32 or wider."""
+"""What a heatmap is trained with: Gaussian targets, L_de (Eq. 4), L_re (Eq. 5), L_reg (Eq. 15) and DSNT's two terms.
+
+All in fp32 or wider, averaged over the joints that count: labelled, and inside the map where the term asks for it.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from heatmark.models.decoding import at_least_fp32, pixel_index
@@ -50,10 +54,65 @@ def heatmap_loss(
 
 def coordinate_loss(predicted_BK2: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
     """L_re, |x - x*| + |y - y*| in heatmap pixels (Eq. 5), averaged over the labelled joints inside the map."""
+    return _mean_over((predicted_BK2 - joints_BK2).abs().sum(-1), labelled_BK * inside(joints_BK2, size))
+
+
+def shrinkage_loss(heatmap_BKHW: Tensor, beta: float, tau: float, labelled_BK: Tensor) -> Tensor:
+    """L_reg, |L - tau| + L - tau summed over the pixels, with L the Laplacian of softmax(beta h) (Eq. 15).
+
+    The filter is (0 1 0, 1 -4 1, 0 1 0), the discrete second derivative. A map is continued by its border values, so
+    that a flat one costs nothing.
+    """
+    probability_BKHW = softmax_map(heatmap_BKHW, beta)
+    padded = F.pad(probability_BKHW, (1, 1, 1, 1), mode="replicate")
+    across = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
+    down = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
+    excess_BKHW = (across + down - 4 * probability_BKHW - tau).clamp(min=0)
+    return _mean_over(2 * excess_BKHW.sum((-2, -1)), labelled_BK)
+
+
+def normalised_distance(predicted_BK2: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
+    """Euclidean distance where the map is 2 wide and 2 high (DSNT), over the labelled joints inside the map."""
+    height, width = size
+    scale_2 = predicted_BK2.new_tensor([2 / width, 2 / height])
+    distance_BK = torch.linalg.vector_norm((predicted_BK2 - joints_BK2) * scale_2, dim=-1)
+    return _mean_over(distance_BK, labelled_BK * inside(joints_BK2, size))
+
+
+def jensen_shannon(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labelled_BK: Tensor, sigma: float) -> Tensor:
+    """Jensen-Shannon divergence, in nats, of softmax(beta h) and a normalised Gaussian at the joint (DSNT)."""
+    size = heatmap_BKHW.shape[-2:]
+    weight_BK = labelled_BK * inside(joints_BK2, size)
+    centre_BK2 = torch.where(weight_BK[..., None] > 0, joints_BK2, torch.zeros_like(joints_BK2))
+    gaussian_BKHW, _ = gaussian_targets(centre_BK2, labelled_BK, size, sigma)
+    wanted_BKHW = gaussian_BKHW / gaussian_BKHW.sum((-2, -1), keepdim=True)
+    found_BKHW = softmax_map(heatmap_BKHW, beta)
+    middle_BKHW = (wanted_BKHW + found_BKHW) / 2
+    divergence_BK = (_relative_entropy(wanted_BKHW, middle_BKHW) + _relative_entropy(found_BKHW, middle_BKHW)) / 2
+    return _mean_over(divergence_BK, weight_BK)
+
+
+def softmax_map(heatmap_BKHW: Tensor, beta: float) -> Tensor:
+    """softmax(beta h) over the pixels of each map."""
+    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
+    return torch.softmax(beta * heatmap_BKHW.flatten(-2), dim=-1).view_as(heatmap_BKHW)
+
+
+def inside(joints_BK2: Tensor, size: Size) -> Tensor:
+    """Which joints an expectation over the map can reach, per B and K."""
     height, width = size
     x_BK, y_BK = joints_BK2.unbind(-1)
-    inside_BK = (x_BK >= 0) & (x_BK <= width - 1) & (y_BK >= 0) & (y_BK <= height - 1)
-    weight_BK = labelled_BK * inside_BK
-    # Half-way errors are not finite numbers times zero: an infinite joint with weight 0 must not become NaN.
-    error_BK = torch.where(weight_BK > 0, (predicted_BK2 - joints_BK2).abs().sum(-1), torch.zeros_like(x_BK))
-    return (error_BK * weight_BK).sum() / weight_BK.sum().clamp(min=1)
+    return (x_BK >= 0) & (x_BK <= width - 1) & (y_BK >= 0) & (y_BK <= height - 1)
+
+
+def _relative_entropy(first_BKHW: Tensor, second_BKHW: Tensor) -> Tensor:
+    # Where a probability underflows to 0 its logarithm must stay finite, and so must the gradient.
+    tiny = 1e-24
+    return (first_BKHW * ((first_BKHW + tiny).log() - (second_BKHW + tiny).log())).sum((-2, -1))
+
+
+def _mean_over(value_BK: Tensor, weight_BK: Tensor) -> Tensor:
+    """The weighted mean, 0 where nothing has weight."""
+    # An infinite value with weight 0 must not become NaN.
+    counted_BK = torch.where(weight_BK > 0, value_BK, torch.zeros_like(value_BK))
+    return (counted_BK * weight_BK).sum() / weight_BK.sum().clamp(min=1)

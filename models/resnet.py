@@ -36,15 +36,19 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 convolutions; the 3x3 one has the stride, as in torchvision (ResNet-50, 101 and 152)."""
+    """1x1, 3x3, 1x1 convolutions (ResNet-50, 101 and 152).
+
+    The 3x3 one has the stride, as in torchvision; with caffe_stride the first one, as in the original Caffe nets.
+    """
 
     expansion = 4
 
-    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+    def __init__(self, channels_in: int, channels: int, stride: int, *, caffe_stride: bool = False) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 1, bias=False)
+        first, second = (stride, 1) if caffe_stride else (1, stride)
+        self.conv1 = nn.Conv2d(channels_in, channels, 1, first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, 3, second, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = nn.Conv2d(channels, channels * self.expansion, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels * self.expansion)
@@ -59,11 +63,21 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A ResNet without its pooling and classifier: image_B3HW -> features at a stride of 32."""
+    """A ResNet without its pooling and classifier: image_B3HW -> features at a stride of 32.
 
-    def __init__(self, depth: int, width: int = 64) -> None:
+    caffe_stride: where the blocks of ResNet-50 and deeper have their stride; weights of one style do not fit the other,
+    although their keys and shapes are the same.
+    """
+
+    def __init__(self, depth: int, width: int = 64, *, caffe_stride: bool = False) -> None:
         super().__init__()
-        block: type[BasicBlock | Bottleneck] = BasicBlock if depth < 50 else Bottleneck
+        expansion = BasicBlock.expansion if depth < 50 else Bottleneck.expansion
+
+        def block(channels_in: int, channels: int, stride: int) -> nn.Module:
+            if depth < 50:
+                return BasicBlock(channels_in, channels, stride)
+            return Bottleneck(channels_in, channels, stride, caffe_stride=caffe_stride)
+
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -74,7 +88,7 @@ class ResNet(nn.Module):
             layers: list[nn.Module] = []
             for index in range(blocks):
                 layers.append(block(channels, wide, 2 if stage > 0 and index == 0 else 1))
-                channels = wide * block.expansion
+                channels = wide * expansion
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
         self.channels = channels
         for module in self.modules():

@@ -13,18 +13,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
-from heatmark.pipeline.submit import Cluster
+from heatmark.pipeline.submit import Cluster, JobStatus, SubmitRefused
+from heatmark.workloads.heartbeat import silent_ranks
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, utc_now, write_json
 
+GATHER_LIMIT_S = 30.0
 ENDED = frozenset({"finished", "failed", "cancelled"})
-# Failures of the user's making or of the mathematics: the same job would fail the same way.
-NOT_RETRIED = frozenset({"user", "diverged"})
+# How often a trial is sent again after each kind of end; the others take the sweep file's cluster.retries.
+# A user's mistake and a diverged loss come back the same way; what took a job from outside may happen many times.
+BUDGETS = {"user": 0, "diverged": 0, "oom": 1, "timeout": 3, "node_fail": 5, "preempted": 100, "interrupted": 100}
+STATE_KINDS = {
+    "OUT_OF_MEMORY": "oom",
+    "NODE_FAIL": "node_fail",
+    "BOOT_FAIL": "node_fail",
+    "TIMEOUT": "timeout",
+    "PREEMPTED": "preempted",
+}
+# A rank finds its own hang within 1.25 hang_s; this late, even its watchdog is stopped.
+SILENT_FACTOR = 2.0
 
 
 class Broker(threading.Thread):
-    """One per driver. want() and cancel() may be called from any thread."""
+    """One per driver. want() may be called from any thread."""
 
     def __init__(self, cluster: Cluster, retries: int, poll_s: float, log: Callable[[str], None]) -> None:
         super().__init__(name="broker", daemon=True)
@@ -62,85 +73,166 @@ class Broker(threading.Thread):
             if folders:
                 self._look_after(folders)
             self._changed.wait(self.poll_s)
+            self._gather()
+
+    def _gather(self) -> None:
+        """Tune starts trials one by one: wait until no other has come for a moment, so that they go out together."""
+        deadline = time.monotonic() + GATHER_LIMIT_S
+        while self._changed.is_set() and not self._closed.is_set() and time.monotonic() < deadline:
             self._changed.clear()
+            self._changed.wait(self.cluster.gather_s)
+        self._changed.clear()
 
     def _look_after(self, folders: list[RunFolder]) -> None:
         try:
-            alive = self.cluster.alive(folders)
+            statuses = self.cluster.jobs(folders)
         except Exception as error:
             self.log(f"cannot ask the cluster about its jobs, asking again: {error}")
             return
+        to_send = []
         for folder in folders:
             try:
-                ended = self._settle(folder, alive.get(folder.signature))
+                step = self._settle(folder, statuses.get(folder.signature))
             except Exception as error:
                 self.log(f"{folder.signature}: {error}; trying again")
                 continue
-            if ended:
+            if step == "ended":
                 with self._lock:
                     self._wanted.pop(folder.signature, None)
+            elif step == "send":
+                to_send.append(folder)
+        if to_send:
+            self._send(to_send)
 
-    def _settle(self, folder: RunFolder, job_id: str | None) -> bool:
-        """Bring one trial a step forward. job_id: of its live job. True once it has ended."""
+    def _settle(self, folder: RunFolder, status: JobStatus | None) -> str:
+        """Bring one trial a step forward: what is to be done next is `wait`, `send`, or nothing as it has `ended`."""
         job = folder.job() or _new_job(self.cluster.name)
+        alive = status is not None and status.alive
         if folder.result() is not None:
-            return job_id is None and self._end(folder, job, "finished", None)
+            return "wait" if alive else self._end(folder, job, "finished", None)
         decision = read_json(folder.cancel_file)
-        if decision is not None:
-            if job_id is not None:
-                self._cancel(folder)
-                return False
+        if decision is not None and not alive:
             return self._end(folder, job, "cancelled", decision["reason"])
-        if job_id is not None:
-            self._record_live(folder, job, job_id)
-            return False
-        if job["state"] == "submitted":
-            reason = self._why_it_ended(folder, job)
-            if reason is not None:
-                return self._end(folder, job, "failed", reason)
-        self._submit(folder, job)
-        return False
+        if decision is not None:
+            self._cancel(folder)
+            return "wait"
+        if status is not None and alive:
+            self._follow(folder, job, status)
+            return "wait"
+        if job["state"] != "submitted":
+            return "send"
+        return self._after_end(folder, job, status)
+
+    def _follow(self, folder: RunFolder, job: Record, status: JobStatus) -> None:
+        """A job that lives: adopted if need be; ended if it can never start or no longer gives a sign of life."""
+        if status.job_id == "unknown":
+            return
+        if job["state"] != "submitted" or job["job_id"] in (None, "unknown"):
+            self.log(f"{folder.signature}: adopted job {status.job_id}")
+            _add_submission(job, status.job_id, adopted=True)
+            write_json(folder.job_file, job)
+        if status.stuck and not job.get("killed_for"):
+            write_json(folder.job_file, job | {"killed_for": f"user: the job can never start: {status.stuck}"})
+            self._cancel(folder)
+        elif not job.get("killed_for") and status.state == "RUNNING" and (reason := _silence(folder)):
+            self.log(f"{folder.signature}: {reason}; its job {status.job_id} is ended")
+            write_json(folder.job_file, job | {"killed_for": f"hung: {reason}"})
+            self._cancel(folder)
 
     def _cancel(self, folder: RunFolder) -> None:
         """Once, and beside the other trials: a job takes its time to save."""
         if folder.signature not in self._cancelling:
             self._cancelling.add(folder.signature)
-            threading.Thread(target=self.cluster.cancel, args=(folder,), daemon=True).start()
+            threading.Thread(target=self._cancel_and_forget, args=(folder,), daemon=True).start()
 
-    def _record_live(self, folder: RunFolder, job: Record, job_id: str) -> None:
-        if job["state"] == "submitted":
+    def _cancel_and_forget(self, folder: RunFolder) -> None:
+        try:
+            self.cluster.cancel(folder)
+        except Exception as error:
+            self.log(f"{folder.signature}: cannot cancel: {error}; trying again")
+        self._cancelling.discard(folder.signature)
+
+    def _send(self, folders: list[RunFolder]) -> None:
+        for folder in folders:
+            job = folder.job() or _new_job(self.cluster.name)
+            if job["state"] != "pending":
+                write_json(folder.job_file, job | {"state": "pending", "killed_for": None, "time": utc_now()})
+        try:
+            sent = self.cluster.submit(folders)
+        except SubmitRefused as error:
+            for folder in folders:
+                self._end(folder, folder.job() or _new_job(self.cluster.name), "failed", f"user: {error}")
             return
-        self.log(f"{folder.signature}: adopted job {job_id}")
-        job["submissions"].append({"job_id": job_id, "time": utc_now(), "adopted": True})
-        write_json(folder.job_file, job | {"state": "submitted", "job_id": job_id})
+        except Exception as error:
+            self.log(f"cannot send {len(folders)} trials, trying again: {error}")
+            return
+        for folder in folders:
+            if folder.signature in sent and sent[folder.signature] != "unknown":
+                job = folder.job() or _new_job(self.cluster.name)
+                _add_submission(job, sent[folder.signature], adopted=False)
+                write_json(folder.job_file, job)
+                self.log(f"{folder.signature}: submitted as {self.cluster.name} job {sent[folder.signature]}")
 
-    def _submit(self, folder: RunFolder, job: Record) -> None:
-        write_json(folder.job_file, job | {"state": "pending", "time": utc_now()})
-        job_id = self.cluster.submit(folder)
-        job["submissions"].append({"job_id": job_id, "time": utc_now(), "adopted": False})
-        write_json(folder.job_file, job | {"state": "submitted", "job_id": job_id})
-        self.log(f"{folder.signature}: submitted as {self.cluster.name} job {job_id}")
+    def _after_end(self, folder: RunFolder, job: Record, status: JobStatus | None) -> str:
+        """A job that ended without a result: why, and whether the trial is sent again."""
+        kind, message = _why_it_ended(folder, job, status)
+        message += f" (log in {self.cluster.log_of(folder, job['submissions'][-1]['job_id'])})"
+        job["submissions"][-1] |= {"ended": utc_now(), "kind": kind, "message": message}
+        if kind == "cancelled":
+            return self._end(folder, job, "cancelled", message)
+        times = sum(submission.get("kind") == kind for submission in job["submissions"])
+        budget = BUDGETS.get(kind, self.retries)
+        if times > budget:
+            after = f" (after {times} such jobs)" if times > 1 else ""
+            return self._end(folder, job, "failed", f"{kind}: {message}{after}")
+        self.log(f"{folder.signature}: {kind}: {message}; sent again, {times} of {budget} times")
+        folder.failure_file.unlink(missing_ok=True)
+        write_json(folder.job_file, job | {"state": "pending", "killed_for": None, "time": utc_now()})
+        return "send"
 
-    def _why_it_ended(self, folder: RunFolder, job: Record) -> str | None:
-        """Why a job that is gone without a result is not tried again, or None to try again."""
-        failure = folder.failure() or {"kind": "lost", "message": "the job ended without a word (killed?)"}
-        cause = f"{failure['kind']}: {failure['message']}"
-        if failure["kind"] in NOT_RETRIED:
-            return cause
-        if len(job["submissions"]) > self.retries:
-            return f"{cause} (after {len(job['submissions'])} jobs; log in {folder.log})"
-        self.log(f"{folder.signature}: {cause}; trying again ({len(job['submissions'])} of {self.retries} retries)")
-        return None
-
-    def _end(self, folder: RunFolder, job: Record, state: str, reason: str | None) -> bool:
+    def _end(self, folder: RunFolder, job: Record, state: str, reason: str | None) -> str:
         if job["state"] != state:
             write_json(folder.job_file, job | {"state": state, "reason": reason, "time": utc_now()})
             self.log(f"{folder.signature}: {state}" + (f": {reason}" if reason else ""))
-        return True
+        return "ended"
 
 
-def _new_job(cluster: str) -> dict[str, Any]:
+def _new_job(cluster: str) -> Record:
     return {"schema_version": 1, "executor": cluster, "state": "new", "job_id": None, "reason": None, "submissions": []}
+
+
+def _add_submission(job: Record, job_id: str, adopted: bool) -> None:
+    job["submissions"] = [*job["submissions"], {"job_id": job_id, "time": utc_now(), "adopted": adopted}]
+    job.update(state="submitted", job_id=job_id)
+
+
+def _why_it_ended(folder: RunFolder, job: Record, status: JobStatus | None) -> tuple[str, str]:
+    """Kind and message, from whoever knows best: the driver that ended it, the job itself, the cluster."""
+    if job.get("killed_for"):
+        kind, _, message = job["killed_for"].partition(": ")
+        return kind, message
+    failure = folder.failure()
+    if failure is not None:
+        return failure["kind"], failure["message"]
+    state = status.state if status is not None else "GONE"
+    if state == "CANCELLED":
+        return "cancelled", "cancelled outside heatmark (scancel)"
+    if state in STATE_KINDS:
+        return STATE_KINDS[state], f"the job ended as {state}"
+    ends = [event for event in folder.events() if event["event"] in ("start", "end")]
+    if ends and ends[-1].get("how") == "requeue":
+        return "interrupted", "the job saved its state and could not put itself back into the queue"
+    return "lost", "the job ended without a word (killed?)"
+
+
+def _silence(folder: RunFolder) -> str | None:
+    """Why a running job counts as hung although none of its ranks said so, or None."""
+    spec = folder.spec() or {}
+    hang_s = float(spec.get("runtime", {}).get("hang_s", 600.0))
+    silent = silent_ranks(folder, SILENT_FACTOR * hang_s)
+    if not silent:
+        return None
+    return f"no sign of life from rank {', '.join(map(str, silent))} for {SILENT_FACTOR * hang_s:.0f} s"
 
 
 def reopen(folder: RunFolder, by_user: bool) -> bool:
@@ -156,7 +248,9 @@ def reopen(folder: RunFolder, by_user: bool) -> bool:
     job = folder.job()
     if job is not None and job["state"] in {"failed", "cancelled"}:
         folder.failure_file.unlink(missing_ok=True)
-        write_json(folder.job_file, job | {"state": "new", "reason": None, "submissions": []})
+        earlier = [*job.get("earlier", []), *job["submissions"]]
+        fresh = {"state": "new", "reason": None, "submissions": [], "earlier": earlier, "killed_for": None}
+        write_json(folder.job_file, job | fresh)
     return True
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from heatmark.datasets.errors import InputError
 
@@ -176,14 +177,25 @@ def _shown(value: float | None, digits: int) -> str:
 
 @app.command("decode")
 def decode(
-    heatmaps: Annotated[Path, typer.Option(help="A .npy file of heatmaps, N x K x rows x columns.")],
-    decoders: Annotated[str, typer.Option(help="Comma-separated: argmax, quarter, soft, bcir.")] = "argmax",
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="RUN_DIR", help="A trial's folder: its newest weights on its val split.")
+    ] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="Instead: a .npy file of heatmaps, N x K x rows x columns.")
+    ] = None,
+    decoders: Annotated[str, typer.Option(help="Comma-separated: argmax, quarter, dark, udp, soft, bcir.")] = "argmax",
     beta: Annotated[str, typer.Option(help="Comma-separated, for soft and bcir.")] = "10",
     as_json: JsonOption = False,
 ) -> None:
-    """Read joints from any network's heatmaps: (x, y) in 0-indexed heatmap pixels."""
+    """Read one set of heatmaps by many decoders: a trial's (AP, EPE, time), or anyone's (joints in heatmap pixels)."""
+    if (folder is None) == (heatmaps is None):
+        raise InputError("decode: give either a trial's folder or --heatmaps FILE.npy")
+    if folder is not None:
+        _decode_run(folder, decoders.split(","), beta.split(","), as_json)
+        return
     from heatmark.workloads.decode import decode_file
 
+    assert heatmaps is not None
     found = decode_file(heatmaps, decoders.split(","), beta.split(","))
     if as_json:
         print(json.dumps(found, allow_nan=False))
@@ -192,6 +204,51 @@ def decode(
         for sample, rows in enumerate(joints):
             for joint, (x, y) in enumerate(rows):
                 print(f"{name}\tsample {sample}\tjoint {joint}\t{x:.3f}\t{y:.3f}")
+
+
+def _decode_run(folder: Path, decoders: list[str], betas: list[str], as_json: bool) -> None:
+    from heatmark.workloads.decode_run import decode_run
+
+    found = decode_run(folder, decoders, betas, lambda line: print(line, file=sys.stderr))
+    if as_json:
+        print(json.dumps(found, allow_nan=False))
+        return
+    metrics = [name for name in next(iter(found.values())) if name.split("/")[-1] in ("AP", "AR", "EPE", "ms_per_crop")]
+    table = Table("decoder", *metrics)
+    for name, row in found.items():
+        table.add_row(name, *("-" if row[metric] is None else f"{row[metric]:.4f}" for metric in metrics))
+    _console().print(table)
+
+
+@app.command("analyze")
+def analyze(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="bias, gradients or localization.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder for figures and csv files.")] = Path("runs/analysis"),
+) -> None:
+    """Verify the paper's analysis without training: the softmax bias, the gradients, localized heatmaps."""
+    if name not in ("bias", "gradients", "localization"):
+        raise InputError(f"analyze {name}: unknown analysis; valid: bias, gradients, localization")
+    from importlib import import_module
+
+    for path in import_module(f"heatmark.workloads.analysis.{name}").analyze(out):
+        print(f"wrote {path}")
+
+
+@app.command("models")
+def models(
+    names: Annotated[list[str] | None, typer.Argument(metavar="BACKBONE", help="None: the published nets.")] = None,
+    joints: Annotated[int, typer.Option(min=1, help="17 for COCO, 16 for MPII, 21 for a hand.")] = 17,
+    input_size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of a crop in pixels.")] = "192x256",
+    as_json: JsonOption = False,
+) -> None:
+    """List backbones: parameters, true multiply-adds, and the GFLOPs that papers print."""
+    from heatmark.pipeline.models_view import costs, print_costs
+
+    found = costs(names or [], joints, input_size)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        print_costs(found, _console())
 
 
 @data_app.command("synth")

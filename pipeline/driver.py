@@ -15,17 +15,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from heatmark.datasets.errors import InputError
-from heatmark.pipeline.broker import Broker, reopen
+from heatmark.pipeline.broker import Broker, decide_cancel, reopen
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.submit import make_cluster
-from heatmark.workloads.run_folder import RunFolder, utc_now
+from heatmark.pipeline.sweep import ClusterSection, validated
+from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
-POLL_S = 1.0
 Log = Callable[[str], None]
 
 
@@ -56,7 +57,7 @@ def run_sweep(plan: Plan, console: Console) -> int:
 
 def _run_trials(plan: Plan, folders: list[RunFolder], log: Log) -> None:
     cluster = plan.sweep.cluster
-    broker = Broker(make_cluster(cluster), cluster.retries, POLL_S, log)
+    broker = Broker(make_cluster(cluster, plan.folder), cluster.retries, cluster.interval_s, log)
     broker.start()
     epochs = max(trial.train.epochs for trial in plan.trials)
     try:
@@ -154,20 +155,23 @@ def _mirror(plan: Plan) -> Iterator[Callable[[str], None]]:
 
 
 def cancel_sweep(sweep: Path, log: Log) -> int:
-    """`heatmark sweep cancel`: from any shell of this machine, with or without a driver. Returns how many trials."""
-    from heatmark.pipeline.broker import decide_cancel
-    from heatmark.pipeline.submit import LocalCluster
-    from heatmark.pipeline.sweep import ClusterSection
-    from heatmark.workloads.run_folder import run_folders
-
+    """`heatmark sweep cancel`: from any shell of the cluster, with or without a driver. Returns how many trials."""
     folders = [folder for folder in run_folders(sweep) if folder.result() is None]
     for folder in folders:
         decide_cancel(folder, by="user", reason="cancelled by heatmark sweep cancel")
-    cluster = LocalCluster(ClusterSection())
-    for signature in cluster.alive(folders):
-        log(f"{signature}: asked to save and stop")
-        cluster.cancel(RunFolder(sweep / signature))
+    cluster = make_cluster(cluster_of(sweep), sweep)
+    for signature, status in cluster.jobs(folders).items():
+        if status.alive:
+            log(f"{signature}: job {status.job_id} is asked to save and stop")
+            cluster.cancel(RunFolder(sweep / signature))
     return len(folders)
+
+
+def cluster_of(sweep: Path) -> ClusterSection:
+    """The cluster a sweep's folder was run on."""
+    content = (read_json(sweep / "sweep.json") or {}).get("cluster", {})
+    section: ClusterSection = validated(TypeAdapter(ClusterSection), content, str(sweep / "sweep.json"))
+    return section
 
 
 def interrupt_on_terminate() -> None:

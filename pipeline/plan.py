@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -17,9 +18,17 @@ from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
-from heatmark.pipeline.sweep import DataSection, SweepFile, expand_path, nearest, validated
+from heatmark.pipeline.sweep import (
+    ClusterSection,
+    DataSection,
+    PretrainedSection,
+    SweepFile,
+    expand_path,
+    nearest,
+    validated,
+)
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Plan:
                 "name": self.sweep.name,
                 "created": created,
                 "scheduler": self.sweep.tune.scheduler,
-                "executor": self.sweep.cluster.executor,
+                "cluster": self.sweep.cluster.model_dump(mode="json"),
                 "cells": cells,
             },
         )
@@ -68,10 +77,11 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     Raises InputError for a value no trial can have and for a data set that is not there.
     """
     prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.grid["dataset"])}
+    weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
     cells = 0
     for cell in _cells(sweep.grid):
-        trial = _trial(sweep, cell, prints, source)
+        trial = _trial(sweep, cell, prints, weights, source)
         trials.setdefault(trial.signature, trial)
         cells += 1
     return Plan(sweep, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
@@ -84,7 +94,25 @@ def _cells(grid: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
         yield dict(zip(axes, values, strict=True))
 
 
-def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], source: Path) -> TrialSpec:
+def _weights(backbone: str, section: PretrainedSection, source: Path) -> PretrainedSpec:
+    path = expand_path(section.file)
+    if not path.is_file():
+        raise InputError(f"{source}: pretrained.{backbone}.file: {path}: no such file; download it and give its path")
+    return PretrainedSpec(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), channels=section.channels)
+
+
+def _weights_file(sweep: SweepFile, backbone: str) -> str | None:
+    section = sweep.pretrained.get(backbone)
+    return str(expand_path(section.file)) if section else None
+
+
+def _trial(
+    sweep: SweepFile,
+    cell: dict[str, Any],
+    prints: dict[str, str],
+    weights: dict[str, PretrainedSpec],
+    source: Path,
+) -> TrialSpec:
     train_axes = {axis: value for axis, value in cell.items() if axis in TrainSpec.model_fields}
     content = sweep.train.model_dump(mode="json") | train_axes
     train: TrainSpec = validated(
@@ -99,10 +127,10 @@ def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], sourc
         raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer of 0 or more")
     data = sweep.data[cell["dataset"]]
     cluster = sweep.cluster
-    if train.batch_size % cluster.ranks:
+    if train.batch_size % (cluster.nodes * cluster.ranks):
         raise InputError(
-            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by {cluster.ranks} ranks; "
-            f"choose a multiple of cluster.ranks"
+            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by "
+            f"{cluster.nodes * cluster.ranks} ranks; choose a multiple of cluster.nodes x cluster.ranks"
         )
     return TrialSpec(
         method=_method(cell, source).resolved(train.epochs),
@@ -113,15 +141,18 @@ def _trial(sweep: SweepFile, cell: dict[str, Any], prints: dict[str, str], sourc
             f"{source}: data.{cell['dataset']}",
         ),
         train=train.resolved(),
+        pretrained=weights.get(cell["backbone"]),
         seed=seed,
         runtime=RuntimeSpec(
             data_root=str(data_root(data)),
+            pretrained=_weights_file(sweep, cell["backbone"]),
             workers=cluster.workers,
-            threads=cluster.threads or _equal_share(cluster.parallel * cluster.ranks),
+            threads=cluster.threads or _threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,
             channels_last=cluster.channels_last,
             strict=cluster.strict,
             keep_checkpoints=cluster.keep_checkpoints,
+            hang_s=cluster.hang_s,
         ),
     )
 
@@ -133,8 +164,11 @@ def _crop_fields(data: DataSection) -> dict[str, Any]:
     return {field: getattr(usual, field) if value is None else value for field, value in given.items()}
 
 
-def _equal_share(processes: int) -> int:
-    return max(1, len(os.sched_getaffinity(0)) // processes)
+def _threads_per_rank(cluster: ClusterSection) -> int:
+    """SLURM gives each rank its own cores; here all ranks of all trials share those of this machine."""
+    if cluster.executor == "slurm":
+        return cluster.cpus_per_rank
+    return max(1, len(os.sched_getaffinity(0)) // (cluster.parallel * cluster.ranks))
 
 
 def _method(cell: dict[str, Any], source: Path) -> Method:

@@ -38,6 +38,8 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
     import ray
 
     warnings.filterwarnings("ignore", module="ray")
+    # A trial that failed is told in one line by the broker, not by the stack trace of its relay.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     context = ray.init(
         address="local",
         include_dashboard=dashboard,

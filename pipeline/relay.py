@@ -54,4 +54,4 @@ def follow(folder: RunFolder, poll_s: float) -> Iterator[Record]:
         time.sleep(poll_s)
     job = folder.job() or {}
     if folder.result() is None and job.get("state") == "failed":
-        raise TrialFailed(f"trial {folder.signature}: {job['reason']}; log in {folder.log}")
+        raise TrialFailed(f"trial {folder.signature}: {job['reason']}")

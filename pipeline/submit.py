@@ -1,149 +1,71 @@
-"""Sending a trial's job to where it runs, and asking what became of it. The one place that starts jobs."""
+"""What the broker needs of a cluster, and which cluster a sweep file asks for."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
+import shlex
 import sys
-import time
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import psutil
-from submitit.local.local import LocalExecutor, LocalJob
+from typing import Protocol
 
 from heatmark.pipeline.sweep import ClusterSection
-from heatmark.workloads.job import TrialJob
 from heatmark.workloads.run_folder import RunFolder
 
-RUN_VARIABLE = "HEATMARK_RUN"
-# A job that was asked to stop saves its state first.
-STOP_GRACE_S = 60.0
+
+@dataclass(frozen=True)
+class JobStatus:
+    """The newest job of a trial. alive: it may still work on the trial, or will. state: the cluster's own word for it.
+
+    stuck: why the job can never start, in the cluster's words, where that is so.
+    """
+
+    job_id: str
+    state: str
+    alive: bool
+    stuck: str | None = None
+
+
+class SubmitRefused(RuntimeError):
+    """The cluster will not take these jobs however often it is asked: an invalid partition, account or size."""
 
 
 class Cluster(Protocol):
-    """What the broker needs of a cluster."""
+    """Jobs of trials, by their run folders."""
 
     name: str
+    # How long to wait for further trials before those at hand are sent.
+    gather_s: float
 
-    def submit(self, folder: RunFolder) -> str:
-        """Start the job of a run folder and return its id."""
+    def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:
+        """Send the jobs of trials: signature -> job id. Those there is no room for are left out; ask again later.
 
-    def alive(self, folders: Iterable[RunFolder]) -> dict[str, str]:
-        """The run folders that have a job, pending or running: signature -> job id. One question for all."""
+        Raises SubmitRefused.
+        """
 
-    def cancel(self, folder: RunFolder) -> None:
-        """Ask the job of a run folder to save and stop, and end it if it does not."""
+    def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
+        """The jobs that are known of, by signature. One question for all of them."""
 
-
-class LocalCluster:
-    """Jobs as processes of this machine, through submitit's local executor. They outlive the driver.
-
-    A job's processes carry the run folder in their environment: that is how a job is found again, whoever started it,
-    even if the driver was killed before it could write the job's id down.
-    """
-
-    name = "local"
-
-    def __init__(self, settings: ClusterSection) -> None:
-        self.settings = settings
-        self._children: list[LocalJob[Any]] = []
-
-    def submit(self, folder: RunFolder) -> str:
-        executor = _DetachedExecutor(folder)
-        executor.update_parameters(
-            tasks_per_node=self.settings.ranks, timeout_min=self.settings.timeout_min, stderr_to_stdout=True
-        )
-        job: LocalJob[Any] = executor.submit(TrialJob(str(folder.spec_file)))
-        self._children.append(job)
-        return str(job.job_id)
-
-    def alive(self, folders: Iterable[RunFolder]) -> dict[str, str]:
-        self._children = [job for job in self._children if not job.done()]  # asking reaps those that ended
-        wanted = {str(folder.path): folder.signature for folder in folders}
-        found: dict[str, str] = {}
-        for process in _job_processes():
-            path = process.environ().get(RUN_VARIABLE)
-            if path in wanted:
-                found.setdefault(wanted[path], str(process.pid))
-        return found
+    def log_of(self, folder: RunFolder, job_id: str) -> Path:
+        """What rank 0 of a job printed."""
 
     def cancel(self, folder: RunFolder) -> None:
-        processes = self._processes(folder)
-        for process in processes:
-            _signal(process, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_GRACE_S
-        while (processes := self._processes(folder)) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        for process in processes:
-            _signal(process, signal.SIGKILL)
-
-    def _processes(self, folder: RunFolder) -> list[psutil.Process]:
-        return [process for process in _job_processes() if process.environ().get(RUN_VARIABLE) == str(folder.path)]
+        """Ask the job of a trial to save and stop, and end it if it does not."""
 
 
-def _job_processes() -> list[psutil.Process]:
-    """This user's processes that belong to some job: submitit's controllers and tasks, not their loader workers."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        command = process.info["cmdline"] or []
-        if process.info["status"] == psutil.STATUS_ZOMBIE or not any(part.startswith("submitit.") for part in command):
-            continue
-        try:
-            process.environ()
-        except psutil.Error:
-            continue
-        found.append(process)
-    return found
+def job_command(argument: Path, array: bool = False) -> str:
+    """The command line of a job: a trial's spec, or the list of them for an array."""
+    option = ["--array"] if array else []
+    command = [sys.executable, "-u", "-m", "heatmark.workloads.job", *option, str(argument)]
+    return " ".join(shlex.quote(part) for part in command)
 
 
-def _signal(process: psutil.Process, number: int) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
+def make_cluster(settings: ClusterSection, sweep: Path) -> Cluster:
+    """The cluster a sweep file asks for. sweep: the sweep's folder."""
+    if settings.executor == "slurm":
+        from heatmark.pipeline.slurm_cluster import SlurmCluster
 
+        return SlurmCluster(settings, sweep)
+    from heatmark.pipeline.local_cluster import LocalCluster
 
-class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
-    """submitit's local executor, its controller in a session of its own: a Ctrl-C in the driver's terminal is not the
-    job's, and the run folder's environment and log are.
-    """
-
-    def __init__(self, folder: RunFolder) -> None:
-        super().__init__(folder.log)
-        self.run = folder
-
-    def _submit_command(self, command: str) -> LocalJob[Any]:
-        ranks = self.parameters["tasks_per_node"]
-        with (Path(self.folder) / "controller.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "submitit.local._local", str(self.folder)],
-                env=self._environment(command, ranks),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        return LocalJob(folder=self.folder, job_id=str(process.pid), process=process, tasks=list(range(ranks)))
-
-    def _environment(self, command: str, ranks: int) -> dict[str, str]:
-        """What submitit's controller reads (submitit.local.local.Controller), and the run folder."""
-        return {
-            **os.environ,
-            "SUBMITIT_LOCAL_NTASKS": str(ranks),
-            "SUBMITIT_LOCAL_COMMAND": command,
-            "SUBMITIT_LOCAL_TIMEOUT_S": str(int(60 * self.parameters["timeout_min"])),
-            "SUBMITIT_LOCAL_SIGNAL_DELAY_S": "60",
-            "SUBMITIT_LOCAL_NODEID": "0",
-            "SUBMITIT_LOCAL_JOB_NUM_NODES": "1",
-            "SUBMITIT_STDERR_TO_STDOUT": "1",
-            "SUBMITIT_EXECUTOR": "local",
-            "SUBMITIT_LOCAL_WITH_SHELL": "",
-            RUN_VARIABLE: str(self.run.path),
-        }
-
-
-def make_cluster(settings: ClusterSection) -> Cluster:
-    """The cluster a sweep file asks for."""
     return LocalCluster(settings)

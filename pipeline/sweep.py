@@ -49,13 +49,29 @@ class DataSection(Section):
     flip: float = DataSpec.model_fields["flip"].default
 
 
+class PretrainedSection(Section):
+    """Weights to start from. file: as published. channels: the order of colours they were trained on."""
+
+    file: str
+    channels: Literal["rgb", "bgr"] = "rgb"
+
+
 class ClusterSection(Section):
-    """Where trials run. ranks: processes per trial. parallel: trials at a time. threads: torch threads per rank, 0 for
-    an equal share of the cores. workers: loader processes per rank. retries: new jobs after a crash of the old one
-    (never after a user's mistake or a diverged loss). timeout_min: time limit of one job.
+    """Where trials run.
+
+    nodes, ranks: of one trial; ranks are processes per node, one per GPU where there are any. parallel: trials in
+    flight at a time. threads: torch threads per rank, 0 for an equal share of this machine's cores (under SLURM, of
+    cpus_per_rank).
+    workers: loader processes per rank. retries: new jobs after a crash of the old one (never after a user's mistake or
+    a diverged loss). timeout_min: time limit of one job; a trial that needs longer goes on in the next one.
+    signal_s: seconds before the limit at which a job is warned, time for a step and a save. hang_s: the longest time
+    one step may take. cpus_per_rank, gpus_per_node, memory_gb, partition: of a SLURM job. site: a site file
+    (slurm/site.example.yaml) with what is the same for every sweep of a cluster. poll_s: seconds between two looks at
+    all jobs; SLURM's controller is asked one question about all of them, and not often.
     """
 
-    executor: Literal["local"] = "local"
+    executor: Literal["local", "slurm"] = "local"
+    nodes: int = Field(1, ge=1)
     ranks: int = Field(1, ge=1)
     parallel: int = Field(2, ge=1)
     threads: int = Field(0, ge=0)
@@ -65,7 +81,19 @@ class ClusterSection(Section):
     keep_checkpoints: int = Field(2, ge=1)
     timeout_min: int = Field(24 * 60, ge=1)
     retries: int = Field(2, ge=0)
+    signal_s: int = Field(300, ge=1)
+    hang_s: float = Field(600.0, gt=0)
+    cpus_per_rank: int = Field(1, ge=1)
+    gpus_per_node: int = Field(0, ge=0)
+    memory_gb: float | None = Field(None, gt=0)
+    partition: str | None = None
+    site: str | None = None
+    poll_s: float | None = Field(None, gt=0)
     strict: bool = False
+
+    @property
+    def interval_s(self) -> float:
+        return self.poll_s or (15.0 if self.executor == "slurm" else 1.0)
 
 
 class TuneSection(Section):
@@ -95,12 +123,13 @@ class ReportSection(Section):
 
 
 class SweepFile(Section):
-    """The whole file. grid: a value or a list of values for each axis."""
+    """The whole file. grid: a value or a list of values for each axis. pretrained: first weights, by backbone."""
 
     name: Name
     grid: dict[str, list[Any]]
     train: TrainSpec = TrainSpec()
     data: dict[Name, DataSection]
+    pretrained: dict[str, PretrainedSection] = Field(default_factory=dict)
     cluster: ClusterSection = ClusterSection()
     tune: TuneSection = TuneSection()
     tracking: TrackingSection = TrackingSection()
@@ -165,6 +194,11 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
             )
+    if sweep.cluster.executor == "local" and sweep.cluster.nodes > 1:
+        raise InputError(f"{path}: cluster.nodes: {sweep.cluster.nodes}: this machine is one node; use executor: slurm")
+    for name in sweep.pretrained:
+        if name not in sweep.grid["backbone"]:
+            raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.grid['backbone'])}")
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")

@@ -23,8 +23,9 @@ MANIFEST_FILE = "manifest.json"
 def save(folder: RunFolder, state: dict[str, Any], step: int, keep: int) -> Path:
     """Write a checkpoint under `step-<step>` and drop all but the newest `keep`."""
     final = folder.checkpoints / f"step-{step:09d}"
-    temporary = folder.checkpoints / f".{final.name}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = folder.checkpoints / f".{final.name}.{os.getpid()}.tmp"
+    for abandoned in folder.checkpoints.glob(".step-*.tmp"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     temporary.mkdir(parents=True)
     with (temporary / STATE_FILE).open("wb") as file:
         torch.save(state, file)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from heatmark.datasets.errors import InputError
-from heatmark.models import decoding
-
-PLAIN: dict[str, Callable[[Tensor], Tensor]] = {"argmax": decoding.argmax, "quarter": decoding.quarter_offset}
-WITH_BETA: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "soft": decoding.soft_argmax,
-    "bcir": decoding.bias_compensated_argmax,
-}
+from heatmark.workloads.decoders import chosen_decoders
 
 
 def decode_file(path: Path, decoders: list[str], betas: list[str]) -> dict[str, Any]:
@@ -25,34 +17,9 @@ def decode_file(path: Path, decoders: list[str], betas: list[str]) -> dict[str, 
 
     Raises InputError for a file that holds no heatmaps, an unknown decoder or a beta that is not a positive number.
     """
-    chosen = _chosen(decoders, betas)
+    chosen = chosen_decoders(decoders, betas)
     heatmap_NKHW = torch.from_numpy(_read(path))
-    return {name: read(heatmap_NKHW).tolist() for name, read in chosen.items()}
-
-
-def _chosen(decoders: list[str], betas: list[str]) -> dict[str, Callable[[Tensor], Tensor]]:
-    chosen: dict[str, Callable[[Tensor], Tensor]] = {}
-    for name in decoders:
-        name = name.strip()
-        if name in PLAIN:
-            chosen[name] = PLAIN[name]
-        elif name in WITH_BETA:
-            for text in betas:
-                beta = _beta(text)
-                chosen[f"{name}@{beta:g}"] = lambda maps, read=WITH_BETA[name], beta=beta: read(maps, beta)  # type: ignore[misc]
-        else:
-            raise InputError(f"--decoders {name}: unknown decoder; valid: {', '.join([*PLAIN, *WITH_BETA])}")
-    return chosen
-
-
-def _beta(text: str) -> float:
-    try:
-        beta = float(text)
-    except ValueError:
-        beta = float("nan")
-    if not 0 < beta < float("inf"):
-        raise InputError(f"--beta {text}: must be a positive number")
-    return beta
+    return {name: decoder.read(heatmap_NKHW).tolist() for name, decoder in chosen.items()}
 
 
 def _read(path: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +10,19 @@ from torch import Tensor, nn
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.spec import TrialSpec
 
-# ImageNet's statistics in RGB order, which every published backbone expects.
+# ImageNet's statistics in RGB order. SimpleBaseline feeds BGR with the same three numbers in the same places.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def network_input(image_BHW3: Tensor, device: torch.device) -> Tensor:
-    """uint8 RGB images as normalised float images_B3HW; the layout in memory stays channels-last."""
+def network_input(image_BHW3: Tensor, device: torch.device, channels: Literal["rgb", "bgr"] = "rgb") -> Tensor:
+    """uint8 RGB images as normalised float images_B3HW; the layout in memory stays channels-last.
+
+    channels: the order in which the network wants them.
+    """
     image_BHW3 = image_BHW3.to(device, non_blocking=True).float().div_(255)
+    if channels == "bgr":
+        image_BHW3 = image_BHW3.flip(-1)
     mean, std = image_BHW3.new_tensor(MEAN), image_BHW3.new_tensor(STD)
     return image_BHW3.sub_(mean).div_(std).permute(0, 3, 1, 2)
 

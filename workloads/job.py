@@ -1,45 +1,42 @@
-"""What a job executes: one trial, from its spec file to its result or to a failure that says why."""
+"""What a job executes: one rank of one trial, from its spec file to its result or to a failure that says why.
+
+python -m heatmark.workloads.job SPEC.json            one trial
+python -m heatmark.workloads.job --array ARRAY.json   the trial of this element of a SLURM array
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
 
-from heatmark.datasets.errors import InputError
-from heatmark.workloads.run_folder import RunFolder, utc_now, write_json
-from heatmark.workloads.spec import TrialSpec
+if TYPE_CHECKING:
+    from heatmark.workloads.launch import Launch
+    from heatmark.workloads.process_group import Ranks
+    from heatmark.workloads.spec import TrialSpec
 
 EXIT_FAILED = 1
 EXIT_USER_ERROR = 2
 # submitit's local controller starts the tasks again on this code (LOCAL_REQUEUE_RETURN_CODE).
-EXIT_REQUEUE_LOCAL = 144
-
-
-def read_spec(path: Path) -> TrialSpec:
-    """The TrialSpec in a file. Raises InputError naming the file and the field."""
-    try:
-        text = path.read_text()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the spec.json of a run folder") from error
-    try:
-        return TrialSpec.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{path}: {where}: {first['msg']}") from error
+EXIT_RUN_AGAIN = 144
+# Interruptions in a row without a single step: the time limit is too short for one.
+NO_PROGRESS_LIMIT = 3
+KINDS = {"InputError": "user", "DivergedError": "diverged", "LeaseHeld": "lease", "LeaseLost": "lease"}
 
 
 class Interruption:
-    """A signal only sets a flag; the training loop looks at it between steps, on every rank."""
+    """A signal only sets a flag; the training loop looks at it between steps, on every rank.
+
+    SIGUSR2 is submitit's warning before preemption or the time limit, SIGTERM everybody's.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -47,47 +44,40 @@ class Interruption:
     def __call__(self) -> bool:
         return self.signal is not None
 
+    def listen(self) -> None:
+        for number in (signal.SIGUSR2, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
     def _handle(self, number: int, _: FrameType | None) -> None:
         self.signal = number
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """SIGUSR2 is submitit's warning before preemption or the time limit, SIGTERM everybody's."""
-        numbers = (signal.SIGUSR2, signal.SIGTERM)
-        before = {number: signal.signal(number, self._handle) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
+def read_spec(path: Path) -> TrialSpec:
+    """The TrialSpec in a file. Raises InputError naming the file and the field."""
+    from pydantic import ValidationError
 
-class TrialJob:
-    """What submitit pickles: the path of a spec, nothing else."""
+    from heatmark.datasets.errors import InputError
+    from heatmark.workloads.spec import TrialSpec
 
-    def __init__(self, spec_file: str) -> None:
-        self.spec_file = spec_file
-
-    def __call__(self) -> None:
-        code = run_trial(Path(self.spec_file))
-        if code:
-            sys.stdout.flush()
-            os._exit(code)  # submitit would turn a SystemExit into a result, and a controller does not see it
-
-    def checkpoint(self) -> Any:
-        """submitit asks for it on a signal that arrives before the training loop listens."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(TrialJob(self.spec_file))
+    try:
+        return TrialSpec.model_validate_json(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the spec.json of a run folder") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{path}: {where}: {first['msg']}") from error
 
 
 def run_trial(spec_file: Path) -> int:
     """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input."""
-    from heatmark.workloads.lease import lease
-    from heatmark.workloads.process_group import Launch, process_group
+    # First of all: from here on no signal ends the job without a checkpoint.
+    interruption = Interruption()
+    interruption.listen()
+    from heatmark.workloads.launch import Launch
 
-    folder = RunFolder(spec_file.parent)
     launch = Launch.from_environment()
+    folder = RunFolder(spec_file.parent)
 
     def log(line: str) -> None:
         if launch.rank == 0:
@@ -96,34 +86,95 @@ def run_trial(spec_file: Path) -> int:
     if folder.result() is not None:
         log(f"{folder.path} is finished; nothing to do")
         return 0
-    interruption = Interruption()
     try:
-        spec = read_spec(spec_file)
-        _limit_threads(spec.runtime.threads)
-        holding = lease(folder, launch.job) if launch.rank == 0 else nullcontext()
-        with interruption.listening(), holding, process_group(launch, folder.log) as ranks:
-            return _train(spec, folder, ranks, launch, interruption, log)
+        return _run_rank(read_spec(spec_file), folder, launch, interruption, log)
     except Exception as error:
         return _fail(folder, launch, error)
 
 
-def _train(spec: TrialSpec, folder: RunFolder, ranks: Any, launch: Any, interruption: Interruption, log: Any) -> int:
+def _run_rank(spec: TrialSpec, folder: RunFolder, launch: Launch, interruption: Interruption, log: Any) -> int:
+    from heatmark.workloads.lease import hold_lease
+    from heatmark.workloads.process_group import process_group
+
+    folder.log.mkdir(parents=True, exist_ok=True)
+    _limit_threads(spec.runtime.threads)
+    holding = hold_lease(folder, launch.job, launch.restart) if launch.rank == 0 else nullcontext()
+    with holding as lease, process_group(launch, folder.log) as ranks:
+        attempt = ranks.gather(len(folder.attempts()))[0]
+        if ranks.is_first:
+            _announce(folder, launch, attempt)
+        ranks.barrier()
+        log(f"attempt {attempt + 1}: {spec.label} on {ranks.world_size} rank(s), {ranks.device.type}")
+        return _train(spec, folder, ranks, attempt, lease, interruption, log)
+
+
+def _announce(folder: RunFolder, launch: Launch, attempt: int) -> None:
+    from heatmark.workloads.heartbeat import clear_heartbeats
+
+    folder.failure_file.unlink(missing_ok=True)
+    clear_heartbeats(folder)
+    where = {"job": launch.job, "restart": launch.restart, "ranks": launch.world_size, "nodes": launch.nodes}
+    folder.append_event({"event": "start", "attempt": attempt, **where, "time": utc_now()})
+
+
+def _train(
+    spec: TrialSpec, folder: RunFolder, ranks: Ranks, attempt: int, lease: Any, interruption: Interruption, log: Any
+) -> int:
+    from heatmark.workloads.heartbeat import Heartbeat
     from heatmark.workloads.train import Interrupted, Trial
 
-    attempt = len(folder.attempts())
-    ranks.barrier()
-    if ranks.is_first:
-        folder.failure_file.unlink(missing_ok=True)
-        folder.append_attempt({"attempt": attempt, "job": launch.job, "time": utc_now(), "ranks": ranks.world_size})
-    log(f"attempt {attempt + 1}: {spec.label} on {ranks.world_size} rank(s), {ranks.device.type}")
+    trial = Trial(spec, folder, ranks, attempt, interruption, log, lease)
+    trial.heartbeat = Heartbeat(folder, ranks.rank, spec.runtime.hang_s, lease.renew if lease else lambda: None)
+    how, code = "finished", 0
     try:
-        Trial(spec, folder, ranks, attempt, interruption, log).run()
+        trial.run()
     except Interrupted:
-        # The signal may have reached one rank only; what follows must be the same on all.
-        again = ranks.maximum([float(interruption.signal == signal.SIGUSR2)])[0] > 0
-        log("state saved; " + ("the job will run again" if again else "the job stops, its folder can be resumed"))
-        return EXIT_REQUEUE_LOCAL if again else 0
-    return 0
+        how, code = _after_interruption(folder, ranks, interruption, progressed=trial.progressed)
+    finally:
+        trial.heartbeat.close()
+    if ranks.is_first:
+        event = {"event": "end", "attempt": attempt, "how": how, "step": trial.position.step, "time": utc_now()}
+        folder.append_event(event)
+        log(f"attempt {attempt + 1} ends: {how}")
+    ranks.barrier()
+    if how == "requeue":
+        _requeue(ranks)
+    return code
+
+
+def _after_interruption(
+    folder: RunFolder, ranks: Ranks, interruption: Interruption, progressed: bool
+) -> tuple[str, int]:
+    """What follows once the state is saved, the same on all ranks: the signal may have reached one of them only."""
+    warned = ranks.maximum([float(interruption.signal == signal.SIGUSR2)])[0] > 0
+    if not (warned or "SLURM_JOB_ID" in os.environ):
+        return "stopped", 0
+    ends = [event for event in folder.events() if event["event"] == "end"]
+    idle = [end["how"] == "requeue" and end["step"] == ends[-1]["step"] for end in ends[-NO_PROGRESS_LIMIT:]]
+    if not progressed and len(idle) == NO_PROGRESS_LIMIT and all(idle):
+        raise RuntimeError(
+            f"interrupted {NO_PROGRESS_LIMIT + 1} times in a row without a single step: "
+            f"the time limit is too short for a start, a step and a save"
+        )
+    return "requeue", EXIT_RUN_AGAIN
+
+
+def _requeue(ranks: Ranks) -> None:
+    """Inside SLURM: put this job back into the queue, which ends it at once. A job that is being cancelled is left."""
+    job_id = os.environ.get("SLURM_JOB_ID")
+    if job_id is None:
+        return
+    from heatmark.workloads.command import CommandFailed, run_command
+
+    if ranks.is_first:
+        try:
+            state = run_command(["squeue", "-h", "-j", job_id, "-o", "%T"]).strip()
+            if state == "RUNNING":
+                run_command(["scontrol", "requeue", job_id])
+        except CommandFailed as error:
+            print(f"cannot requeue: {error}; the driver will send the trial again", file=sys.stderr, flush=True)
+            return
+    time.sleep(30)  # killed here; an exit before SLURM acts would count as the job's end
 
 
 def _limit_threads(threads: int) -> None:
@@ -133,11 +184,13 @@ def _limit_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def _fail(folder: RunFolder, launch: Any, error: Exception) -> int:
+def _fail(folder: RunFolder, launch: Launch, error: Exception) -> int:
     """Say why, once: the first rank to fail has the cause, the others only lost their peer."""
-    kind = {"InputError": "user", "DivergedError": "diverged", "LeaseHeld": "lease"}.get(type(error).__name__, "crash")
+    kind = KINDS.get(type(error).__name__, "crash")
+    if "out of memory" in str(error).lower():
+        kind = "oom"
     text = "".join(traceback.format_exception(error))
-    print(text if kind == "crash" else f"{kind}: {error}", file=sys.stderr, flush=True)
+    print(text if kind in ("crash", "oom") else f"{kind}: {error}", file=sys.stderr, flush=True)
     if kind == "lease":
         return EXIT_FAILED
     if folder.failure() is None or kind != "crash":
@@ -145,3 +198,16 @@ def _fail(folder: RunFolder, launch: Any, error: Exception) -> int:
         failure = {"schema_version": 1, "kind": kind, "message": message, "rank": launch.rank, "job": launch.job}
         write_json(folder.failure_file, failure | {"time": utc_now(), "traceback": text})
     return EXIT_USER_ERROR if kind == "user" else EXIT_FAILED
+
+
+def main(arguments: list[str]) -> int:
+    """The command of a job."""
+    if arguments[0] == "--array":
+        array = read_json(Path(arguments[1]))
+        assert array is not None, f"no array file {arguments[1]}"
+        return run_trial(Path(array["specs"][int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]))
+    return run_trial(Path(arguments[0]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,46 +1,84 @@
-"""One writer per run folder: rank 0 of a job holds the folder's lease while it lives."""
+"""One writer per run folder: rank 0 of a job holds the folder's lease, and looks at it again before every write.
+
+A job that SLURM runs again after a node failure may find its own first attempt still at work: where only the node's
+daemon died, its processes live on. The later attempt takes the lease, and the earlier one stops at its next write.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
 
+# A holder on another host is seen by the time of its last heartbeat only.
+STALE_S = 120.0
+
 
 class LeaseHeld(RuntimeError):
     """Another live process writes this run folder."""
 
 
+class LeaseLost(RuntimeError):
+    """A later attempt has taken this run folder over."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Proof of being the writer of a run folder."""
+
+    folder: RunFolder
+    content: dict[str, Any]
+
+    def check(self) -> None:
+        """Raises LeaseLost. To be called before every write."""
+        held = read_json(self.folder.lease_file)
+        if held != self.content:
+            by = "nobody" if held is None else f"job {held['job']}, attempt {held['restart']}"
+            raise LeaseLost(f"{self.folder.path} is now written by {by}; this attempt stops")
+
+    def renew(self) -> None:
+        """Show other hosts that the holder lives."""
+        if read_json(self.folder.lease_file) == self.content:
+            os.utime(self.folder.lease_file)
+
+
 @contextmanager
-def lease(folder: RunFolder, job: str) -> Iterator[None]:
-    """Hold a run folder. Raises LeaseHeld while another live process does; a dead holder's lease is taken over."""
+def hold_lease(folder: RunFolder, job: str, restart: int) -> Iterator[Lease]:
+    """Hold a run folder. Raises LeaseHeld while another live process does, but for an earlier attempt of the job."""
     me = psutil.Process()
-    content = {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "job": job, "time": utc_now()}
+    mine = {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "job": job, "restart": restart}
+    lease = Lease(folder, mine | {"time": utc_now()})
     with folder.lease_file.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         holder = live_holder(folder)
-        if holder is not None:
-            raise LeaseHeld(f"{folder.path} is being written by process {holder['pid']} of job {holder['job']}")
-        write_json(folder.lease_file, content)
+        if holder is not None and not (holder["job"] == job and holder["restart"] < restart):
+            by = f"process {holder['pid']} on {holder['host']}, job {holder['job']}"
+            raise LeaseHeld(f"{folder.path} is written by {by}")
+        write_json(folder.lease_file, lease.content)
     try:
-        yield
+        yield lease
     finally:
-        if (read_json(folder.lease_file) or {}).get("pid") == os.getpid():
+        if read_json(folder.lease_file) == lease.content:
             folder.lease_file.unlink(missing_ok=True)
 
 
 def live_holder(folder: RunFolder) -> dict[str, Any] | None:
-    """The lease of a process that is alive on this host, or None."""
+    """The lease of a process that lives, or None."""
     content = read_json(folder.lease_file)
-    if content is None or content["host"] != socket.gethostname() or content["pid"] == os.getpid():
+    if content is None or content["pid"] == os.getpid():
         return None
+    if content["host"] != socket.gethostname():
+        age_s = time.time() - folder.lease_file.stat().st_mtime
+        return content if age_s < STALE_S else None
     try:
         process = psutil.Process(content["pid"])
         alive = process.create_time() == content["started"] and process.status() != psutil.STATUS_ZOMBIE

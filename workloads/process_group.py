@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,43 +19,14 @@ import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import TCPStore
 
+from heatmark.workloads.launch import Launch
 from heatmark.workloads.run_folder import read_json, write_json
 
 if not torch.cuda.is_available():
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 TIMEOUT = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Launch:
-    """Which process of which job this is, as the launcher tells it.
-
-    job: an id that no other attempt shares. nodes: 1 means every rank runs on this host.
-    """
-
-    job: str
-    rank: int = 0
-    world_size: int = 1
-    local_rank: int = 0
-    nodes: int = 1
-
-    @staticmethod
-    def from_environment() -> Launch:
-        """submitit's environment (SLURM or local) inside a job, one rank elsewhere."""
-        if "SUBMITIT_EXECUTOR" not in os.environ:
-            return Launch(job=f"{socket.gethostname()}-{os.getpid()}")
-        from submitit import JobEnvironment
-
-        job = JobEnvironment()
-        attempt = os.environ.get("SLURM_RESTART_COUNT", "0")
-        return Launch(
-            job=f"{job.job_id}-{attempt}",
-            rank=job.global_rank,
-            world_size=job.num_tasks,
-            local_rank=job.local_rank,
-            nodes=job.num_nodes,
-        )
+CONNECT_TIMEOUT = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
@@ -140,19 +110,23 @@ def _device(local_rank: int) -> torch.device:
 
 def _rendezvous(launch: Launch, folder: Path) -> TCPStore:
     """A store on a port the kernel chose, published under this job's id: it can neither collide nor be stale."""
-    address_file = folder / f"rendezvous-{launch.job}.json"
+    address_file = folder / f"rendezvous-{launch.token}.json"
     if launch.rank == 0:
-        host = "127.0.0.1" if launch.nodes == 1 else socket.gethostname()
-        store = TCPStore(host, 0, launch.world_size, is_master=True, timeout=TIMEOUT, wait_for_workers=False)
+        store = TCPStore(launch.host, 0, launch.world_size, is_master=True, timeout=TIMEOUT, wait_for_workers=False)
         if launch.world_size > 1:
-            write_json(address_file, {"host": host, "port": store.port})
+            write_json(address_file, {"host": launch.host, "port": store.port})
         return store
     deadline = time.monotonic() + TIMEOUT.total_seconds()
-    while (address := read_json(address_file)) is None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"rank {launch.rank} found no {address_file} of rank 0 within {TIMEOUT}")
+    while time.monotonic() < deadline:
+        address = read_json(address_file)
+        try:
+            if address is not None:
+                host, port = address["host"], address["port"]
+                return TCPStore(host, port, launch.world_size, is_master=False, timeout=CONNECT_TIMEOUT)
+        except dist.DistError:
+            pass  # the address of an attempt that died at its start; rank 0 of this one writes its own over it
         time.sleep(0.1)
-    return TCPStore(address["host"], address["port"], launch.world_size, is_master=False, timeout=TIMEOUT)
+    raise TimeoutError(f"rank {launch.rank} did not reach rank 0 by {address_file} within {TIMEOUT}")
 
 
 def _warm_shared_memory_op() -> None:

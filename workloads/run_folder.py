@@ -4,7 +4,8 @@
     job.json           the job and its attempts, written by the driver (pipeline/broker.py)
     lease.json         the process that holds the folder, written by rank 0 of a running job
     metrics.jsonl      one line per epoch, appended and fsynced by rank 0; no epoch twice; a torn last line is ignored
-    attempts.jsonl     one line per start of the job, appended by rank 0
+    events.jsonl       every start, checkpoint and end of an attempt, appended by rank 0
+    heartbeats/        the last sign of life of every rank (workloads/heartbeat.py)
     checkpoints/       one folder per checkpoint with its manifest (workloads/checkpoint.py)
     predictions.json   the last evaluation, in COCO's keypoint results format
     predictions.mat    the same as `preds`, for the formats that are scored from such a file
@@ -98,8 +99,8 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
-    def attempts_file(self) -> Path:
-        return self.path / "attempts.jsonl"
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
 
     @property
     def predictions_file(self) -> Path:
@@ -155,13 +156,17 @@ class RunFolder:
         """The epochs after a byte offset, and the offset behind the last complete line."""
         return read_lines(self.metrics_file, offset)
 
-    def append_attempt(self, record: Record) -> None:
-        """Append the start of an attempt, durably."""
-        append_line(self.attempts_file, record)
+    def append_event(self, record: Record) -> None:
+        """Append a start, a checkpoint or an end, durably."""
+        append_line(self.events_file, record)
+
+    def events(self) -> list[Record]:
+        """What happened to the trial, in order."""
+        return read_lines(self.events_file)[0]
 
     def attempts(self) -> list[Record]:
         """Every start of the trial's job, in order."""
-        return read_lines(self.attempts_file)[0]
+        return [event for event in self.events() if event["event"] == "start"]
 
 
 def append_line(path: Path, record: Record) -> None:

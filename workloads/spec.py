@@ -89,20 +89,35 @@ class TrainSpec(Section):
         return self.model_copy(update={"milestones": tuple(steps)})
 
 
+class PretrainedSpec(Section):
+    """The weights a trial starts from.
+
+    sha256: of their file. channels: the order of colours they were trained on, which the trial's images are then given
+    in: `bgr` for SimpleBaseline's files and HRNet's pose_resnet_*, `rgb` for all others.
+    """
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    channels: Literal["rgb", "bgr"] = "rgb"
+
+
 class RuntimeSpec(Section):
     """How the same experiment is carried out here: nothing of it changes the science or enters the signature.
 
     data_root: the data set's folder. workers: loader processes per rank. threads: torch threads per rank, 0 for
     torch's own choice. strict: absent or unreadable images end the trial instead of being left out and counted.
+    hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
+    pretrained: the file of the weights that a trial with `pretrained` starts from.
     """
 
     data_root: str
+    pretrained: str | None = None
     workers: int = Field(0, ge=0)
     threads: int = Field(0, ge=0)
     zero_stage: Literal[0, 1, 2] = 0
     channels_last: bool = True
     strict: bool = False
     keep_checkpoints: int = Field(2, ge=1)
+    hang_s: float = Field(600.0, gt=0)
 
 
 class TrialSpec(Section):
@@ -114,12 +129,20 @@ class TrialSpec(Section):
     backbone: str
     data: DataSpec
     train: TrainSpec
+    pretrained: PretrainedSpec | None = None
     seed: int = Field(0, ge=0)
     runtime: RuntimeSpec
 
     def science(self) -> dict[str, Any]:
         """The fields that decide the numbers, as plain JSON values."""
-        return self.model_dump(mode="json", exclude={"runtime", "schema_version"})
+        # Random weights are no field: trials from before there were others keep their signature.
+        random_weights = {"pretrained"} if self.pretrained is None else set()
+        return self.model_dump(mode="json", exclude={"runtime", "schema_version"} | random_weights)
+
+    @property
+    def channels(self) -> Literal["rgb", "bgr"]:
+        """The order of colours the network is given."""
+        return self.pretrained.channels if self.pretrained else "rgb"
 
     @property
     def signature(self) -> str:

@@ -14,15 +14,19 @@ import torch
 from torch import nn
 
 from heatmark.datasets.augment import CropSettings
+from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.models.backbones import parse_backbone
+from heatmark.models.weights import WeightsError, load_weights, read_checkpoint
 from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
 from heatmark.workloads.environment import machine, versions
 from heatmark.workloads.evaluate import Evaluation, evaluate
+from heatmark.workloads.heartbeat import Heartbeat
+from heatmark.workloads.lease import Lease
 from heatmark.workloads.process_group import Ranks, seed_everything
 from heatmark.workloads.run_folder import Record, RunFolder, utc_now, write_json
 from heatmark.workloads.spec import TrialSpec
@@ -74,19 +78,48 @@ def build_model(spec: TrialSpec, joints: int) -> nn.Module:
     return parse_backbone(spec.backbone).build(joints)
 
 
+def load_pretrained(model: nn.Module, spec: TrialSpec, log: Log) -> None:
+    """Fill a network with the weights a trial starts from. Raises InputError for a file that is not the one planned."""
+    assert spec.pretrained is not None
+    if spec.runtime.pretrained is None:
+        raise InputError("runtime.pretrained: missing; give the file of the weights that `pretrained` describes")
+    try:
+        weights = read_checkpoint(Path(spec.runtime.pretrained), spec.pretrained.sha256)
+        fit = load_weights(model, weights)
+    except WeightsError as error:
+        raise InputError(str(error)) from error
+    if weights.channels != spec.channels:
+        raise InputError(
+            f"{weights.path}: trained on {weights.channels} images, but the trial gives {spec.channels}; "
+            f"set pretrained.{spec.backbone}.channels: {weights.channels}"
+        )
+    log(f"started from {weights.path}: {fit}")
+
+
 class Trial:
     """The training of one spec in one process group."""
 
     def __init__(
-        self, spec: TrialSpec, folder: RunFolder, ranks: Ranks, attempt: int, interrupted: Callable[[], bool], log: Log
+        self,
+        spec: TrialSpec,
+        folder: RunFolder,
+        ranks: Ranks,
+        attempt: int,
+        interrupted: Callable[[], bool],
+        log: Log,
+        lease: Lease | None = None,
     ) -> None:
         self.spec, self.folder, self.ranks, self.attempt = spec, folder, ranks, attempt
-        self.interrupted, self.log = interrupted, log
+        self.interrupted, self.log, self.lease = interrupted, log, lease
+        self.heartbeat: Heartbeat | None = None
+        self.first_step = 0
         self.train_people, self.val_people = load_split(spec, "train"), load_split(spec, "val")
         for people in (self.train_people, self.val_people):
             for note in people.notes:
                 log(f"{people.split}: {note}")
         model = build_model(spec, len(self.train_people.skeleton.joints))
+        if spec.pretrained and not checkpoint.newest_first(folder):
+            load_pretrained(model, spec, log)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.engine = build_engine(model, spec, ranks)
         self.position = Position()
@@ -111,13 +144,34 @@ class Trial:
     def run(self) -> None:
         """Train to the last epoch and write the result. Raises Interrupted once the state is saved."""
         self._resume()
+        self.first_step = self.position.step
+        if self.heartbeat:
+            self.heartbeat.progress(self.position.step)
+            self.heartbeat.start()
         while self.position.epoch < self.spec.train.epochs:
             self._train_epoch()
             self._close_epoch()
-        if self.ranks.is_first:
+        if self.heartbeat:
+            self.heartbeat.close()
+        if self._may_write():
             write_json(self.folder.result_file, self._result())
             self.folder.failure_file.unlink(missing_ok=True)
         self.ranks.barrier()
+
+    @property
+    def progressed(self) -> bool:
+        """Whether this attempt took a step."""
+        return self.position.step > self.first_step
+
+    def _may_write(self) -> bool:
+        """True on rank 0 alone. Raises LeaseLost once a later attempt writes the run folder."""
+        if self.ranks.is_first and self.lease:
+            self.lease.check()
+        return self.ranks.is_first
+
+    def _progress(self) -> None:
+        if self.heartbeat:
+            self.heartbeat.progress(self.position.step)
 
     def _resume(self) -> None:
         state, complaints = checkpoint.load(self.folder)
@@ -141,6 +195,7 @@ class Trial:
         for batch in self.train_loader:
             position.data_s += time.monotonic() - waiting_since
             self._train_step(batch)
+            self._progress()
             elapsed = time.monotonic() - started
             position.wall_s, position.epoch_s = wall_before + elapsed, epoch_before + elapsed
             if self._stop_agreed(self.interrupted()):
@@ -151,7 +206,7 @@ class Trial:
     def _train_step(self, batch: Batch) -> None:
         spec, device = self.spec, self.ranks.device
         self._note_unreadable(batch, self.train_people)
-        heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device))
+        heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device, spec.channels))
         joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
@@ -211,9 +266,15 @@ class Trial:
 
     def _evaluate(self) -> Evaluation:
         evaluation = evaluate(
-            self.engine.module, self.spec, self.val_people, self.val_loader, self.ranks, self.unreadable
+            self.engine.module,
+            self.spec,
+            self.val_people,
+            self.val_loader,
+            self.ranks,
+            self.unreadable,
+            self._progress,
         )
-        if self.ranks.is_first:
+        if self._may_write():
             evaluation.write(self.folder)
         return evaluation
 
@@ -239,15 +300,18 @@ class Trial:
 
     def _save(self, record: Record | None) -> None:
         training = training_state(self.engine)
-        if self.ranks.is_first:
+        if self._may_write():
             state = {"training": training, "position": asdict(self.position), "record": record}
             checkpoint.save(self.folder, state, self.position.step, self.spec.runtime.keep_checkpoints)
+            event = {"event": "checkpoint", "attempt": self.attempt, "step": self.position.step, "time": utc_now()}
+            self.folder.append_event(event)
+        self._progress()
         self.last_record = record
         self.ranks.barrier()
 
     def _publish(self, record: Record | None) -> None:
         """Append an epoch unless it is there: a trial that fell back to an older checkpoint repeats epochs."""
-        if not self.ranks.is_first or record is None:
+        if record is None or not self._may_write():
             return
         if record["epoch"] not in {known["epoch"] for known in self.folder.metrics()}:
             self.folder.append_metrics(record)

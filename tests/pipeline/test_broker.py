@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heatmark.pipeline.broker import Broker, decide_cancel, reopen
+from heatmark.pipeline.submit import JobStatus
+from heatmark.workloads.heartbeat import heartbeat_file
 from heatmark.workloads.run_folder import RunFolder, write_json
 
 
@@ -17,29 +19,38 @@ class ScriptedCluster:
     """A cluster whose jobs live until the test ends them. It counts what it is asked."""
 
     name = "scripted"
+    gather_s = 0.005
 
     def __init__(self) -> None:
-        self.jobs: dict[str, str] = {}
+        self.live: dict[str, str] = {}
         self.sent: list[str] = []
         self.cancelled: list[str] = []
+        self.past: dict[str, JobStatus] = {}
+        self.room = 100
         self.down = False
 
-    def submit(self, folder: RunFolder) -> str:
-        assert folder.signature not in self.jobs, "a second job for one trial"
-        job = folder.job()
-        assert job is not None and job["state"] == "pending", "a job was sent without a trace"
-        self.sent.append(folder.signature)
-        self.jobs[folder.signature] = f"job-{len(self.sent)}"
-        return self.jobs[folder.signature]
+    def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:
+        for folder in folders[: self.room]:
+            assert folder.signature not in self.live, "a second job for one trial"
+            job = folder.job()
+            assert job is not None and job["state"] == "pending", "a job was sent without a trace"
+            self.sent.append(folder.signature)
+            self.live[folder.signature] = f"job-{len(self.sent)}"
+        return {folder.signature: self.live[folder.signature] for folder in folders[: self.room]}
 
-    def alive(self, folders: Iterable[RunFolder]) -> dict[str, str]:
+    def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
         if self.down:
             raise OSError("no answer")
-        return {folder.signature: self.jobs[folder.signature] for folder in folders if folder.signature in self.jobs}
+        ids = {folder.signature: self.live.get(folder.signature) for folder in folders}
+        alive = {signature: JobStatus(job_id, "RUNNING", alive=True) for signature, job_id in ids.items() if job_id}
+        return self.past | alive
+
+    def log_of(self, folder: RunFolder, job_id: str) -> Path:
+        return folder.log / job_id
 
     def cancel(self, folder: RunFolder) -> None:
         self.cancelled.append(folder.signature)
-        self.jobs.pop(folder.signature, None)
+        self.live.pop(folder.signature, None)
 
 
 @pytest.fixture
@@ -76,7 +87,7 @@ def job_state(folder: RunFolder) -> Any:
 def end_job(cluster: ScriptedCluster, folder: RunFolder, **failure: Any) -> None:
     if failure:
         write_json(folder.failure_file, failure)
-    cluster.jobs.pop(folder.signature)
+    cluster.live.pop(folder.signature)
 
 
 def test_a_wanted_trial_gets_one_job_and_ends_with_its_result(
@@ -96,7 +107,7 @@ def test_a_live_job_that_was_never_written_down_is_adopted(
 ) -> None:
     pending = {"schema_version": 1, "state": "pending", "job_id": None, "reason": None, "submissions": []}
     write_json(folder.job_file, pending)
-    cluster.jobs[folder.signature] = "orphan"
+    cluster.live[folder.signature] = "orphan"
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
     assert cluster.sent == [] and (folder.job() or {})["job_id"] == "orphan"
@@ -111,7 +122,7 @@ def test_a_job_lost_without_a_word_is_sent_again_within_its_budget(
         end_job(cluster, folder)
     broker.wait_until_ended()
     job = folder.job()
-    assert job is not None and job["state"] == "failed" and "after 2 jobs" in job["reason"]
+    assert job is not None and job["state"] == "failed" and "after 2 such jobs" in job["reason"]
 
 
 @pytest.mark.parametrize("kind", ["user", "diverged"])
@@ -122,7 +133,68 @@ def test_what_another_try_cannot_mend_is_not_tried_again(
     until(lambda: job_state(folder) == "submitted")
     end_job(cluster, folder, kind=kind, message="because")
     broker.wait_until_ended()
-    assert len(cluster.sent) == 1 and (folder.job() or {})["reason"] == f"{kind}: because"
+    assert len(cluster.sent) == 1 and (folder.job() or {})["reason"].startswith(f"{kind}: because (log in ")
+
+
+@pytest.mark.parametrize(("state", "sent"), [("OUT_OF_MEMORY", 2), ("TIMEOUT", 4), ("NODE_FAIL", 6)])
+def test_each_kind_of_end_has_a_budget_of_its_own(
+    state: str, sent: int, broker: Broker, cluster: ScriptedCluster, folder: RunFolder
+) -> None:
+    cluster.past[folder.signature] = JobStatus("job", state, alive=False)
+    broker.want(folder)
+    for count in range(1, sent + 1):
+        until(lambda count=count: len(cluster.sent) == count and job_state(folder) == "submitted")
+        end_job(cluster, folder)
+    broker.wait_until_ended()
+    job = folder.job()
+    assert job is not None and job["state"] == "failed" and f"the job ended as {state}" in job["reason"]
+    assert len(job["submissions"]) == len(cluster.sent) == sent
+
+
+def test_a_job_cancelled_outside_is_a_decision_and_not_sent_again(
+    broker: Broker, cluster: ScriptedCluster, folder: RunFolder
+) -> None:
+    cluster.past[folder.signature] = JobStatus("job", "CANCELLED", alive=False)
+    broker.want(folder)
+    until(lambda: job_state(folder) == "submitted")
+    end_job(cluster, folder)
+    broker.wait_until_ended()
+    assert len(cluster.sent) == 1 and job_state(folder) == "cancelled"
+
+
+def test_a_job_that_can_never_start_is_cancelled_and_told(
+    broker: Broker, cluster: ScriptedCluster, folder: RunFolder
+) -> None:
+    broker.want(folder)
+    until(lambda: job_state(folder) == "submitted")
+    stuck = JobStatus("job-1", "PENDING", alive=True, stuck="PartitionTimeLimit")
+    cluster.jobs = lambda folders: {folder.signature: stuck} if cluster.live else {}  # type: ignore[method-assign]
+    broker.wait_until_ended()
+    assert (folder.job() or {})["reason"].startswith("user: the job can never start: PartitionTimeLimit")
+    assert cluster.cancelled == [folder.signature] and len(cluster.sent) == 1
+
+
+def test_a_running_job_without_a_sign_of_life_is_ended_and_sent_again(
+    broker: Broker, cluster: ScriptedCluster, folder: RunFolder
+) -> None:
+    write_json(folder.spec_file, {"runtime": {"hang_s": 0.1}})
+    broker.want(folder)
+    until(lambda: job_state(folder) == "submitted")
+    write_json(heartbeat_file(folder, 0), {"pid": 1, "host": "elsewhere"})
+    until(lambda: len(cluster.sent) == 2)
+    assert cluster.cancelled[0] == folder.signature
+    first = (folder.job() or {})["submissions"][0]
+    assert first["kind"] == "hung" and "no sign of life from rank 0" in first["message"]
+
+
+def test_trials_wait_while_the_cluster_has_no_room(broker: Broker, cluster: ScriptedCluster, tmp_path: Path) -> None:
+    cluster.room = 1
+    folders = [RunFolder(tmp_path / name) for name in ("a", "b", "c")]
+    for folder in folders:
+        write_json(folder.spec_file, {})
+        broker.want(folder)
+    until(lambda: len(cluster.sent) == 3)
+    assert sorted(cluster.sent) == ["a", "b", "c"]
 
 
 def test_a_cluster_that_does_not_answer_loses_nothing(

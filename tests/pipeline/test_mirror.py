@@ -75,7 +75,7 @@ def test_every_epoch_arrives_once_over_restarts_and_lost_offsets(folder: RunFold
 
 def test_states_follow_the_run_folder_and_nothing_is_left_running(folder: RunFolder) -> None:
     mirror = Mirror(folder.path.parent, None)
-    folder.append_attempt({"attempt": 0})
+    folder.append_event({"event": "start", "attempt": 0})
     mirror.sync()
     assert child_runs(mirror)[0].info.status == "RUNNING"
     write_json(folder.result_file, {"state": "finished"})

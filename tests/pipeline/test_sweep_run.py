@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-from heatmark.pipeline.submit import RUN_VARIABLE
+from heatmark.pipeline.local_cluster import RUN_VARIABLE
 from heatmark.workloads.run_folder import RunFolder, run_folders
 
 pytestmark = pytest.mark.slow
@@ -165,4 +164,4 @@ def test_a_trial_that_fails_by_the_users_mistake_is_told_in_one_line(tmp_path: P
     code, output = run("run", path, "--set", "train.epochs=2", cwd=tmp_path)
     assert code == 0 and f"unreadable image, left out: {image}" in output, output
     assert all(isinstance(folder, RunFolder) for folder in run_folders(tmp_path / "runs" / "small"))
-    assert os.path.exists(tmp_path / "runs" / "small" / "report.pdf")
+    assert (tmp_path / "runs" / "small" / "report.pdf").exists()

@@ -78,7 +78,7 @@ def test_another_trials_checkpoint_is_not_used(folder: RunFolder, tmp_path: Path
 
 
 def test_a_writer_killed_half_way_leaves_nothing_that_is_read(folder: RunFolder) -> None:
-    half = folder.checkpoints / ".step-000000040.tmp"
+    half = folder.checkpoints / ".step-000000040.4711.tmp"
     half.mkdir()
     (half / "state.pt").write_bytes(b"half")
     loaded, _ = checkpoint.load(folder)

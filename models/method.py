@@ -1,0 +1,161 @@
+"""What a method is, and the parts that several methods share.
+
+The classes hold fields only, validated and hashed into a trial's signature, and reach for torch when they are used:
+so a sweep is planned on a login node without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Method(BaseModel):
+    """Loss and decoder of one family. Heatmaps are raw network output, joints are (x, y) in heatmap pixels."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    label: ClassVar[str]
+    # A person's score is the mean over the joints above this confidence (0.2 in SBL and HRNet).
+    least_confidence: ClassVar[float] = 0.2
+
+    def resolved(self, epochs: int) -> Any:
+        """The same method with every default that depends on the number of epochs written out."""
+        return self
+
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
+        """The named terms whose sum is minimised.
+
+        joints_BK2: ground truth in heatmap pixels. labelled_BK: 1 where annotated. epoch: counted from 0.
+        """
+        raise NotImplementedError
+
+    def decode(self, heatmap_BKHW: Tensor) -> Tensor:
+        """joints_BK2 in heatmap pixels."""
+        raise NotImplementedError
+
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+        """joints_BK2 from an image and its mirror (heatmaps already mirrored back, left and right swapped)."""
+        raise NotImplementedError
+
+    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
+        """How sure each joint is, B x K; it orders people in AP. The peak, where maps learn a Gaussian of peak 1."""
+        from heatmark.models import decoding
+
+        return decoding.confidence(heatmap_BKHW)
+
+
+class HeatmapRegression(Method):
+    """A heatmap that learns a Gaussian (Eq. 4) and is read at its maximum (Eq. 2).
+
+    sigma: standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).
+    target_center: `rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.
+    l_de_reduction: `half_mean` is 0.5 * mean over pixels, joints and samples (the codebases' loss); `sum_pixels` is
+        Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes the two nearly equal here.
+    """
+
+    sigma: float = Field(2.0, gt=0)
+    target_center: Literal["rounded", "exact"] = "rounded"
+    l_de_reduction: Literal["half_mean", "sum_pixels"] = "half_mean"
+
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        target_BKHW, weight_BK = losses.gaussian_targets(
+            joints_BK2, labelled_BK, heatmap_BKHW.shape[-2:], self.sigma, self.target_center
+        )
+        return {"l_de": losses.heatmap_loss(heatmap_BKHW, target_BKHW, weight_BK, self.l_de_reduction)}
+
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+        """The maximum of the mean map, as SBL and HRNet take it."""
+        from heatmark.models import decoding
+
+        return self.decode((heatmap_BKHW + decoding.shift_right(mirrored_BKHW)) / 2)
+
+
+class CoordinateRegression(Method):
+    """An expectation that learns the joint by L1 (Eq. 5).
+
+    beta: scale of the heatmap in the exponential; the paper uses 10.
+    The L1 is in heatmap pixels, averaged over the labelled coordinates inside the crop: an expectation cannot leave
+    the map, so a joint outside it would only pull the map apart.
+    """
+
+    beta: float = Field(10.0, gt=0)
+
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        size = heatmap_BKHW.shape[-2:]
+        return {"l_re": losses.coordinate_loss(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)}
+
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding
+
+        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW))
+
+
+class SoftmaxRegression(CoordinateRegression):
+    """The expectation under softmax(beta * h) (Sun et al. 2018; Eq. 3)."""
+
+    least_confidence: ClassVar[float] = 0.0
+
+    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
+        """The largest probability: a softmax ignores a constant added to h, so the raw peak means nothing here."""
+        from heatmark.models import decoding
+
+        return decoding.peak_probability(heatmap_BKHW, self.beta)
+
+    def decode(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding
+
+        return decoding.soft_argmax(heatmap_BKHW, self.beta)
+
+
+class CompensatedRegression(CoordinateRegression):
+    """The expectation under weights exp(beta h) - 1 (Eq. 18 and 20).
+
+    guard: where C - n is below guard * beta the map is topped up with weight at its centre, which keeps the quotient
+        finite while the net is untrained and both its sums are noise. A Gaussian of peak 1 and sigma 2 weighs at least
+        25 * beta, so at the default of 1 a map that holds more than 1/25 of it is read exactly.
+    """
+
+    guard: float = Field(1.0, gt=0)
+
+    def decode(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding
+
+        return decoding.bias_compensated_argmax(heatmap_BKHW, self.beta, least_mass=self.guard * self.beta)
+
+
+class GaussianPrior(Method):
+    """L_de beside another loss, until epoch T_o (Eq. 21). To be named before that other loss among the bases.
+
+    t_o: the first epoch without L_de. None means never without; 0 means never with it.
+    l_de_weight: lambda of Eq. 21. l_de_reduction: `sum_pixels` is Eq. 4 as printed, of the same order as an L1 in
+        heatmap pixels; `half_mean` is 6,000 times smaller at 64 x 48, and cannot pin h = 0 to the background.
+    sigma, target_center: as in detection; `exact`, because a rounded target contradicts the coordinate loss by up to
+        half a pixel.
+    """
+
+    t_o: int | None = Field(None, ge=0)
+    l_de_weight: float = Field(1.0, ge=0)
+    l_de_reduction: Literal["half_mean", "sum_pixels"] = "sum_pixels"
+    sigma: float = Field(2.0, gt=0)
+    target_center: Literal["rounded", "exact"] = "exact"
+
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        terms = super().losses(heatmap_BKHW, joints_BK2, labelled_BK, epoch)  # type: ignore[safe-super]
+        if self.t_o is None or epoch < self.t_o:
+            target_BKHW, weight_BK = losses.gaussian_targets(
+                joints_BK2, labelled_BK, heatmap_BKHW.shape[-2:], self.sigma, self.target_center
+            )
+            l_de = losses.heatmap_loss(heatmap_BKHW, target_BKHW, weight_BK, self.l_de_reduction)
+            terms["l_de"] = self.l_de_weight * l_de
+        return terms

@@ -1,0 +1,117 @@
+"""The rows of the paper's ablation (Table 6), and methods beyond the paper. Fields only, as in method.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from heatmark.models.method import CompensatedRegression, GaussianPrior, HeatmapRegression, SoftmaxRegression
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class RegularizedIntegral(SoftmaxRegression):
+    """IPR + L_reg: a softmax map must not be narrower than wanted (section 4.4, Eq. 15).
+
+    tau: the Laplacian of softmax(beta * h) that is still free. The paper names no value. The default is the largest
+        one of a normalised Gaussian of sigma 2, 1 / (pi e^2 sigma^4): only narrower maps pay.
+    l_reg_weight: of L_reg, summed over pixels and averaged over labelled joints; a map on one pixel costs 8 - 8 tau,
+        the L1 of 8 heatmap pixels.
+    """
+
+    label: ClassVar[str] = "IPR + L_reg"
+    name: Literal["ipr+l_reg"] = "ipr+l_reg"
+    tau: float = Field(0.0027, ge=0)
+    l_reg_weight: float = Field(1.0, ge=0)
+
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        terms = super().losses(heatmap_BKHW, joints_BK2, labelled_BK, epoch)
+        l_reg = losses.shrinkage_loss(heatmap_BKHW, self.beta, self.tau, labelled_BK)
+        return terms | {"l_reg": self.l_reg_weight * l_reg}
+
+
+class IntegralWithPrior(GaussianPrior, SoftmaxRegression):
+    """IPR + L_de: the Gaussian prior without compensating the bias.
+
+    t_o: None is the paper's row "lambda = 1 all epochs"; 120 of 140 epochs is its row "+ L_de".
+    """
+
+    label: ClassVar[str] = "IPR + L_de"
+    name: Literal["ipr+l_de"] = "ipr+l_de"
+
+
+class DebiasedIntegral(CompensatedRegression):
+    """IPR + de-bias: the compensated expectation without a prior.
+
+    Nothing but the guard holds h = 0 to the background, so an untrained net is read near the centre of the map.
+    """
+
+    label: ClassVar[str] = "IPR + de-bias"
+    name: Literal["ipr+debias"] = "ipr+debias"
+
+
+class DarkDetection(HeatmapRegression):
+    """Detection drawn at the exact joint and refined on the map's logarithm (DARK, Zhang et al. 2020).
+
+    kernel: side of the smoothing Gaussian in heatmap pixels, 11 for sigma 2 and 17 for sigma 3, as published.
+    """
+
+    label: ClassVar[str] = "DARK"
+    name: Literal["dark"] = "dark"
+    target_center: Literal["rounded", "exact"] = "exact"
+    kernel: Literal[11, 17] = 11
+
+    def decode(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding_refined
+
+        return decoding_refined.dark(heatmap_BKHW, self.kernel)
+
+
+class UdpDetection(HeatmapRegression):
+    """Detection drawn at the exact joint and read as UDP does (Huang et al. 2020).
+
+    UDP's other half is a geometry in which a mirrored map needs no shift. Here the geometry is SimpleBaseline's for all
+    methods, and the same end is met by averaging joints: an image's and its mirror's, displaced exactly.
+    kernel: as in DARK.
+    """
+
+    label: ClassVar[str] = "UDP"
+    name: Literal["udp"] = "udp"
+    target_center: Literal["rounded", "exact"] = "exact"
+    kernel: Literal[11, 17] = 11
+
+    def decode(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding_refined
+
+        return decoding_refined.udp(heatmap_BKHW, self.kernel)
+
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding
+
+        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW))
+
+
+class Dsnt(SoftmaxRegression):
+    """DSNT: softmax, expectation, Euclidean distance and a Jensen-Shannon regulariser (Nibali et al. 2018).
+
+    beta: 1 as published. The distance is taken in coordinates from -1 to 1 as published, so that js_weight 1 has the
+    meaning it has there. sigma: of the Gaussian that a softmax map is to resemble, 1 heatmap pixel as published.
+    """
+
+    label: ClassVar[str] = "DSNT"
+    name: Literal["dsnt"] = "dsnt"
+    beta: float = Field(1.0, gt=0)
+    sigma: float = Field(1.0, gt=0)
+    js_weight: float = Field(1.0, ge=0)
+
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        size = heatmap_BKHW.shape[-2:]
+        distance = losses.normalised_distance(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)
+        divergence = losses.jensen_shannon(heatmap_BKHW, self.beta, joints_BK2, labelled_BK, self.sigma)
+        return {"l_re": distance, "l_js": self.js_weight * divergence}

@@ -1,0 +1,133 @@
+"""Jobs as processes of this machine, through submitit's local executor. They outlive the driver.
+
+A job's processes carry the run folder in their environment: that is how a job is found again, whoever started it, even
+if the driver was killed before it could write the job's id down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from submitit.local.local import LocalExecutor, LocalJob
+
+from heatmark.pipeline.submit import JobStatus, job_command
+from heatmark.pipeline.sweep import ClusterSection
+from heatmark.workloads.run_folder import RunFolder
+
+RUN_VARIABLE = "HEATMARK_RUN"
+# A job that was asked to stop saves its state first.
+STOP_GRACE_S = 60.0
+
+
+class LocalCluster:
+    """submitit's local executor, one job a trial."""
+
+    name = "local"
+    gather_s = 0.05
+
+    def __init__(self, settings: ClusterSection) -> None:
+        self.settings = settings
+        self._children: list[LocalJob[Any]] = []
+
+    def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:
+        sent = {}
+        for folder in folders:
+            executor = _DetachedExecutor(folder)
+            executor.update_parameters(tasks_per_node=self.settings.ranks, timeout_min=self.settings.timeout_min)
+            job = executor._submit_command(job_command(folder.spec_file))
+            self._children.append(job)
+            sent[folder.signature] = str(job.job_id)
+        return sent
+
+    def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
+        self._children = [job for job in self._children if not job.done()]  # asking reaps those that ended
+        wanted = {str(folder.path): folder.signature for folder in folders}
+        found: dict[str, JobStatus] = {}
+        for path, process in _job_processes():
+            if path in wanted:
+                found.setdefault(wanted[path], JobStatus(str(process.pid), "RUNNING", alive=True))
+        return found
+
+    def log_of(self, folder: RunFolder, job_id: str) -> Path:
+        return folder.log / f"{job_id}_0_log.out"
+
+    def cancel(self, folder: RunFolder) -> None:
+        for process in _processes_of(folder):
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_GRACE_S
+        while _processes_of(folder) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for process in _processes_of(folder):
+            _signal(process, signal.SIGKILL)
+
+
+def _job_processes() -> list[tuple[str, psutil.Process]]:
+    """This user's controllers and ranks, not their loader workers, with the run folder each belongs to."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        command = process.info["cmdline"] or []
+        if process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        if "submitit.local._local" not in command and "heatmark.workloads.job" not in command:
+            continue
+        with contextlib.suppress(psutil.Error):
+            found.append((process.environ().get(RUN_VARIABLE, ""), process))
+    return found
+
+
+def _processes_of(folder: RunFolder) -> list[psutil.Process]:
+    return [process for path, process in _job_processes() if path == str(folder.path)]
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
+    """submitit's local executor, its controller in a session of its own: a Ctrl-C in the driver's terminal is not the
+    job's, and the run folder's environment and log are.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__(folder.log)
+        self.run = folder
+
+    def _submit_command(self, command: str) -> LocalJob[Any]:
+        ranks = self.parameters["tasks_per_node"]
+        with (Path(self.folder) / "controller.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "submitit.local._local", str(self.folder)],
+                env=self._environment(command, ranks),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return LocalJob(folder=self.folder, job_id=str(process.pid), process=process, tasks=list(range(ranks)))
+
+    def _environment(self, command: str, ranks: int) -> dict[str, str]:
+        """What submitit's controller reads (submitit.local.local.Controller), and the run folder."""
+        return {
+            **os.environ,
+            "SUBMITIT_LOCAL_NTASKS": str(ranks),
+            "SUBMITIT_LOCAL_COMMAND": command,
+            "SUBMITIT_LOCAL_TIMEOUT_S": str(int(60 * self.parameters["timeout_min"])),
+            "SUBMITIT_LOCAL_SIGNAL_DELAY_S": "60",
+            "SUBMITIT_LOCAL_NODEID": "0",
+            "SUBMITIT_LOCAL_JOB_NUM_NODES": "1",
+            "SUBMITIT_STDERR_TO_STDOUT": "1",
+            "SUBMITIT_EXECUTOR": "local",
+            "SUBMITIT_LOCAL_WITH_SHELL": "",
+            "SUBMITIT_FOLDER": str(self.folder),
+            RUN_VARIABLE: str(self.run.path),
+        }

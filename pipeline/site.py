@@ -1,0 +1,56 @@
+"""The site file: what is the same for every sweep of a cluster, apart from the sweep file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+from pydantic import Field, TypeAdapter
+
+from heatmark.datasets.errors import InputError
+from heatmark.pipeline.sweep import ClusterSection, expand_path, validated
+from heatmark.workloads.spec import Section
+
+SITE_VARIABLE = "HEATMARK_SITE"
+
+
+class Site(Section):
+    """slurm/site.example.yaml explains each. setup: shell lines before a job's command. extra: any sbatch option."""
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gres: str | None = None
+    exclude: str | None = None
+    setup: tuple[str, ...] = ()
+    interface: str | None = None
+    scratch: str | None = None
+    exclude_after_failures: int = 2
+    cancel_stuck: bool = True
+    extra: dict[str, str] = Field(default_factory=dict)
+
+
+def load_site(cluster: ClusterSection) -> Site:
+    """The site file of a sweep, or that of $HEATMARK_SITE, or none. Raises InputError."""
+    named = cluster.site or os.environ.get(SITE_VARIABLE)
+    if not named:
+        return Site()
+    path: Path = expand_path(named)
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: no readable site file ({error}); see slurm/site.example.yaml") from error
+    site: Site = validated(TypeAdapter(Site), content, str(path))
+    return site
+
+
+def job_setup(site: Site) -> list[str]:
+    """The shell lines of a site, with its network interface and scratch folder in the places programs look at."""
+    lines = list(site.setup)
+    if site.interface:
+        lines += [f"export GLOO_SOCKET_IFNAME={site.interface}", f"export NCCL_SOCKET_IFNAME={site.interface}"]
+    if site.scratch:
+        lines.append(f"export TMPDIR={site.scratch}")
+    return lines

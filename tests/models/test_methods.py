@@ -1,0 +1,148 @@
+"""Every method trains, decodes and follows its schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from heatmark.models import decoding
+from heatmark.models.methods import METHODS, AnyMethod, BiasCompensated, Detection, IntegralRegression
+from heatmark.models.variants import DebiasedIntegral, IntegralWithPrior, RegularizedIntegral
+
+JOINTS = torch.tensor([[[10.0, 15.0], [3.25, 8.5]], [[11.0, 4.0], [100.0, 4.0]]])
+LABELLED = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+
+
+@pytest.fixture(autouse=True)
+def _repeatable() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_known_by_its_name(name: str) -> None:
+    method: Any = TypeAdapter(AnyMethod).validate_python({"name": name})
+    assert type(method) is METHODS[name]
+    assert method.name == name
+    assert method.label
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_learns_where_two_joints_are(name: str) -> None:
+    """Free pixels, Adam: after 300 steps the joints are read within a heatmap pixel."""
+    method: Any = METHODS[name]().resolved(10)
+    heatmap = nn.Parameter(1e-3 * torch.randn(2, 2, 24, 20))
+    optimizer = torch.optim.Adam([heatmap], lr=0.05)
+    losses = []
+    for _ in range(300):
+        terms = method.losses(heatmap, JOINTS, LABELLED, 0)
+        loss = torch.stack(list(terms.values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    error = (method.decode(heatmap.detach()) - JOINTS)[LABELLED > 0].abs().max()
+    assert error < 1.0, (name, error)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 1.0, 1e4])
+def test_a_method_reads_random_maps_finitely(name: str, scale: float) -> None:
+    method: Any = METHODS[name]().resolved(10)
+    heatmap, mirrored = scale * torch.randn(3, 2, 24, 20), scale * torch.randn(3, 2, 24, 20)
+    for joints in (method.decode(heatmap), method.decode_flipped(heatmap, mirrored)):
+        assert joints.shape == (3, 2, 2)
+        assert joints.isfinite().all()
+    assert method.confidence(heatmap).shape == (3, 2)
+    terms = method.losses(heatmap.requires_grad_(), JOINTS[[0, 1, 1]], LABELLED[[0, 1, 1]], 0)
+    (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), heatmap)
+    assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_unlabelled_joints_teach_nothing(name: str) -> None:
+    heatmap = torch.randn(2, 2, 24, 20, requires_grad=True)
+    terms = METHODS[name]().resolved(10).losses(heatmap, JOINTS, LABELLED, 0)
+    (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), heatmap)
+    assert gradient[1, 1].abs().max() == 0
+    assert gradient[0, 0].abs().max() > 0
+
+
+@pytest.mark.parametrize(("epochs", "t_o"), [(140, 120), (210, 180), (10, 9), (7, 6), (1, 1)])
+def test_the_prior_ends_at_120_of_140_epochs_unless_it_is_told_otherwise(epochs: int, t_o: int) -> None:
+    assert BiasCompensated().resolved(epochs).t_o == t_o
+    assert BiasCompensated(t_o=3).resolved(epochs).t_o == 3
+
+
+def test_the_prior_is_a_step_function_of_the_epoch() -> None:
+    method = BiasCompensated(t_o=3, l_de_weight=0.5)
+    heatmap = torch.randn(2, 2, 24, 20)
+    terms = [method.losses(heatmap, JOINTS, LABELLED, epoch) for epoch in range(5)]
+    assert [set(each) for each in terms] == [{"l_re", "l_de"}] * 3 + [{"l_re"}] * 2
+    full = BiasCompensated(t_o=3).losses(heatmap, JOINTS, LABELLED, 0)
+    assert terms[0]["l_de"].item() == pytest.approx(0.5 * full["l_de"].item())
+    assert set(BiasCompensated(t_o=0).losses(heatmap, JOINTS, LABELLED, 0)) == {"l_re"}
+
+
+def test_terms_are_those_of_the_paper() -> None:
+    heatmap = torch.randn(2, 2, 24, 20)
+    assert set(Detection().losses(heatmap, JOINTS, LABELLED, 0)) == {"l_de"}
+    ipr = IntegralRegression(beta=3.0).losses(heatmap, JOINTS, LABELLED, 0)
+    expected = (decoding.soft_argmax(heatmap, 3.0) - JOINTS).abs().sum(-1)[LABELLED > 0].mean()
+    assert set(ipr) == {"l_re"}
+    assert ipr["l_re"].item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize(
+    ("name", "terms"),
+    [
+        ("ipr+l_reg", {"l_re", "l_reg"}),
+        ("ipr+l_de", {"l_re", "l_de"}),
+        ("ipr+debias", {"l_re"}),
+        ("dark", {"l_de"}),
+        ("udp", {"l_de"}),
+        ("dsnt", {"l_re", "l_js"}),
+    ],
+)
+def test_terms_of_the_variants(name: str, terms: set[str]) -> None:
+    method = METHODS[name]().resolved(10)
+    assert set(method.losses(torch.randn(2, 2, 24, 20), JOINTS, LABELLED, 1000)) == terms
+
+
+def test_a_prior_without_an_end_stays_and_one_with_an_end_ends() -> None:
+    heatmap = torch.randn(2, 2, 24, 20)
+    assert IntegralWithPrior().resolved(140).t_o is None
+    ending = IntegralWithPrior(t_o=120).resolved(140)
+    assert "l_de" in ending.losses(heatmap, JOINTS, LABELLED, 119)
+    assert "l_de" not in ending.losses(heatmap, JOINTS, LABELLED, 120)
+
+
+def test_a_component_changes_only_what_it_names() -> None:
+    """Table 6, row by row: the same read-out as IPR or BCIR, the same L_de as BCIR."""
+    heatmap = torch.randn(2, 2, 24, 20)
+    for same_as_ipr in (RegularizedIntegral(), IntegralWithPrior()):
+        assert torch.equal(same_as_ipr.decode(heatmap), IntegralRegression().decode(heatmap))
+    assert torch.equal(DebiasedIntegral().decode(heatmap), BiasCompensated().decode(heatmap))
+    with_prior, bcir = (kind().losses(heatmap, JOINTS, LABELLED, 0) for kind in (IntegralWithPrior, BiasCompensated))
+    assert torch.equal(with_prior["l_de"], bcir["l_de"])
+
+
+def test_a_flipped_detection_reads_the_mean_map_and_a_regression_the_mean_joint() -> None:
+    here, there = torch.rand(2, 2, 24, 20), torch.rand(2, 2, 24, 20)
+    merged = (here + decoding.shift_right(there)) / 2
+    torch.testing.assert_close(Detection().decode_flipped(here, there), decoding.quarter_offset(merged))
+    for method in (IntegralRegression(), BiasCompensated()):
+        expected = (method.decode(here) + method.decode(there) + torch.tensor([0.75, 0.0])) / 2
+        torch.testing.assert_close(method.decode_flipped(here, there), expected)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": "bcir", "beta": 0}, {"name": "ipr", "beta": -1.0}, {"name": "detection", "beta": 1.0}]
+)
+def test_a_wrong_field_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(AnyMethod).validate_python(wrong)

@@ -1,0 +1,103 @@
+"""A trial's heatmaps read by many decoders, its own among them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.loader import make_loader
+from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.models import decoding
+from heatmark.workloads import checkpoint
+from heatmark.workloads.decode_run import decode_run
+from heatmark.workloads.decoders import chosen_decoders
+from heatmark.workloads.evaluate import evaluate
+from heatmark.workloads.process_group import Ranks
+from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.spec import TrialSpec
+from heatmark.workloads.train import build_model, crop_settings, load_split
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "drawn"
+    write_coco(root, SyntheticCoco(people_train=2, people_val=12, seed=1))
+    return root
+
+
+def trial(path: Path, people: Path, method: dict[str, Any], flip_test: bool) -> tuple[RunFolder, TrialSpec, Any]:
+    """A run folder with a checkpoint of a net whose heatmaps are not empty."""
+    content = {
+        "method": method,
+        "backbone": "sbl-r18-w8",
+        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
+        "train": {"epochs": 1, "batch_size": 5, "flip_test": flip_test},
+        "runtime": {"data_root": str(people), "threads": 1},
+    }
+    spec = TrialSpec.model_validate_json(json.dumps(content))
+    folder = RunFolder(path / spec.signature)
+    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    model = build_model(spec, 17)
+    torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
+    checkpoint.save(folder, {"training": {"model": model.state_dict()}}, 1, keep=1)
+    return folder, spec, model
+
+
+@pytest.mark.parametrize("flip_test", [True, False])
+@pytest.mark.parametrize("method", [{"name": "detection"}, {"name": "bcir"}, {"name": "udp"}])
+def test_a_trials_own_read_out_is_what_its_evaluation_measured(
+    tmp_path: Path, people: Path, method: dict[str, Any], flip_test: bool
+) -> None:
+    folder, spec, model = trial(tmp_path, people, method, flip_test)
+    val = load_split(spec, "val")
+    loader = make_loader(val, crop_settings(spec), training=False, batch_size=5)
+    measured = evaluate(model, spec, val, loader, Ranks(0, 1, torch.device("cpu")), set()).metrics
+    table = decode_run(folder.path, ["argmax", "quarter", "udp", "soft"], ["1", "10"], print)
+    assert list(table) == ["own", "argmax", "quarter", "udp", "soft@1", "soft@10"]
+    assert table["own"].pop("ms_per_crop") > 0
+    measured.pop("short_mass", None)
+    assert table["own"] == measured
+    twin = {"detection": "quarter", "udp": "udp"}.get(method["name"])
+    if twin:
+        assert table[twin]["gtbox/EPE"] == measured["gtbox/EPE"]
+    assert table["soft@1"]["gtbox/EPE"] != table["soft@10"]["gtbox/EPE"]
+
+
+def test_maps_or_joints_are_merged_as_the_decoder_wants_it() -> None:
+    here, there = torch.rand(2, 3, 16, 12), torch.rand(2, 3, 16, 12)
+    chosen = chosen_decoders(["quarter", "bcir"], ["10"])
+    merged = decoding.quarter_offset((here + decoding.shift_right(there)) / 2)
+    assert torch.equal(chosen["quarter"].read_flipped(here, there), merged)
+    both = [decoding.bias_compensated_argmax(each, 10) for each in (here, there)]
+    assert torch.equal(chosen["bcir@10"].read_flipped(here, there), decoding.average_mirrored(both[0], both[1]))
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path, people: Path) -> None:
+    folder, _, _ = trial(tmp_path, people, {"name": "ipr"}, False)
+    state = next(folder.checkpoints.glob("step-*/state.pt"))
+    state.write_bytes(state.read_bytes()[:-1])
+    with pytest.raises(InputError, match="no intact checkpoint is left"):
+        decode_run(folder.path, ["argmax"], ["10"], print)
+    for path in sorted(folder.checkpoints.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    with pytest.raises(InputError, match="no checkpoint yet; train the trial first"):
+        decode_run(folder.path, ["argmax"], ["10"], print)
+    with pytest.raises(InputError, match=r"spec\.json: cannot be read"):
+        decode_run(tmp_path, ["argmax"], ["10"], print)
+
+
+def test_every_decoder_finds_a_gaussian(tmp_path: Path) -> None:
+    from heatmark.workloads.decode import decode_file
+
+    rows, columns = np.mgrid[:64, :48]
+    np.save(tmp_path / "maps.npy", np.exp(-((columns - 10) ** 2 + (rows - 15) ** 2) / 8)[None, None])
+    found = decode_file(tmp_path / "maps.npy", ["argmax", "quarter", "dark", "udp", "soft", "bcir"], ["10"])
+    assert found.pop("soft@10")[0][0] == pytest.approx([10.63, 15.77], abs=0.01)
+    for joints in found.values():
+        assert joints[0][0] == pytest.approx([10, 15], abs=0.01)

@@ -1,0 +1,49 @@
+"""Figures and tables of an analysis: the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from heatmark.workloads.run_folder import write_atomic
+
+# rows, columns: the paper's map.
+SIZE = (64, 48)
+COLORS = {"regression": "#d1495b", "detection": "#2e6f95", "BCIR": "#3c896d"}
+
+
+def gaussian_map(joint: tuple[float, float], sigma: float = 2.0, peak: float = 1.0) -> Tensor:
+    """heatmap_HW in float64."""
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    squared = (columns - joint[0]) ** 2 + (rows - joint[1]) ** 2
+    return torch.from_numpy(peak * np.exp(-squared / (2 * sigma**2)))
+
+
+def write_table(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """A csv; numbers with six significant digits."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+    write_atomic(path, text.getvalue())
+    return path
+
+
+def write_figure(path: Path, figure: Figure) -> Path:
+    """An svg or png, by the name; without the date that would make it differ each time."""
+    import matplotlib
+
+    picture = io.BytesIO()
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    with matplotlib.rc_context({"svg.hashsalt": "heatmark", "svg.fonttype": "none"}):
+        figure.savefig(picture, format=path.suffix[1:], metadata=metadata, dpi=150)
+    write_atomic(path, picture.getvalue())
+    return path

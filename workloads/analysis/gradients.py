@@ -1,0 +1,111 @@
+"""Gradients without a network (section 6, Fig. 6): four first heatmaps, updated by Eq. 24 under each loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from heatmark.models.decoding import argmax
+from heatmark.models.methods import METHODS
+from heatmark.workloads.analysis.artefacts import COLORS, SIZE, gaussian_map, write_figure, write_table
+
+# Lower right quadrant, as in section 6.2.
+JOINT = (36.0, 48.0)
+GAMMA = 0.02
+STEPS = 400
+FRAMES = (0, 10, 50, 150, 400)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """loss: of heatmap_HW. read: joint_2 of heatmap_HW."""
+
+    loss: Callable[[Tensor], Tensor]
+    read: Callable[[Tensor], Tensor]
+
+
+def analyze(folder: Path) -> list[Path]:
+    """gradients.csv (the joint after every step), and per learner the heatmaps and the joint's path as a png."""
+    written, rows = [], []
+    for name, learner in learners().items():
+        histories = {case: updated(heatmap, learner) for case, heatmap in first_heatmaps(seed=0).items()}
+        for case, (joints, _) in histories.items():
+            for step, (x, y) in enumerate(joints):
+                error = float(np.hypot(x - JOINT[0], y - JOINT[1]))
+                rows.append({"learner": name, "case": case, "step": step, "x": x, "y": y, "epe": error})
+        written.append(write_figure(folder / f"gradients_{name.lower()}.png", _frames(name, histories)))
+    return [write_table(folder / "gradients.csv", rows), *written]
+
+
+def first_heatmaps(seed: int) -> dict[str, Tensor]:
+    """The four cases of section 6.2: weak noise as of an untrained net, the others with a peak of 1."""
+    rows, columns = (torch.from_numpy(each) for each in np.mgrid[: SIZE[0], : SIZE[1]].astype(float))
+    noise = 0.1 * torch.rand(SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    slope = (columns - SIZE[1] / 2).clamp(min=0) / (SIZE[1] / 2) * (rows - SIZE[0] / 2).clamp(min=0) / (SIZE[0] / 2)
+    return {
+        "1 random": noise,
+        "2 far": gaussian_map((12, 16)),
+        "3 corner": slope,
+        "4 near": gaussian_map(JOINT),
+    }
+
+
+def learners() -> dict[str, Learner]:
+    """Regression and detection as in Fig. 6, and BCIR beside them; losses as Eq. 4, 5 and 21 print them."""
+    detection = METHODS["detection"].model_validate({"l_de_reduction": "sum_pixels", "target_center": "exact"})
+    named = {"regression": METHODS["ipr"](), "detection": detection, "BCIR": METHODS["bcir"]()}
+    joint = torch.tensor([[JOINT]], dtype=torch.float64)
+    labelled = torch.ones(1, 1, dtype=torch.float64)
+
+    def learner(method: Any, read: Callable[[Tensor], Tensor]) -> Learner:
+        def loss(heatmap_HW: Tensor) -> Tensor:
+            return torch.stack(list(method.losses(heatmap_HW[None, None], joint, labelled, 0).values())).sum()
+
+        return Learner(loss, lambda heatmap_HW: read(heatmap_HW[None, None])[0, 0])
+
+    return {name: learner(method, argmax if name == "detection" else method.decode) for name, method in named.items()}
+
+
+def updated(heatmap_HW: Tensor, learner: Learner) -> tuple[list[tuple[float, float]], dict[int, Tensor]]:
+    """The joint before each step and after the last, and the heatmaps of FRAMES: h <- h - gamma dL/dh (Eq. 24)."""
+    joints, frames = [], {}
+    for step in range(STEPS + 1):
+        heatmap_HW = heatmap_HW.detach().requires_grad_()
+        x, y = learner.read(heatmap_HW.detach()).tolist()
+        joints.append((x, y))
+        if step in FRAMES:
+            frames[step] = heatmap_HW.detach()
+        (gradient_HW,) = torch.autograd.grad(learner.loss(heatmap_HW), heatmap_HW)
+        heatmap_HW = heatmap_HW - GAMMA * gradient_HW
+    return joints, frames
+
+
+def _frames(name: str, histories: dict[str, Any]) -> Figure:
+    figure = Figure(figsize=(1.7 * (len(FRAMES) + 1), 2.3 * len(histories)), layout="constrained")
+    panels = figure.subplots(len(histories), len(FRAMES) + 1)
+    for row, (case, (joints, frames)) in zip(panels, histories.items(), strict=True):
+        for panel, step in zip(row, FRAMES, strict=False):
+            panel.imshow(frames[step].numpy(), cmap="viridis")
+            panel.plot(*joints[step], "k^", markeredgecolor="white")
+            _mark(panel, f"step {step}")
+        row[0].set_ylabel(case, fontsize=9)
+        row[-1].plot(*zip(*joints, strict=True), "-", color=COLORS[name])
+        row[-1].set(xlim=(-0.5, SIZE[1] - 0.5), ylim=(SIZE[0] - 0.5, -0.5), aspect="equal")
+        _mark(row[-1], "path")
+    figure.suptitle(f"{name}: triangle = joint as read, dot = ground truth", fontsize=10)
+    return figure
+
+
+def _mark(panel: Axes, title: str) -> None:
+    panel.plot(*JOINT, "o", color="red", markersize=4)
+    panel.set_title(title, fontsize=8)
+    panel.set_xticks([])
+    panel.set_yticks([])

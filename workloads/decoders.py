@@ -1,0 +1,72 @@
+"""The decoders by the names that the command line and the tables give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from heatmark.datasets.errors import InputError
+from heatmark.models import decoding, decoding_refined
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """read: heatmap_BKHW -> joints_BK2 in heatmap pixels.
+
+    merges_maps: how a mirrored image is taken in: maps are averaged, one of them shifted by a pixel (SBL, HRNet), or
+    the joints are, displaced exactly. merge: another way, from both sets of maps to joints.
+    """
+
+    read: Callable[[Tensor], Tensor]
+    merges_maps: bool = False
+    merge: Callable[[Tensor, Tensor], Tensor] | None = None
+
+    def read_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+        """mirrored_BKHW: of the mirrored image, mirrored back, left and right swapped."""
+        if self.merge is not None:
+            return self.merge(heatmap_BKHW, mirrored_BKHW)
+        if self.merges_maps:
+            return self.read((heatmap_BKHW + decoding.shift_right(mirrored_BKHW)) / 2)
+        return decoding.average_mirrored(self.read(heatmap_BKHW), self.read(mirrored_BKHW))
+
+
+PLAIN: dict[str, Decoder] = {
+    "argmax": Decoder(decoding.argmax, merges_maps=True),
+    "quarter": Decoder(decoding.quarter_offset, merges_maps=True),
+    "dark": Decoder(decoding_refined.dark, merges_maps=True),
+    "udp": Decoder(decoding_refined.udp),
+}
+WITH_BETA: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "soft": decoding.soft_argmax,
+    "bcir": decoding.bias_compensated_argmax,
+}
+NAMES = (*PLAIN, *WITH_BETA)
+
+
+def chosen_decoders(names: list[str], betas: list[str]) -> dict[str, Decoder]:
+    """Decoders by their names in a result: `argmax`, `soft@10`, `bcir@10`; those with a beta once for each.
+
+    Raises InputError for an unknown decoder or a beta that is not a positive number.
+    """
+    chosen: dict[str, Decoder] = {}
+    for name in (name.strip() for name in names):
+        if name in PLAIN:
+            chosen[name] = PLAIN[name]
+        elif name in WITH_BETA:
+            for beta in map(_beta, betas):
+                chosen[f"{name}@{beta:g}"] = Decoder(lambda maps, read=WITH_BETA[name], beta=beta: read(maps, beta))  # type: ignore[misc]
+        else:
+            raise InputError(f"--decoders {name}: unknown decoder; valid: {', '.join(NAMES)}")
+    return chosen
+
+
+def _beta(text: str) -> float:
+    try:
+        beta = float(text)
+    except ValueError:
+        beta = float("nan")
+    if not 0 < beta < float("inf"):
+        raise InputError(f"--beta {text}: must be a positive number")
+    return beta
