@@ -16,7 +16,7 @@ import numpy as np
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.image_folder import absent_images, file_names
+from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -80,7 +80,9 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     if not people:
         found = "; ".join(notes) or f"{len(coco.annotations)} annotations, none with a labelled joint"
         raise InputError(f"{coco.path}: no person to use ({found}); check the annotations and {folder}")
-    return PoseDataset("coco", split, COCO_PERSON, people, coco.path, notes)
+    return PoseDataset(
+        "coco", split, COCO_PERSON, people, coco.path, notes, len(coco.annotations), absent_paths(folder, absent)
+    )
 
 
 def fingerprint(root: Path) -> str:

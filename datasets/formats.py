@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from heatmark.datasets import coco, lspet, mpii
+from heatmark.datasets import coco, lspet, mpii, mpii_files
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics import score_lspet, score_mpii
 from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii
 from heatmark.datasets.metrics.score import score_coco
-from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 
 FormatName = Literal["coco", "mpii", "lspet"]
@@ -30,6 +30,8 @@ class Format:
     load: root folder, split, strict -> the people of the split; InputError for files that are no good.
     fingerprint: root folder -> a hash of the annotations and of which images are there.
     measure: metrics of predictions by name, as fractions of 1 and in image pixels. headline: the one to show first.
+    annotations: root folder, split -> the annotation file, None where it is not there. signs: where that is, in words.
+    problems: annotation file -> everything wrong in it; InputError where the file as a whole is no good.
     score: truth file, predictions in the format's usual file -> what `heatmark score` prints.
     counts_from_one: the usual file's first pixel is 1; score then takes zero_based for files where it is not.
     usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
@@ -40,12 +42,23 @@ class Format:
     fingerprint: Callable[[Path], str]
     measure: Callable[[PoseDataset, Predictions], Metrics]
     headline: str
+    annotations: Callable[[Path, Split], Path | None]
+    signs: str
+    problems: Callable[[Path], Iterator[str]]
     score: Callable[..., dict[str, Any]]
     counts_from_one: bool = False
     usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
     input_size: tuple[int, int] = (256, 256)
     scale: float = 0.25
     rotation: float = 30.0
+
+    def recognise(self, root: Path) -> bool:
+        """Whether a folder holds annotations of this format, for one split at least."""
+        return any(self.annotations(root, split) is not None for split in SPLITS)
+
+
+def existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
 
 
 FORMATS: dict[FormatName, Format] = {
@@ -54,6 +67,9 @@ FORMATS: dict[FormatName, Format] = {
         fingerprint=coco.fingerprint,
         measure=measure_coco,
         headline="AP",
+        annotations=lambda root, split: existing(coco.annotation_path(root, split)),
+        signs="annotations/person_keypoints_{train,val}2017.json",
+        problems=coco.annotation_problems,
         score=score_coco,
         input_size=(192, 256),
         scale=0.3,
@@ -64,6 +80,9 @@ FORMATS: dict[FormatName, Format] = {
         fingerprint=mpii.fingerprint,
         measure=measure_mpii,
         headline="PCKh@0.5",
+        annotations=mpii.find_annotations,
+        signs="annot/{train,valid}.json or annot/{train,valid}.h5",
+        problems=mpii_files.person_problems,
         score=score_mpii.score_mpii,
         counts_from_one=True,
         usual_file=score_mpii.predictions_file,
@@ -73,6 +92,9 @@ FORMATS: dict[FormatName, Format] = {
         fingerprint=lspet.fingerprint,
         measure=measure_lspet,
         headline="PCK@0.2",
+        annotations=lambda root, split: existing(root / lspet.JOINTS_FILE),
+        signs="joints.mat and images/",
+        problems=lspet.joint_problems,
         score=score_lspet.score_lspet,
         usual_file=score_lspet.predictions_file,
     ),

@@ -25,3 +25,8 @@ def absent_images(folder: Path, absent: Counter[str]) -> tuple[str, ...]:
     return (
         f"{folder}: {len(absent)} listed images absent ({min(absent)} ...), {absent.total()} people on them left out",
     )
+
+
+def absent_paths(folder: Path, absent: Counter[str]) -> tuple[Path, ...]:
+    """Where the absent images that people are on would be."""
+    return tuple(folder / name for name, people in sorted(absent.items()) if people)

@@ -15,7 +15,7 @@ import numpy as np
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.image_folder import absent_images, file_names
+from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
 from heatmark.datasets.mpii_files import MpiiAnnotations, load_mpii_file, with_truth
 from heatmark.datasets.people import SPLITS, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import MPII_PERSON
@@ -40,7 +40,8 @@ def load_mpii(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     labelled_N = np.count_nonzero(annotations.labelled_NK, axis=1)
     here = [row for row, name in enumerate(annotations.images) if name in present]
     people = [_person(annotations, row, folder, image_ids) for row in here if labelled_N[row]]
-    notes = absent_images(folder, Counter(name for name in annotations.images if name not in present))
+    absent = Counter(name for name in annotations.images if name not in present)
+    notes = absent_images(folder, absent)
     if strict and notes:
         raise InputError(f"{notes[0]}; add the images or run without strict")
     if not people:
@@ -48,7 +49,16 @@ def load_mpii(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
             f"{annotations.path}: no person to use ({'; '.join(notes) or 'none with a labelled joint'}); "
             f"check the annotations and {folder}"
         )
-    return PoseDataset("mpii", split, MPII_PERSON, people, annotations.path, notes, len(annotations.images))
+    return PoseDataset(
+        "mpii",
+        split,
+        MPII_PERSON,
+        people,
+        annotations.path,
+        notes,
+        len(annotations.images),
+        absent_paths(folder, absent),
+    )
 
 
 def fingerprint(root: Path) -> str:
@@ -65,14 +75,20 @@ def fingerprint(root: Path) -> str:
 
 def annotation_path(root: Path, split: Split) -> Path:
     """annot/train.json or annot/train.h5 (valid for the validation split); also beside the images."""
+    path = find_annotations(root, split)
+    if path is not None:
+        return path
     stem = FILE_STEMS[split]
-    candidates = [root / folder / f"{stem}{ending}" for folder in ("annot", ".") for ending in (".json", ".h5")]
-    for path in candidates:
-        if path.is_file():
-            return path
     raise InputError(
         f"{root}: neither annot/{stem}.json nor annot/{stem}.h5 is there; give MPII's folder with both splits"
     )
+
+
+def find_annotations(root: Path, split: Split) -> Path | None:
+    """The annotation file of a split, None where there is none."""
+    stem = FILE_STEMS[split]
+    candidates = [root / folder / f"{stem}{ending}" for folder in ("annot", ".") for ending in (".json", ".h5")]
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def image_folder(root: Path) -> Path:

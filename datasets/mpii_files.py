@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -141,7 +141,25 @@ def _text(names: Any) -> list[str]:
     return [name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in rows.tolist()]
 
 
-def _from_json(path: Path) -> MpiiAnnotations:
+def person_problems(path: Path) -> Iterator[str]:
+    """Everything that is wrong with the people of a json file, one line each; of an h5 file the first fault.
+
+    Raises InputError where the file as a whole is no good.
+    """
+    if path.suffix == ".json":
+        yield from _faults(_parsed(path))
+    else:
+        load_mpii_file(path)
+
+
+def _faults(people: list[Any]) -> Iterator[str]:
+    for row, person in enumerate(people):
+        problem = _problem(person)
+        if problem:
+            yield f"person {row}: {problem}; {MEND}"
+
+
+def _parsed(path: Path) -> list[Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
@@ -150,10 +168,13 @@ def _from_json(path: Path) -> MpiiAnnotations:
         raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
     if not isinstance(content, list) or not content:
         raise InputError(f"{path}: not an MPII annotation file, which is a list with one entry per person")
-    for row, person in enumerate(content):
-        problem = _problem(person)
-        if problem:
-            raise InputError(f"{path}: person {row}: {problem}; {MEND}")
+    return content
+
+
+def _from_json(path: Path) -> MpiiAnnotations:
+    content = _parsed(path)
+    for problem in _faults(content):
+        raise InputError(f"{path}: {problem}")
     joints_NK2 = np.array([person["joints"] for person in content], dtype=np.float64)
     labelled_NK = np.array([person["joints_vis"] for person in content], dtype=np.float64)
     centre_N2 = np.array([person["center"] for person in content], dtype=np.float64)

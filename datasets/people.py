@@ -60,6 +60,7 @@ class PoseDataset:
 
     notes: what a reader should know about the files, one line each (absent images with their count, and so on).
     listed_people: entries in the annotation file, usable or not, where predictions are filed by their order.
+    absent: images that people are on but that are not there.
     """
 
     name: str
@@ -69,3 +70,4 @@ class PoseDataset:
     annotation_file: Path
     notes: tuple[str, ...] = ()
     listed_people: int = 0
+    absent: tuple[Path, ...] = ()

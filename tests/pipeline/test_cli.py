@@ -117,3 +117,17 @@ def test_the_commands_are_those_of_the_design() -> None:
     group: Any = get_command(app)
     assert {"sweep", "train", "score", "decode", "report", "ui", "data"} <= set(group.commands)
     assert {"plan", "run", "status", "cancel"} <= set(group.commands["sweep"].commands)
+
+
+def test_a_data_set_is_checked_described_and_shown(real: Callable[[str], Path], tmp_path: Path) -> None:
+    done = heatmark("data", "check", real("coco_mini"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["splits"]["val"]["people"] == 68
+    done = heatmark("data", "check", real("lspet"), "--no-decode")
+    assert done.returncode == 2 and "im05001.jpg: listed in joints.mat, not there" in done.stdout
+    assert "5000 defects" in done.stdout and len(done.stdout.splitlines()) < 30
+    done = heatmark("data", "stats", real("coco_mini"), "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["splits"]["train"]["people"] == 86
+    done = heatmark("data", "show", real("lspet"), "--out", tmp_path / "sheet.png", "--people", 2)
+    assert done.returncode == 0 and (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert "no data set that is known here" in mistake("data", "check", tmp_path)
