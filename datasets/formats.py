@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heatmark.datasets import coco, lspet, mpii, mpii_files
+from heatmark.datasets.coco_detections import load_detections
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics import score_lspet, score_mpii
 from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii
@@ -35,6 +36,7 @@ class Format:
     score: truth file, predictions in the format's usual file -> what `heatmark score` prints.
     counts_from_one: the usual file's first pixel is 1; score then takes zero_based for files where it is not.
     usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
+    load_detections: root folder, detection file, strict -> validation people in a detector's boxes.
     input_size, scale, rotation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
     """
 
@@ -48,6 +50,7 @@ class Format:
     score: Callable[..., dict[str, Any]]
     counts_from_one: bool = False
     usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
+    load_detections: Callable[[Path, Path, bool], PoseDataset] | None = None
     input_size: tuple[int, int] = (256, 256)
     scale: float = 0.25
     rotation: float = 30.0
@@ -55,6 +58,14 @@ class Format:
     def recognise(self, root: Path) -> bool:
         """Whether a folder holds annotations of this format, for one split at least."""
         return any(self.annotations(root, split) is not None for split in SPLITS)
+
+
+def load_split(name: FormatName, root: Path, split: Split, strict: bool, detections: Path | None = None) -> PoseDataset:
+    """The people of one split; with a detection file those of the validation split are in a detector's boxes."""
+    load_detected = FORMATS[name].load_detections
+    if split == "val" and detections is not None and load_detected is not None:
+        return load_detected(root, detections, strict)
+    return FORMATS[name].load(root, split, strict)
 
 
 def existing(path: Path) -> Path | None:
@@ -71,6 +82,7 @@ FORMATS: dict[FormatName, Format] = {
         signs="annotations/person_keypoints_{train,val}2017.json",
         problems=coco.annotation_problems,
         score=score_coco,
+        load_detections=lambda root, path, strict: load_detections(root, path, strict=strict),
         input_size=(192, 256),
         scale=0.3,
         rotation=40.0,

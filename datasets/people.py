@@ -41,7 +41,7 @@ class Person:
     box_xywh: x, y, width, height in image pixels. joints_K2: (x, y) in 0-indexed image pixels.
     visibility_K: 0 not labelled, 1 labelled but hidden, 2 visible. area: segment area in square pixels.
     reference_length: the length in pixels that PCK is a fraction of (MPII: 0.6 of the head box's diagonal); None where
-    the data set has none for this person.
+    the data set has none for this person. box_score: the detector's, 1 for an annotated box.
     """
 
     image_id: int
@@ -52,6 +52,7 @@ class Person:
     visibility_K: FloatArray
     area: float
     reference_length: float | None = None
+    box_score: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class PoseDataset:
     notes: what a reader should know about the files, one line each (absent images with their count, and so on).
     listed_people: entries in the annotation file, usable or not, where predictions are filed by their order.
     absent: images that people are on but that are not there.
+    detected: the boxes are a detector's, and the people have no joints. evaluated_images: where there may be people;
+    None where that is the images that people are on.
     """
 
     name: str
@@ -71,3 +74,5 @@ class PoseDataset:
     notes: tuple[str, ...] = ()
     listed_people: int = 0
     absent: tuple[Path, ...] = ()
+    detected: bool = False
+    evaluated_images: frozenset[int] | None = None

@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from heatmark.datasets.coco_detections import detections_fingerprint
 from heatmark.datasets.errors import InputError
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import FORMATS, load_split
 from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.backbones import parse_backbone
@@ -145,6 +146,7 @@ def _trial(
         seed=seed,
         runtime=RuntimeSpec(
             data_root=str(data_root(data)),
+            detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
             workers=cluster.workers,
             threads=cluster.threads or _threads_per_rank(cluster),
@@ -159,7 +161,7 @@ def _trial(
 
 def _crop_fields(data: DataSection) -> dict[str, Any]:
     """The fields of DataSpec, those the file leaves open as the format usually has them."""
-    given = data.model_dump(mode="json", exclude={"root", "synthetic"})
+    given = data.model_dump(mode="json", exclude={"root", "synthetic", "detections"})
     usual = FORMATS[data.format]
     return {field: getattr(usual, field) if value is None else value for field, value in given.items()}
 
@@ -202,7 +204,10 @@ def _recipe(data: DataSection) -> SyntheticCoco:
 def _fingerprint(data: DataSection) -> str:
     if data.synthetic is not None:
         return _recipe(data).fingerprint()
-    return FORMATS[data.format].fingerprint(data_root(data))
+    found = FORMATS[data.format].fingerprint(data_root(data))
+    if data.detections is None:
+        return found
+    return f"{found} boxes {detections_fingerprint(expand_path(data.detections))}"
 
 
 def draw_missing_data(plan: Plan, log: Any) -> None:
@@ -229,7 +234,8 @@ def data_notes(plan: Plan) -> list[str]:
         key = f"{trial.data.fingerprint} strict={trial.runtime.strict}"
         if key not in known:
             root, strict = Path(trial.runtime.data_root), trial.runtime.strict
-            splits = [FORMATS[trial.data.format].load(root, split, strict) for split in SPLITS]
+            boxes = Path(trial.runtime.detections) if trial.runtime.detections is not None else None
+            splits = [load_split(trial.data.format, root, split, strict, boxes) for split in SPLITS]
             known[key] = [f"{trial.data.name} {people.split}: {note}" for people in splits for note in people.notes]
         notes += known[key]
     write_json(path, known)

@@ -25,7 +25,7 @@ PLAIN_INTERVAL_S = 2.0
 class TrialStatus:
     """One trial, for people. epoch: finished epochs of `epochs`. left_s: at the speed so far, None if unknown.
 
-    metric: the first one of its data set's format, with the last value of it.
+    metric: the first one of its data set's format, in these boxes, with the last value of it.
     """
 
     signature: str
@@ -34,6 +34,7 @@ class TrialStatus:
     epoch: int
     epochs: int
     metric: str
+    boxes: str
     value: float | None
     epe: float | None
     images_per_s: float | None
@@ -67,6 +68,7 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
         epoch=len(records),
         epochs=epochs,
         metric=metric,
+        boxes="GT boxes" if source == "gtbox" else "detected boxes",
         value=evaluated.get(f"{source}/{metric}"),
         epe=evaluated.get(f"{source}/EPE"),
         images_per_s=last.get("images_per_s"),
@@ -88,8 +90,8 @@ def _state(folder: RunFolder, job: Record) -> str:
 def status_table(statuses: list[TrialStatus], title: str) -> Table:
     """The live table: state, epoch, AP or the like and EPE (boxes named in the header), speed, time left."""
     table = Table(title=title, title_justify="left")
-    metrics = "/".join(dict.fromkeys(status.metric for status in statuses)) or "AP"
-    for name in ("trial", "state", "epoch", f"{metrics} (GT boxes)", "EPE px", "images/s", "left"):
+    metrics = ", ".join(dict.fromkeys(f"{status.metric} ({status.boxes})" for status in statuses)) or "AP"
+    for name in ("trial", "state", "epoch", metrics, "EPE px", "images/s", "left"):
         table.add_column(name, justify="left" if name in ("trial", "state") else "right")
     for status in statuses:
         table.add_row(*_row(status))
@@ -158,7 +160,7 @@ def _print_epochs(sweep: Path, log: Callable[[str], None], closing: threading.Ev
             if status.epoch > seen.get(status.signature, 0):
                 label, _, epoch, value, epe, speed, left = _row(status)
                 log(
-                    f"{label}: epoch {epoch}  {status.metric} (GT boxes) {value or '-'}  EPE {epe or '-'} px  "
+                    f"{label}: epoch {epoch}  {status.metric} ({status.boxes}) {value or '-'}  EPE {epe or '-'} px  "
                     f"{speed} images/s  left {left or '-'}"
                 )
                 seen[status.signature] = status.epoch

@@ -36,13 +36,15 @@ class DataSection(Section):
     """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
 
     input_size, scale, rotation: as the format usually has them (datasets/formats.py) where they are left out.
+    detections: with bbox_source `det`, the file of the boxes that people are validated in.
     """
 
     root: str | None = None
     synthetic: SyntheticSection | None = None
     format: FormatName = "coco"
     input_size: tuple[int, int] | None = None
-    bbox_source: Literal["gt"] = "gt"
+    bbox_source: Literal["gt", "det"] = "gt"
+    detections: str | None = None
     padding: float = DataSpec.model_fields["padding"].default
     scale: float | None = None
     rotation: float | None = None
@@ -202,6 +204,12 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")
+        if (data.bbox_source == "det") != (data.detections is not None):
+            raise InputError(
+                f"{path}: data.{name}.detections: give the file of the boxes with bbox_source det, and only then"
+            )
+        if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
+            raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
         if data.synthetic is not None and data.format != "coco":
             raise InputError(
                 f"{path}: data.{name}.synthetic: people are drawn as coco only; give root for {data.format}"

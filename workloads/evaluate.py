@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.datasets.formats import FORMATS
-from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
+from heatmark.datasets.geometry import apply_affine, crop_size, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import Batch, CropLoader
 from heatmark.datasets.people import PoseDataset
-from heatmark.datasets.predictions import Metrics, Predictions, as_results
+from heatmark.datasets.predictions import Metrics, Predictions, as_results, suppressed
 from heatmark.models import decoding
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.process_group import Ranks
@@ -70,7 +70,11 @@ def measure(spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Arr
     """The metrics of predictions in image pixels with their confidence. person_N: rows of `people`, in any order."""
     order = np.argsort(person_N)
     person_N, joints_NK3 = person_N[order], joints_NK3[order]
-    predictions = Predictions(person_N, joints_NK3, _person_scores(joints_NK3[..., 2], spec.method.least_confidence))
+    boxes = [people.people[row] for row in person_N.tolist()]
+    box_score_N = np.array([person.box_score for person in boxes])
+    size_N2 = np.array([crop_size(each.box_xywh, spec.data.input_size, spec.data.padding) for each in boxes])
+    score_N = _person_scores(joints_NK3[..., 2], spec.method.least_confidence) * box_score_N
+    predictions = suppressed(people, Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1)))
     data_format = FORMATS[spec.data.format]
     # The source of the boxes is part of a metric's name: it is worth about 2 AP.
     found = data_format.measure(people, predictions)

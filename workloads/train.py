@@ -13,9 +13,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from heatmark.datasets import formats
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.errors import InputError
-from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
@@ -59,9 +59,17 @@ class Position:
 
 def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
     """The people of one split, cut to `max_people` where the spec says so."""
-    people = FORMATS[spec.data.format].load(Path(spec.runtime.data_root), split, spec.runtime.strict)
+    runtime = spec.runtime
+    detections = None
+    if spec.data.bbox_source == "det":
+        if runtime.detections is None:
+            raise InputError(
+                "runtime.detections: missing; give the file of the boxes that data.bbox_source det asks for"
+            )
+        detections = Path(runtime.detections)
+    people = formats.load_split(spec.data.format, Path(runtime.data_root), split, runtime.strict, detections)
     if spec.train.max_people:
-        people = replace(people, people=people.people[: spec.train.max_people])
+        people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
     return people
 
 

@@ -19,10 +19,13 @@ COCO_RULES = PRESETS["paper_counts"]
 def measure_coco(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     """COCO's ten numbers over the images that people were predicted on, and EPE in image pixels.
 
-    EPE/easy, EPE/medium and EPE/hard are of the people whom the rules behind the paper's counts call so.
+    EPE/easy, EPE/medium and EPE/hard are of the people whom the rules behind the paper's counts call so. Detected boxes
+    have no joints of their own: there is no EPE, and the images without a box count as well.
     """
-    images = {person.image_id for person in predictions.people(dataset)}
+    images = dataset.evaluated_images or {person.image_id for person in predictions.people(dataset)}
     found: Metrics = {**oks_metrics(dataset.annotation_file, as_results(dataset, predictions), images)}
+    if dataset.detected:
+        return found
     by_subset = subset_errors(dataset, predictions, COCO_RULES)
     found |= {f"EPE/{difficulty}": by_subset[difficulty] for difficulty in COCO_RULES.difficulties}
     return found | {"EPE": end_point_error_of(dataset, predictions)}

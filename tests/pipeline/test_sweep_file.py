@@ -92,6 +92,11 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("grid.seed", [0.5]), "grid.seed: 0.5: must be an integer"),
     (changed("name", "../escape"), 'name: "../escape": String should match pattern'),
     (changed("data.drawn.root", "/x"), "data.drawn: give either root"),
+    (
+        changed("data.drawn.bbox_source", "det"),
+        "data.drawn.detections: give the file of the boxes with bbox_source det",
+    ),
+    (changed("data.drawn.detections", "a.json"), "data.drawn.detections: give the file of the boxes with bbox_source"),
     (changed("data.drawn.format", "mpii"), "data.drawn.synthetic: people are drawn as coco only"),
     (changed("data.drawn.format", "voc"), "data.drawn.format: \"voc\": Input should be 'coco'"),
     (changed("data.drawn.input_size", [100, 128]), "both sides must be positive multiples of 32"),

@@ -15,6 +15,7 @@ import pytest
 import scipy.io
 
 from heatmark.datasets.formats import FORMATS, FormatName, score
+from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
 
@@ -60,13 +61,21 @@ def write_lspet(root: Path) -> Path:
     return root / "joints.mat"
 
 
-def trained(folder: Path, root: Path, data_format: str) -> RunFolder:
+def trained(
+    folder: Path, root: Path, data_format: str, bbox_source: str = "gt", detections: str | None = None
+) -> RunFolder:
     content: dict[str, Any] = {
         "method": {"name": "bcir", "t_o": 1},
         "backbone": "sbl-r18-w8",
-        "data": {"name": "tiny", "format": data_format, "fingerprint": "test", "input_size": [64, 64]},
+        "data": {
+            "name": "tiny",
+            "format": data_format,
+            "fingerprint": "test",
+            "input_size": [64, 64],
+            "bbox_source": bbox_source,
+        },
         "train": {"epochs": 1, "batch_size": 4, "milestones": [1]},
-        "runtime": {"data_root": str(root), "threads": 1},
+        "runtime": {"data_root": str(root), "threads": 1, "detections": detections},
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
     run = RunFolder(folder / spec.signature)
@@ -99,3 +108,20 @@ def test_a_trial_on_lspet_ends_with_pck_and_a_file_that_scores_the_same(tmp_path
         assert scored[f"PCK@{threshold}"]["mean"] == pytest.approx(100 * final[f"gtbox/PCK@{threshold}"])
     assert scored["EPE"] == pytest.approx(final["gtbox/EPE"])
     assert len(json.loads(run.predictions_file.read_text())) == 4
+
+
+@pytest.mark.slow
+def test_a_trial_in_detected_boxes_says_so_in_every_metric(tmp_path: Path) -> None:
+    root = tmp_path / "drawn"
+    write_coco(root, SyntheticCoco(people_train=8, people_val=8, seed=0))
+    truth = json.loads((root / "annotations" / "person_keypoints_val2017.json").read_text())["annotations"]
+    people = [each for each in truth if not each["iscrowd"]]
+    boxes = [{"image_id": each["image_id"], "category_id": 1, "bbox": each["bbox"], "score": 0.5} for each in people]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    run = trained(tmp_path, root, "coco", bbox_source="det", detections=str(tmp_path / "boxes.json"))
+    final = (run.result() or {})["final"]
+    assert {"detbox/AP", "detbox/ARL"} <= set(final) and not any(name.startswith("gtbox") for name in final)
+    results = json.loads(run.predictions_file.read_text())
+    assert 0 < len(results) <= 8 and all(0 <= each["score"] <= 0.5 * 1.5 for each in results)
+    scored = score("coco", root / "annotations" / "person_keypoints_val2017.json", run.predictions_file)
+    assert scored["AP"] == pytest.approx(final["detbox/AP"])
