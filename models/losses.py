@@ -52,9 +52,25 @@ def heatmap_loss(
     return error_BK.sum() / weight_BK.sum().clamp(min=1)
 
 
-def coordinate_loss(predicted_BK2: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
-    """L_re, |x - x*| + |y - y*| in heatmap pixels (Eq. 5), averaged over the labelled joints inside the map."""
-    return _mean_over((predicted_BK2 - joints_BK2).abs().sum(-1), labelled_BK * inside(joints_BK2, size))
+def coordinate_loss(
+    predicted_BK2: Tensor,
+    joints_BK2: Tensor,
+    labelled_BK: Tensor,
+    size: Size,
+    units: Literal["heatmap_px", "input_px", "normalised"] = "heatmap_px",
+    stride: int = 4,
+) -> Tensor:
+    """L_re, |x - x*| + |y - y*| (Eq. 5), averaged over the labelled joints inside the map.
+
+    The joints are in heatmap pixels; units: of the loss. stride: input pixels per heatmap pixel.
+    """
+    height, width = size
+    error_BK2 = (predicted_BK2 - joints_BK2).abs()
+    if units == "input_px":
+        error_BK2 = error_BK2 * stride
+    elif units == "normalised":
+        error_BK2 = error_BK2 / error_BK2.new_tensor([width, height])
+    return _mean_over(error_BK2.sum(-1), labelled_BK * inside(joints_BK2, size))
 
 
 def shrinkage_loss(heatmap_BKHW: Tensor, beta: float, tau: float, labelled_BK: Tensor) -> Tensor:

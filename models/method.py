@@ -20,8 +20,11 @@ class Method(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     label: ClassVar[str]
-    # A person's score is the mean over the joints above this confidence (0.2 in SBL and HRNet).
-    least_confidence: ClassVar[float] = 0.2
+
+    @property
+    def least_confidence(self) -> float:
+        """A person's score is the mean over the joints above this (0.2 of a peak in SBL and HRNet)."""
+        return 0.2
 
     def resolved(self, epochs: int) -> Any:
         """The same method with every default that depends on the number of epochs written out."""
@@ -77,21 +80,46 @@ class HeatmapRegression(Method):
         return self.decode((heatmap_BKHW + decoding.shift_right(mirrored_BKHW)) / 2)
 
 
-class CoordinateRegression(Method):
-    """An expectation that learns the joint by L1 (Eq. 5).
+class AbsoluteError(Method):
+    """L_re, the L1 of a coordinate (Eq. 5), over the labelled joints inside the crop.
 
-    beta: scale of the heatmap in the exponential; the paper uses 10.
-    The L1 is in heatmap pixels, averaged over the labelled coordinates inside the crop: an expectation cannot leave
-    the map, so a joint outside it would only pull the map apart.
+    An expectation cannot leave the map, so a joint outside it would only pull the map apart.
+    l_re_units: the paper names none. `heatmap_px` makes L_re and a summed L_de of the same order, which lambda = 1 in
+        Eq. 21 takes for granted; `input_px` is four times as much at a stride of 4; `normalised` is in parts of the
+        map's sides (Sun et al. 2018).
     """
 
-    beta: float = Field(10.0, gt=0)
+    l_re_units: Literal["heatmap_px", "input_px", "normalised"] = "heatmap_px"
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
         size = heatmap_BKHW.shape[-2:]
-        return {"l_re": losses.coordinate_loss(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)}
+        found_BK2 = self.decode(heatmap_BKHW)
+        return {"l_re": losses.coordinate_loss(found_BK2, joints_BK2, labelled_BK, size, self.l_re_units)}
+
+
+class CoordinateRegression(Method):
+    """A joint read as an expectation over the map.
+
+    beta: scale of the heatmap in the exponential; the paper uses 10.
+    score: how sure a joint is, which the paper leaves open. `peak` is the largest raw value, comparable wherever maps
+        learn a Gaussian of peak 1 over a background of 0; `probability` the largest value of softmax(beta * h).
+    """
+
+    beta: float = Field(10.0, gt=0)
+    score: Literal["peak", "probability"] = "peak"
+
+    @property
+    def least_confidence(self) -> float:
+        return super().least_confidence if self.score == "peak" else 0.0
+
+    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding
+
+        if self.score == "peak":
+            return decoding.confidence(heatmap_BKHW)
+        return decoding.peak_probability(heatmap_BKHW, self.beta)
 
     def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding
@@ -100,15 +128,12 @@ class CoordinateRegression(Method):
 
 
 class SoftmaxRegression(CoordinateRegression):
-    """The expectation under softmax(beta * h) (Sun et al. 2018; Eq. 3)."""
+    """The expectation under softmax(beta * h) (Sun et al. 2018; Eq. 3).
 
-    least_confidence: ClassVar[float] = 0.0
+    score: a softmax ignores a constant added to h, so the raw peak means nothing here.
+    """
 
-    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
-        """The largest probability: a softmax ignores a constant added to h, so the raw peak means nothing here."""
-        from heatmark.models import decoding
-
-        return decoding.peak_probability(heatmap_BKHW, self.beta)
+    score: Literal["peak", "probability"] = "probability"
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding

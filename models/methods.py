@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from heatmark.models.method import (
+    AbsoluteError,
     CompensatedRegression,
     GaussianPrior,
     HeatmapRegression,
@@ -52,14 +53,14 @@ class Detection(HeatmapRegression):
         return read(heatmap_BKHW)
 
 
-class IntegralRegression(SoftmaxRegression):
+class IntegralRegression(AbsoluteError, SoftmaxRegression):
     """IPR: softmax(beta * h), expectation, L1 (Sun et al. 2018; Eq. 3 and Eq. 5)."""
 
     label: ClassVar[str] = "IPR"
     name: Literal["ipr"] = "ipr"
 
 
-class BiasCompensated(GaussianPrior, CompensatedRegression):
+class BiasCompensated(GaussianPrior, AbsoluteError, CompensatedRegression):
     """BCIR: the expectation under weights exp(beta h) - 1, L1, and L_de until T_o (Eq. 18, 20 and 21).
 
     t_o: the first epoch without L_de. None means the paper's 120 of 140 epochs, rounded; 0 means never L_de.

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from heatmark.models.method import CompensatedRegression, GaussianPrior, HeatmapRegression, SoftmaxRegression
+from heatmark.models.method import (
+    AbsoluteError,
+    CompensatedRegression,
+    GaussianPrior,
+    HeatmapRegression,
+    SoftmaxRegression,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class RegularizedIntegral(SoftmaxRegression):
+class RegularizedIntegral(AbsoluteError, SoftmaxRegression):
     """IPR + L_reg: a softmax map must not be narrower than wanted (section 4.4, Eq. 15).
 
     tau: the Laplacian of softmax(beta * h) that is still free. The paper names no value. The default is the largest
@@ -34,7 +40,7 @@ class RegularizedIntegral(SoftmaxRegression):
         return terms | {"l_reg": self.l_reg_weight * l_reg}
 
 
-class IntegralWithPrior(GaussianPrior, SoftmaxRegression):
+class IntegralWithPrior(GaussianPrior, AbsoluteError, SoftmaxRegression):
     """IPR + L_de: the Gaussian prior without compensating the bias.
 
     t_o: None is the paper's row "lambda = 1 all epochs"; 120 of 140 epochs is its row "+ L_de".
@@ -44,7 +50,7 @@ class IntegralWithPrior(GaussianPrior, SoftmaxRegression):
     name: Literal["ipr+l_de"] = "ipr+l_de"
 
 
-class DebiasedIntegral(CompensatedRegression):
+class DebiasedIntegral(AbsoluteError, CompensatedRegression):
     """IPR + de-bias: the compensated expectation without a prior.
 
     Nothing but the guard holds h = 0 to the background, so an untrained net is read near the centre of the map.

@@ -32,6 +32,7 @@ STATE_KINDS = {
 }
 # A rank finds its own hang within 1.25 hang_s; this late, even its watchdog is stopped.
 SILENT_FACTOR = 2.0
+START_S = 600.0
 
 
 class Broker(threading.Thread):
@@ -42,6 +43,7 @@ class Broker(threading.Thread):
         self.cluster, self.retries, self.poll_s, self.log = cluster, retries, poll_s, log
         self._wanted: dict[str, RunFolder] = {}
         self._cancelling: set[str] = set()
+        self._running_since: dict[str, float] = {}
         self._lock = threading.Lock()
         self._changed, self._closed = threading.Event(), threading.Event()
 
@@ -134,7 +136,12 @@ class Broker(threading.Thread):
         if status.stuck and not job.get("killed_for"):
             write_json(folder.job_file, job | {"killed_for": f"user: the job can never start: {status.stuck}"})
             self._cancel(folder)
-        elif not job.get("killed_for") and status.state == "RUNNING" and (reason := _silence(folder)):
+            return
+        if status.state != "RUNNING":
+            self._running_since.pop(status.job_id, None)
+            return
+        since = self._running_since.setdefault(status.job_id, time.time())
+        if not job.get("killed_for") and (reason := _silence(folder, since)):
             self.log(f"{folder.signature}: {reason}; its job {status.job_id} is ended")
             write_json(folder.job_file, job | {"killed_for": f"hung: {reason}"})
             self._cancel(folder)
@@ -225,14 +232,19 @@ def _why_it_ended(folder: RunFolder, job: Record, status: JobStatus | None) -> t
     return "lost", "the job ended without a word (killed?)"
 
 
-def _silence(folder: RunFolder) -> str | None:
-    """Why a running job counts as hung although none of its ranks said so, or None."""
+def _silence(folder: RunFolder, running_since: float) -> str | None:
+    """Why a job that runs since then counts as hung although none of its ranks said so, or None.
+
+    A heartbeat from before is an earlier attempt's: this one is still starting, for which it has START_S.
+    """
     spec = folder.spec() or {}
-    hang_s = float(spec.get("runtime", {}).get("hang_s", 600.0))
-    silent = silent_ranks(folder, SILENT_FACTOR * hang_s)
+    limit_s = SILENT_FACTOR * float(spec.get("runtime", {}).get("hang_s", 600.0))
+    silent = silent_ranks(folder, limit_s)
+    if time.time() - running_since < limit_s + START_S:
+        silent = {rank: beat for rank, beat in silent.items() if beat["mtime"] > running_since}
     if not silent:
         return None
-    return f"no sign of life from rank {', '.join(map(str, silent))} for {SILENT_FACTOR * hang_s:.0f} s"
+    return f"no sign of life from rank {', '.join(map(str, silent))} for {limit_s:.0f} s"
 
 
 def reopen(folder: RunFolder, by_user: bool) -> bool:

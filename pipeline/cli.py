@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -211,7 +212,7 @@ def decode(
 def _decode_run(folder: Path, decoders: list[str], betas: list[str], as_json: bool) -> None:
     from heatmark.workloads.decode_run import decode_run
 
-    found = decode_run(folder, decoders, betas, lambda line: print(line, file=sys.stderr))
+    found = decode_run(folder, decoders, betas, partial(print, file=sys.stderr))
     if as_json:
         print(json.dumps(found, allow_nan=False))
         return
@@ -224,15 +225,20 @@ def _decode_run(folder: Path, decoders: list[str], betas: list[str], as_json: bo
 
 @app.command("analyze")
 def analyze(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="bias, gradients or localization.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="bias, gradients, localization, or heatmaps.")],
+    run: Annotated[Path | None, typer.Option("--run", help="For heatmaps: the folder of a trained trial.")] = None,
     out: Annotated[Path, typer.Option("--out", help="The folder for figures and csv files.")] = Path("runs/analysis"),
 ) -> None:
-    """Verify the paper's analysis without training: the softmax bias, the gradients, localized heatmaps."""
-    if name not in ("bias", "gradients", "localization"):
-        raise InputError(f"analyze {name}: unknown analysis; valid: bias, gradients, localization")
+    """Verify the paper's analysis: without training (the first three), or on a trained net's heatmaps."""
+    if name not in ("bias", "gradients", "localization", "heatmaps"):
+        raise InputError(f"analyze {name}: unknown analysis; valid: bias, gradients, localization, heatmaps")
+    if (name == "heatmaps") != (run is not None):
+        raise InputError("analyze: --run RUN_DIR goes with heatmaps, and heatmaps needs it")
     from importlib import import_module
 
-    for path in import_module(f"heatmark.workloads.analysis.{name}").analyze(out):
+    analysis = import_module(f"heatmark.workloads.analysis.{name}")
+    log = partial(print, file=sys.stderr)
+    for path in analysis.analyze(out) if run is None else analysis.analyze(out, run, log):
         print(f"wrote {path}")
 
 

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from heatmark.datasets.errors import InputError
+from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import Broker, decide_cancel, reopen
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
@@ -49,6 +50,8 @@ def run_sweep(plan: Plan, console: Console) -> int:
             if open_folders:
                 with live_progress(plan.folder, console) as log:
                     _run_trials(plan, open_folders, log)
+            if plan.sweep.cluster.executor == "slurm":
+                account([plan.run_folder(trial) for trial in plan.trials])
             report(plan, console)
             code = _exit_code(plan, console)
             end_mirror("FINISHED" if code == 0 else "FAILED")

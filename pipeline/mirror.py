@@ -89,8 +89,15 @@ class Mirror:
             batch = [Metric(name, value, stamp, record["epoch"] + 1) for name, value in values]
             self.client.log_batch(run_id, metrics=batch)
         self._set_state(run_id, state)
+        self._log_cost(folder, run_id)
         content = {"target": self.target, "run_id": run_id, "offset": offset, "state": state}
         write_json(_sent_file(folder), content)
+
+    def _log_cost(self, folder: RunFolder, run_id: str) -> None:
+        """CPU-hours and GPU-hours of all attempts, and those wasted, as tags: they have no step."""
+        for name, value in (read_json(folder.accounting_file) or {}).items():
+            if name.endswith("_hours"):
+                self.client.set_tag(run_id, name, f"{value:.4f}")
 
     def _sent(self, folder: RunFolder) -> Record:
         """What this database has of a trial."""
@@ -115,7 +122,7 @@ class Mirror:
         return run_id
 
     def _set_state(self, run_id: str, state: list[str]) -> None:
-        status, job_id, attempts = state
+        status, job_id, attempts, _ = state
         self.client.set_tag(run_id, "attempts", attempts)
         self.client.set_tag(run_id, "job_id", job_id)
         if status in ENDED:
@@ -131,7 +138,8 @@ def _sent_file(folder: RunFolder) -> Path:
 def _trial_state(folder: RunFolder) -> list[str]:
     job = folder.job() or {"state": "new", "job_id": None}
     state = "finished" if folder.result() is not None else str(job["state"])
-    return [state, str(job["job_id"]), str(len(folder.attempts()))]
+    costed = "costed" if folder.accounting_file.exists() else "-"
+    return [state, str(job["job_id"]), str(len(folder.attempts())), costed]
 
 
 def _run_name(spec: Record) -> str:

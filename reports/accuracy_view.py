@@ -36,6 +36,14 @@ class Column:
     width: float = 1.0
 
 
+COST_COLUMNS = {
+    "cpu_hours": Column("CPU hours", True, width=0.8),
+    "gpu_hours": Column("GPU hours", True, width=0.8),
+    "wasted_cpu_hours": Column("CPU hours wasted", True, width=0.8),
+    "wasted_gpu_hours": Column("GPU hours wasted", True, width=0.8),
+}
+
+
 @dataclass(frozen=True)
 class Table:
     columns: tuple[Column, ...]
@@ -53,6 +61,7 @@ def accuracy_view(table: pd.DataFrame, protocol: str) -> Table:
         "epochs_to_80": Column("Epochs to 80 % of final AP", True),
         "wall_s": Column("Wall time", True, width=1.1),
         "images_per_s": Column("Images per s", True, width=0.9),
+        **{name: column for name, column in COST_COLUMNS.items() if table[name].fillna(0).any()},
     }
     columns = [Column("Method", False, width=1.2), Column("β", True, width=0.4)]
     columns += [Column(KEY_TITLES[key], False, width=1.2) for key in keys]
@@ -97,6 +106,8 @@ def _text(measure: str, value: float) -> str:
         return f"{100 * value:.1f}"
     if measure == "wall_s":
         return duration(value)
+    if measure in COST_COLUMNS:
+        return f"{value:.3g}"
     if measure == "epochs_to_80":
         return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
     return f"{value:.2f}" if measure == "EPE" else f"{value:.0f}" if value >= 10 else f"{value:.1f}"

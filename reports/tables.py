@@ -12,10 +12,13 @@ import pandas as pd
 
 from heatmark.models.methods import METHODS
 from heatmark.reports.collect import Trial
+from heatmark.workloads.run_folder import read_json
 
 CONVERGED = 0.8
 METRICS = ("AP", "AP50", "AP75", "AR", "EPE")
-MEASURES = (*METRICS, "epochs_to_80", "wall_s", "images_per_s")
+# From SLURM's accounting; absent elsewhere. Wasted: after the last checkpoint of an attempt that ended badly.
+COSTS = ("cpu_hours", "gpu_hours", "wasted_cpu_hours", "wasted_gpu_hours")
+MEASURES = (*METRICS, "epochs_to_80", "wall_s", "images_per_s", *COSTS)
 LOWER_IS_BETTER = frozenset({"EPE"})
 # What two rows must share before one may be called better than the other.
 SETTING = ["dataset", "backbone", "boxes"]
@@ -120,6 +123,8 @@ def _keys(trial: Trial, settings: Mapping[str, str]) -> dict[str, object]:
 
 def _measures(trial: Trial) -> dict[str, object]:
     values: dict[str, object] = {"finished": trial.finished, "state": trial.state}
+    spent = trial.folder and read_json(trial.folder.accounting_file)
+    values |= {name: (spent or {}).get(name) for name in COSTS}
     if not trial.finished:
         return values
     speeds = [epoch.images_per_s for epoch in trial.epochs if epoch.images_per_s is not None]

@@ -59,9 +59,14 @@ def build_engine(model: nn.Module, spec: TrialSpec, ranks: Ranks) -> Any:
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def training_state(engine: Any) -> dict[str, Any]:
-    """Weights and Adam's moments by parameter name, whole, whatever the ZeRO stage. Every rank must call it."""
+def training_state(engine: Any, ranks: Ranks) -> dict[str, Any]:
+    """Weights and Adam's moments by parameter name, whole, whatever the ZeRO stage. Every rank must call it.
+
+    Within an epoch every rank has its own batch-norm statistics: all of them are kept.
+    """
+    own = {name: buffer.detach().cpu() for name, buffer in engine.module.named_buffers()}
     return {
+        "buffers": ranks.gather(own),
         "model": {name: value.detach().cpu() for name, value in engine.module.state_dict().items()},
         "moments": {name: _moments(engine, parameter) for name, parameter in engine.module.named_parameters()},
         "adam_steps": _adam_steps(engine),
@@ -69,14 +74,24 @@ def training_state(engine: Any) -> dict[str, Any]:
     }
 
 
-def load_training_state(engine: Any, state: dict[str, Any]) -> None:
+def load_training_state(engine: Any, state: dict[str, Any], ranks: Ranks) -> None:
     """The inverse of `training_state`, under any ZeRO stage and number of ranks."""
     engine.module.load_state_dict(state["model"])
+    _set_buffers(engine.module, state["buffers"], ranks)
     engine.global_steps = state["engine_steps"]
     if engine.zero_optimization_stage() > 0:
         _create_partition_states(engine.optimizer, state["adam_steps"])
     for name, parameter in engine.module.named_parameters():
         _set_parameter(engine, parameter, state["moments"][name], state["adam_steps"])
+
+
+def _set_buffers(module: nn.Module, per_rank: list[dict[str, Tensor]], ranks: Ranks) -> None:
+    """Each rank its own statistics, or the mean of all where the number of ranks has changed."""
+    for name, buffer in module.named_buffers():
+        if len(per_rank) == ranks.world_size:
+            buffer.copy_(per_rank[ranks.rank][name])
+        elif buffer.is_floating_point():
+            buffer.copy_(torch.stack([each[name] for each in per_rank]).mean(0))
 
 
 def _create_partition_states(zero_optimizer: Any, steps: int) -> None:

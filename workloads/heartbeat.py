@@ -92,12 +92,12 @@ def silent_ranks(folder: RunFolder, longer_than_s: float) -> dict[int, dict[str,
     silent = {}
     for path in sorted((folder.path / "heartbeats").glob("rank-*.json")):
         try:
-            age_s = time.time() - path.stat().st_mtime
+            mtime = path.stat().st_mtime
             beat = read_json(path)
         except OSError:
             continue
-        if beat is not None and age_s > longer_than_s:
-            silent[int(path.stem.removeprefix("rank-"))] = beat
+        if beat is not None and time.time() - mtime > longer_than_s:
+            silent[int(path.stem.removeprefix("rank-"))] = beat | {"mtime": mtime}
     return silent
 
 

@@ -11,6 +11,7 @@
     predictions.mat    the same as `preds`, for the formats that are scored from such a file
     result.json        written last: the trial is finished and never run again
     cancel.json        the decision to cancel: of a person or of the scheduler
+    accounting.json    what the trial's jobs cost, from SLURM's accounting (pipeline/accounting.py)
     failure.json       why the last attempt ended without a result
     log/               what the job printed
 
@@ -121,6 +122,10 @@ class RunFolder:
     @property
     def cancel_file(self) -> Path:
         return self.path / "cancel.json"
+
+    @property
+    def accounting_file(self) -> Path:
+        return self.path / "accounting.json"
 
     @property
     def checkpoints(self) -> Path:

@@ -20,13 +20,13 @@ from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.models.backbones import parse_backbone
-from heatmark.models.weights import WeightsError, load_weights, read_checkpoint
 from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
 from heatmark.workloads.environment import machine, versions
 from heatmark.workloads.evaluate import Evaluation, evaluate
 from heatmark.workloads.heartbeat import Heartbeat
 from heatmark.workloads.lease import Lease
+from heatmark.workloads.pretrained import load_pretrained
 from heatmark.workloads.process_group import Ranks, seed_everything
 from heatmark.workloads.run_folder import Record, RunFolder, utc_now, write_json
 from heatmark.workloads.spec import TrialSpec
@@ -84,24 +84,6 @@ def build_model(spec: TrialSpec, joints: int) -> nn.Module:
     """The untrained network of a trial; its weights depend on the seed alone."""
     seed_everything(spec.seed)
     return parse_backbone(spec.backbone).build(joints)
-
-
-def load_pretrained(model: nn.Module, spec: TrialSpec, log: Log) -> None:
-    """Fill a network with the weights a trial starts from. Raises InputError for a file that is not the one planned."""
-    assert spec.pretrained is not None
-    if spec.runtime.pretrained is None:
-        raise InputError("runtime.pretrained: missing; give the file of the weights that `pretrained` describes")
-    try:
-        weights = read_checkpoint(Path(spec.runtime.pretrained), spec.pretrained.sha256)
-        fit = load_weights(model, weights)
-    except WeightsError as error:
-        raise InputError(str(error)) from error
-    if weights.channels != spec.channels:
-        raise InputError(
-            f"{weights.path}: trained on {weights.channels} images, but the trial gives {spec.channels}; "
-            f"set pretrained.{spec.backbone}.channels: {weights.channels}"
-        )
-    log(f"started from {weights.path}: {fit}")
 
 
 class Trial:
@@ -187,7 +169,7 @@ class Trial:
             self.log(complaint)
         if state is None:
             return
-        load_training_state(self.engine, state["training"])
+        load_training_state(self.engine, state["training"], self.ranks)
         self.position = Position(**state["position"])
         self.last_record = state["record"]
         self._publish(self.last_record)
@@ -307,7 +289,7 @@ class Trial:
         }
 
     def _save(self, record: Record | None) -> None:
-        training = training_state(self.engine)
+        training = training_state(self.engine, self.ranks)
         if self._may_write():
             state = {"training": training, "position": asdict(self.position), "record": record}
             checkpoint.save(self.folder, state, self.position.step, self.spec.runtime.keep_checkpoints)

@@ -141,6 +141,41 @@ def test_a_flipped_detection_reads_the_mean_map_and_a_regression_the_mean_joint(
 
 
 @pytest.mark.parametrize(
+    ("name", "score", "least"),
+    [
+        ("detection", "peak", 0.2),
+        ("dark", "peak", 0.2),
+        ("bcir", "peak", 0.2),
+        ("ipr+debias", "peak", 0.2),
+        ("ipr", "probability", 0.0),
+        ("ipr+l_reg", "probability", 0.0),
+        ("ipr+l_de", "probability", 0.0),
+        ("dsnt", "probability", 0.0),
+    ],
+)
+def test_a_joint_is_scored_by_what_its_map_means(name: str, score: str, least: float) -> None:
+    method: Any = METHODS[name]()
+    heatmap = torch.rand(2, 2, 24, 20)
+    peak, probability = heatmap.flatten(2).amax(-1), decoding.peak_probability(heatmap, getattr(method, "beta", 1.0))
+    assert torch.equal(method.confidence(heatmap), peak if score == "peak" else probability)
+    assert method.least_confidence == least
+    if hasattr(method, "score"):
+        other: Any = METHODS[name].model_validate({"score": "probability" if score == "peak" else "peak"})
+        assert torch.equal(other.confidence(heatmap), probability if score == "peak" else peak)
+
+
+def test_the_units_of_the_coordinate_loss_are_named() -> None:
+    heatmap = torch.rand(2, 2, 24, 20)
+    pixels, inputs, parts = (
+        IntegralRegression(l_re_units=units).losses(heatmap, JOINTS, LABELLED, 0)["l_re"].item()  # type: ignore[arg-type]
+        for units in ("heatmap_px", "input_px", "normalised")
+    )
+    error = (IntegralRegression().decode(heatmap) - JOINTS).abs()[LABELLED > 0]
+    assert inputs == pytest.approx(4 * pixels)
+    assert parts == pytest.approx((error / torch.tensor([20.0, 24.0])).sum(-1).mean().item())
+
+
+@pytest.mark.parametrize(
     "wrong", [{"name": "bcir", "beta": 0}, {"name": "ipr", "beta": -1.0}, {"name": "detection", "beta": 1.0}]
 )
 def test_a_wrong_field_is_refused(wrong: dict[str, Any]) -> None:

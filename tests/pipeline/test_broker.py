@@ -180,6 +180,7 @@ def test_a_running_job_without_a_sign_of_life_is_ended_and_sent_again(
     write_json(folder.spec_file, {"runtime": {"hang_s": 0.1}})
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
+    time.sleep(0.1)
     write_json(heartbeat_file(folder, 0), {"pid": 1, "host": "elsewhere"})
     until(lambda: len(cluster.sent) == 2)
     assert cluster.cancelled[0] == folder.signature

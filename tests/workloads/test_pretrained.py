@@ -17,10 +17,11 @@ from heatmark.pipeline.plan import make_plan
 from heatmark.pipeline.sweep import load_sweep
 from heatmark.workloads import checkpoint, train
 from heatmark.workloads.engine import network_input
+from heatmark.workloads.pretrained import load_pretrained
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.train import build_model, load_pretrained
+from heatmark.workloads.train import build_model
 
 SWEEP = """
 name: warm

@@ -57,12 +57,17 @@ def start(folder: RunFolder, **environment: str) -> subprocess.Popen[bytes]:
 
 
 def run(folder: RunFolder, ranks: int = 1) -> list[int]:
-    """Exit codes of all ranks, started as submitit's local executor starts them."""
+    """Exit codes of all ranks."""
+    return [process.wait(timeout=200) for process in start_ranks(folder, ranks)]
+
+
+def start_ranks(folder: RunFolder, ranks: int) -> list[subprocess.Popen[bytes]]:
+    """The ranks of one trial, started as submitit's local executor starts them."""
     if ranks == 1:
-        return [start(folder).wait(timeout=200)]
+        return [start(folder)]
     shared = {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_NTASKS": str(ranks), "SUBMITIT_LOCAL_JOB_ID": "test-job"}
     each = [{"SUBMITIT_LOCAL_GLOBALID": str(rank), "SUBMITIT_LOCAL_LOCALID": str(rank)} for rank in range(ranks)]
-    return [process.wait(timeout=200) for process in [start(folder, **shared, **own) for own in each]]
+    return [start(folder, **shared, **own) for own in each]
 
 
 def numbers(folder: RunFolder) -> list[dict[str, Any]]:
@@ -131,6 +136,18 @@ def test_two_ranks_train_together_under_zero(stage: int, tmp_path: Path, people:
     assert len(folder.metrics()) == 1
     predicted = [each["annotation_id"] for each in json.loads(folder.predictions_file.read_text())]
     assert len(predicted) == len(set(predicted)) == 24
+
+
+def test_a_signal_to_one_rank_stops_all_of_them_and_changes_no_number(tmp_path: Path, people: Path) -> None:
+    """In mid-epoch every rank has batch-norm statistics of its own, which the checkpoint must keep."""
+    undisturbed, disturbed = (prepare(tmp_path / name, people) for name in ("undisturbed", "disturbed"))
+    assert run(undisturbed, ranks=2) == [0, 0], log_of(undisturbed)
+    processes = start_ranks(disturbed, ranks=2)
+    wait_for_step(disturbed, processes[0], epochs=1)
+    processes[1].send_signal(signal.SIGUSR2)
+    assert [process.wait(timeout=60) for process in processes] == [144, 144], log_of(disturbed)
+    assert run(disturbed, ranks=2) == [0, 0], log_of(disturbed)
+    assert numbers(disturbed) == numbers(undisturbed)
 
 
 def test_a_loss_that_is_no_number_ends_the_trial_before_the_step(tmp_path: Path, people: Path) -> None:

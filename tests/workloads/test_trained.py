@@ -1,7 +1,8 @@
-"""A trial's heatmaps read by many decoders, its own among them."""
+"""A trained trial opened again: its heatmaps read by many decoders, its own among them, and described."""
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from heatmark.datasets.errors import InputError
 from heatmark.datasets.loader import make_loader
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models import decoding
-from heatmark.workloads import checkpoint
+from heatmark.workloads import checkpoint, trained
+from heatmark.workloads.analysis import heatmaps
 from heatmark.workloads.decode_run import decode_run
 from heatmark.workloads.decoders import chosen_decoders
 from heatmark.workloads.evaluate import evaluate
@@ -22,6 +24,7 @@ from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model, crop_settings, load_split
+from heatmark.workloads.trained import open_trial
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +104,42 @@ def test_every_decoder_finds_a_gaussian(tmp_path: Path) -> None:
     assert found.pop("soft@10")[0][0] == pytest.approx([10.63, 15.77], abs=0.01)
     for joints in found.values():
         assert joints[0][0] == pytest.approx([10, 15], abs=0.01)
+
+
+def test_the_heatmaps_of_a_trial_are_described_joint_by_joint(tmp_path: Path, people: Path) -> None:
+    folder, spec, _ = trial(tmp_path, people, {"name": "ipr"}, True)
+    written = heatmaps.analyze(tmp_path / "out", folder.path, print)
+    assert [path.name for path in written] == ["heatmaps.csv", "activation.csv", "heatmaps.svg"]
+    with written[0].open() as file:
+        every, *joints = csv.DictReader(file)
+    val = load_split(spec, "val")
+    labelled = np.stack([person.visibility_K for person in val.people]) > 0
+    assert [row["joint"] for row in joints] == list(val.skeleton.joints)
+    # Joints outside their crop do not count.
+    assert 0.8 * labelled.sum() < int(every["labelled"]) <= labelled.sum()
+    assert sum(int(row["labelled"]) for row in joints) == int(every["labelled"])
+    with written[1].open() as file:
+        activation = [float(row["activation_sum"]) for row in csv.DictReader(file)]
+    assert activation == sorted(activation)
+    assert 0 < activation[0] < activation[-1] <= 1
+    assert float(every["A(2)"]) == activation[2]
+
+
+def test_a_net_that_draws_the_right_gaussians_is_described_as_such(
+    tmp_path: Path, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heatmaps replaced by logarithms of Gaussians at the ground truth."""
+    folder, _, _ = trial(tmp_path, people, {"name": "ipr", "beta": 1.0}, False)
+    opened = open_trial(folder.path, print)
+
+    def ideal(*_: Any) -> Any:
+        batch = batches.pop(0)
+        x, y = (batch["joints_BK2"] / 4)[..., None, None].unbind(2)
+        rows, columns = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+        return -((columns - x) ** 2 + (rows - y) ** 2) / (2 * 1.5**2), None
+
+    batches = list(opened.loader)
+    monkeypatch.setattr(trained, "heatmaps", ideal)
+    found_N = heatmaps.described(opened)
+    assert np.median(found_N[:, 1]) == 1.5
+    assert (found_N[:, 1] == 1.5).mean() > 0.9

@@ -1,0 +1,275 @@
+"""Trials on a real SLURM meet every end a job can have; each finishes with the numbers of an undisturbed one.
+
+The broker and the cluster are the driver's own, without Ray above them; a job is two nodes with one rank each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.slurm_cluster import SlurmCluster
+from heatmark.pipeline.sweep import ClusterSection
+from heatmark.workloads.run_folder import RunFolder, read_json, write_json
+from heatmark.workloads.spec import TrialSpec
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
+HANG_S = 16.0
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "drawn"
+    write_coco(root, SyntheticCoco(people_train=128, people_val=24, seed=1))
+    return root
+
+
+def prepare(sweep: Path, people: Path, epochs: int) -> RunFolder:
+    content = {
+        "method": {"name": "bcir", "t_o": 3},
+        "backbone": "sbl-r18-w8",
+        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
+        "train": {"epochs": epochs, "batch_size": 8, "milestones": [3], "flip_test": False},
+        "runtime": {"data_root": str(people), "threads": 1, "zero_stage": 1, "hang_s": HANG_S},
+    }
+    spec = TrialSpec.model_validate_json(json.dumps(content))
+    run = RunFolder(sweep / spec.signature)
+    write_json(run.spec_file, spec.model_dump(mode="json"))
+    return run
+
+
+class Sent:
+    """One trial in a sweep folder of its own, looked after by a broker of its own."""
+
+    alive: ClassVar[list[Sent]] = []
+
+    def __init__(self, sweep: Path, people: Path, epochs: int = 4, **cluster: Any) -> None:
+        self.sweep, self.run = sweep, prepare(sweep, people, epochs)
+        self.lines: list[str] = []
+        settings = {"executor": "slurm", "nodes": 2, "timeout_min": 10, **cluster}
+        self.cluster = SlurmCluster(ClusterSection(**settings), sweep)
+        self.cluster.gather_s = 0.1
+        self.broker = Broker(self.cluster, retries=2, poll_s=1.0, log=self.lines.append)
+        self.broker.start()
+        self.broker.want(self.run)
+        Sent.alive.append(self)
+
+    @property
+    def job(self) -> dict[str, Any]:
+        return self.run.job() or {}
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 150) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"it did not happen; {self.story()}"
+            time.sleep(0.05)
+
+    def until_epoch(self, count: int) -> None:
+        self.until(lambda: len(self.run.metrics()) >= count)
+
+    def until_ended(self, timeout_s: float = 200) -> None:
+        self.until(lambda: not self.broker.open_trials(), timeout_s)
+        self.broker.close()
+
+    def pid_of(self, rank: int) -> int:
+        beat = read_json(self.run.path / "heartbeats" / f"rank-{rank}.json")
+        assert beat is not None
+        return int(beat["pid"])
+
+    def numbers(self) -> list[dict[str, Any]]:
+        return [{key: value for key, value in record.items() if key not in TIMES} for record in self.run.metrics()]
+
+    def story(self) -> str:
+        logs = "".join(path.read_text()[-1500:] for path in sorted((self.sweep / "log").glob("*_0_log.out")))
+        return json.dumps([self.lines, self.job, self.run.events(), self.run.failure()], indent=1) + logs
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Whatever a test leaves behind when it fails does not disturb the next one."""
+    yield
+    for sent in Sent.alive:
+        sent.broker.close()
+        if sent.run.result() is None:
+            sent.cluster.cancel(sent.run)
+    Sent.alive.clear()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(live: str, tmp_path_factory: pytest.TempPathFactory, people: Path) -> Sent:
+    sent = Sent(tmp_path_factory.mktemp("undisturbed"), people)
+    sent.until_ended()
+    assert sent.job["state"] == "finished" and len(sent.run.attempts()) == 1, sent.story()
+    return sent
+
+
+def kill_a_rank(sent: Sent) -> None:
+    sent.until_epoch(1)
+    os.kill(sent.pid_of(1), signal.SIGKILL)
+
+
+def kill_rank_0_while_it_saves(sent: Sent) -> None:
+    sent.until_epoch(1)
+    pid = sent.pid_of(0)
+    deadline = time.monotonic() + 60
+    while not list(sent.run.checkpoints.glob(".step-*.tmp")) and time.monotonic() < deadline:
+        pass
+    os.kill(pid, signal.SIGKILL)
+
+
+def stop_a_rank(sent: Sent) -> None:
+    sent.until_epoch(1)
+    os.kill(sent.pid_of(1), signal.SIGSTOP)
+
+
+def stop_every_rank(sent: Sent) -> None:
+    sent.until_epoch(1)
+    for rank in (0, 1):
+        os.kill(sent.pid_of(rank), signal.SIGSTOP)
+
+
+FAULTS: dict[str, tuple[Callable[[Sent], None], str]] = {
+    "a rank killed": (kill_a_rank, "lost"),
+    "rank 0 killed while it saves": (kill_rank_0_while_it_saves, "lost"),
+    "a rank stopped": (stop_a_rank, "hung"),
+    "every rank stopped": (stop_every_rank, "hung"),
+}
+
+
+def test_a_trial_outlives_its_processes(live: str, people: Path, undisturbed: Sent, tmp_path: Path) -> None:
+    """All faults at once, each on a trial of its own: the cluster is as busy as a real one."""
+    sent = {name: Sent(tmp_path / name.replace(" ", "-"), people) for name in FAULTS}
+    threads = [threading.Thread(target=fault, args=(sent[name],)) for name, (fault, _) in FAULTS.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, (_, kind) in FAULTS.items():
+        each = sent[name]
+        each.until_ended()
+        assert each.job["state"] == "finished", (name, each.story())
+        assert each.job["submissions"][0]["kind"] in (kind, "crash"), (name, each.story())
+        assert len(each.job["submissions"]) == 2, (name, each.story())
+        assert each.numbers() == undisturbed.numbers(), (name, each.story())
+    stacks = list(sent["a rank stopped"].run.log.glob("hang-rank*.txt"))
+    assert stacks and any("train.py" in path.read_text() for path in stacks)
+    assert "rank 1" in sent["a rank stopped"].job["submissions"][0]["message"]
+
+
+def test_scancel_by_hand_is_a_decision(live: str, people: Path, tmp_path: Path) -> None:
+    sent = Sent(tmp_path, people, epochs=50)
+    sent.until_epoch(1)
+    subprocess.run(["scancel", sent.job["job_id"]], check=True)
+    sent.until_ended()
+    assert sent.job["state"] == "cancelled" and len(sent.job["submissions"]) == 1, sent.story()
+    assert sent.run.result() is None and len(sent.run.attempts()) == 1
+
+
+def test_an_urgent_job_preempts_a_trial_that_resumes_with_the_same_numbers(
+    live: str, people: Path, undisturbed: Sent, tmp_path: Path
+) -> None:
+    sent = Sent(tmp_path, people)
+    sent.until_epoch(1)
+    urgent = subprocess.run(
+        ["sbatch", "--parsable", "-p", "urgent", "-N4", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 4"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    ).stdout.strip()
+    sent.until_ended()
+    assert sent.job["state"] == "finished", sent.story()
+    assert sent.numbers() == undisturbed.numbers(), sent.story()
+    # SLURM ran the same job again: it was sent once.
+    assert len(sent.job["submissions"]) == 1 and len(sent.run.attempts()) == 2, sent.story()
+    assert [event["restart"] for event in sent.run.attempts()] == [0, 1]
+    assert [event["how"] for event in sent.run.events() if event["event"] == "end"] == ["requeue", "finished"]
+    states = subprocess.run(["sacct", "-X", "-n", "-P", "-j", urgent, "-o", "State"], capture_output=True, text=True)
+    assert states.stdout.strip() == "COMPLETED"
+
+
+def test_a_trial_longer_than_its_time_limit_finishes_by_itself(live: str, people: Path, tmp_path: Path) -> None:
+    """The warning comes 45 s before a limit of 60 s, which SLURM looks at every 30 s: an attempt has 15 s or more."""
+    sent = Sent(tmp_path / "limited", people, epochs=40, timeout_min=1, signal_s=45)
+    sent.until_ended(timeout_s=280)
+    assert sent.job["state"] == "finished", sent.story()
+    assert len(sent.job["submissions"]) == 1 and len(sent.run.attempts()) in (2, 3, 4), sent.story()
+    assert [record["epoch"] for record in sent.run.metrics()] == list(range(40))
+    free = Sent(tmp_path / "free", people, epochs=40)
+    free.until_ended()
+    assert free.numbers() == sent.numbers()
+
+
+COUNTING_SBATCH = """#!/bin/bash
+echo "$@" >> {log}
+exec {sbatch} "$@"
+"""
+# A driver without Ray that dies at one point: {point} is called instead of writing.
+DYING_DRIVER = """
+import os, sys, time
+from pathlib import Path
+from heatmark.pipeline import broker, slurm_cluster
+from heatmark.pipeline.sweep import ClusterSection
+from heatmark.workloads.run_folder import RunFolder
+
+sweep, signature, point = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+whole = slurm_cluster.write_json
+
+def write(path, content):
+    if point == "before the array's id is written" and content.get("job_id") is not None:
+        os._exit(9)
+    whole(path, content)
+    if point == "before sbatch":
+        os._exit(9)
+
+slurm_cluster.write_json = write
+if point == "before the trial's job is written":
+    broker._add_submission = lambda *arguments, **options: os._exit(9)
+cluster = slurm_cluster.SlurmCluster(ClusterSection(executor="slurm", nodes=2, timeout_min=10), sweep)
+driver = broker.Broker(cluster, 2, 1.0, print)
+driver.start()
+driver.want(RunFolder(sweep / signature))
+driver.wait_until_ended()
+"""
+POINTS = ["before sbatch", "before the array's id is written", "before the trial's job is written"]
+
+
+def test_a_driver_that_dies_while_it_sends_never_makes_two_jobs(
+    live: str, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, sbatch = tmp_path / "calls", shutil.which("sbatch")
+    (tmp_path / "bin").mkdir()
+    wrapper = tmp_path / "bin" / "sbatch"
+    wrapper.write_text(COUNTING_SBATCH.format(log=calls, sbatch=sbatch))
+    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr("heatmark.pipeline.slurm_cluster.UNANSWERED_S", 3.0)
+    for number, point in enumerate(POINTS):
+        sweep = tmp_path / f"point{number}"
+        signature = prepare(sweep, people, epochs=1).signature
+        calls.write_text("")
+        command = [sys.executable, "-c", DYING_DRIVER, str(sweep), signature, point]
+        assert subprocess.run(command, timeout=60).returncode == 9
+        sent_by_dead = len(calls.read_text().splitlines())
+        assert sent_by_dead == (0 if point == "before sbatch" else 1)
+        follower = Sent(sweep, people, epochs=1)
+        follower.until_ended()
+        total = len(calls.read_text().splitlines())
+        assert total == 1, (point, calls.read_text(), follower.story())
+        assert follower.job["state"] == "finished" and len(follower.run.attempts()) == 1, (point, follower.story())
+        assert follower.job["submissions"][0]["adopted"] == (point != "before sbatch")

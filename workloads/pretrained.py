@@ -1,0 +1,32 @@
+"""The published weights that a trial starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from heatmark.datasets.errors import InputError
+from heatmark.models.weights import WeightsError, load_weights, read_checkpoint
+from heatmark.workloads.spec import TrialSpec
+
+Log = Callable[[str], None]
+
+
+def load_pretrained(model: nn.Module, spec: TrialSpec, log: Log) -> None:
+    """Fill a network with the weights a trial starts from. Raises InputError for a file that is not the one planned."""
+    assert spec.pretrained is not None
+    if spec.runtime.pretrained is None:
+        raise InputError("runtime.pretrained: missing; give the file of the weights that `pretrained` describes")
+    try:
+        weights = read_checkpoint(Path(spec.runtime.pretrained), spec.pretrained.sha256)
+        fit = load_weights(model, weights)
+    except WeightsError as error:
+        raise InputError(str(error)) from error
+    if weights.channels != spec.channels:
+        raise InputError(
+            f"{weights.path}: trained on {weights.channels} images, but the trial gives {spec.channels}; "
+            f"set pretrained.{spec.backbone}.channels: {weights.channels}"
+        )
+    log(f"started from {weights.path}: {fit}")

@@ -1,0 +1,70 @@
+"""A trial that has been trained, opened again: its net with the newest weights, and its validation split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.loader import Batch, CropLoader, make_loader
+from heatmark.datasets.people import PoseDataset
+from heatmark.workloads import checkpoint
+from heatmark.workloads.evaluate import heatmaps
+from heatmark.workloads.job import read_spec
+from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.spec import TrialSpec
+from heatmark.workloads.train import build_model, crop_settings, load_split
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainedTrial:
+    """model: in evaluation mode, on the GPU where there is one."""
+
+    spec: TrialSpec
+    people: PoseDataset
+    model: nn.Module
+    loader: CropLoader
+    device: torch.device
+
+    @torch.no_grad()
+    def heatmaps(self) -> Iterator[tuple[Batch, Tensor, Tensor | None]]:
+        """Batches of the validation split with heatmap_BKHW and, with flip_test, that of the mirrored crops."""
+        for batch in self.loader:
+            yield batch, *heatmaps(self.model, self.spec, self.people, batch, self.device)
+
+
+def open_trial(folder: Path, log: Log) -> TrainedTrial:
+    """Read a run folder. Raises InputError for one without a trial or without an intact checkpoint."""
+    spec = read_spec(folder / "spec.json")
+    people = load_split(spec, "val")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = _newest(spec, RunFolder(folder.absolute()), len(people.skeleton.joints), log).to(device)
+    loader = make_loader(
+        people,
+        crop_settings(spec),
+        training=False,
+        batch_size=spec.train.batch_size,
+        workers=spec.runtime.workers,
+        strict=spec.runtime.strict,
+    )
+    return TrainedTrial(spec, people, model.eval(), loader, device)
+
+
+def _newest(spec: TrialSpec, folder: RunFolder, joints: int, log: Log) -> nn.Module:
+    try:
+        state, complaints = checkpoint.load(folder)
+    except RuntimeError as error:
+        raise InputError(f"{folder.path}: {error}") from error
+    if state is None:
+        raise InputError(f"{folder.path}: no checkpoint yet; train the trial first: heatmark train {folder.spec_file}")
+    for complaint in complaints:
+        log(complaint)
+    model = build_model(spec, joints)
+    model.load_state_dict(state["training"]["model"])
+    return model
