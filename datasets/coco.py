@@ -5,28 +5,25 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.people import FloatArray, Person, PoseDataset
+from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
+from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
 
-Split = Literal["train", "val"]
 Record = dict[str, Any]
 
-SPLITS: tuple[Split, ...] = ("train", "val")
 JOINTS = len(COCO_PERSON.joints)
-# No pixel coordinate or area is larger; also keeps numbers out that would overflow later.
-LARGEST_NUMBER = 1e9
 MEND = "correct or remove this annotation"
 
 
@@ -64,7 +61,7 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
         raise InputError(f"{root}: no such folder; give the one that holds annotations/ and {split}2017/")
     coco = load_annotations(annotation_path(root, split))
     folder = root / f"{split}2017"
-    present = _file_names(folder)
+    present = file_names(folder)
     people: list[Person] = []
     absent = Counter(dict.fromkeys({image["file_name"] for image in coco.images.values()} - present, 0))
     empty: list[int] = []
@@ -83,7 +80,9 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     if not people:
         found = "; ".join(notes) or f"{len(coco.annotations)} annotations, none with a labelled joint"
         raise InputError(f"{coco.path}: no person to use ({found}); check the annotations and {folder}")
-    return PoseDataset("coco", split, COCO_PERSON, people, coco.path, notes)
+    return PoseDataset(
+        "coco", split, COCO_PERSON, people, coco.path, notes, len(coco.annotations), absent_paths(folder, absent)
+    )
 
 
 def fingerprint(root: Path) -> str:
@@ -93,7 +92,7 @@ def fingerprint(root: Path) -> str:
         path = annotation_path(root, split)
         content = _read(path)
         listed = {image["file_name"] for image in _images_by_id(path, _parsed(path, content)).values()}
-        names = "\n".join(sorted(listed & _file_names(root / f"{split}2017")))
+        names = "\n".join(sorted(listed & file_names(root / f"{split}2017")))
         digest.update(hashlib.sha256(content).digest())
         digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
     return f"sha256:{digest.hexdigest()}"
@@ -104,18 +103,35 @@ def load_annotations(path: Path) -> CocoAnnotations:
     content = _parsed(path, _read(path))
     images = _images_by_id(path, content)
     annotations: list[Record] = content["annotations"]
-    seen: set[int] = set()
-    for position, annotation in enumerate(annotations):
-        problem = _annotation_problem(annotation, images, seen)
-        if problem:
-            raise InputError(f"{path}: {_annotation_name(annotation, position)}: {problem}; {MEND}")
-        seen.add(annotation["id"])
-    keypoints_NK3 = np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, JOINTS, 3)
-    _check_visibility(path, annotations, keypoints_NK3)
+    for position, annotation, problem in _faults(annotations, images):
+        raise InputError(f"{path}: {_annotation_name(annotation, position)}: {problem}; {MEND}")
+    keypoints_NK3 = _keypoints_NK3(annotations)
+    for problem in _visibility_problems(annotations, keypoints_NK3):
+        raise InputError(f"{path}: {problem}")
     labelled_N = np.count_nonzero(keypoints_NK3[..., 2], axis=1).tolist()
     for annotation, labelled in zip(annotations, labelled_N, strict=True):
         annotation.setdefault("num_keypoints", labelled)
     return CocoAnnotations(path, images, annotations, _categories(path, content), keypoints_NK3)
+
+
+def annotation_problems(path: Path) -> Iterator[str]:
+    """Everything that is wrong with the annotations of a file, one line each, named by id.
+
+    Raises InputError where the file as a whole is no good.
+    """
+    content = _parsed(path, _read(path))
+    images = _images_by_id(path, content)
+    _categories(path, content)
+    wrong: set[int] = set()
+    for position, annotation, problem in _faults(content["annotations"], images):
+        wrong.add(position)
+        yield f"{_annotation_name(annotation, position)}: {problem}; {MEND}"
+    sound = [each for position, each in enumerate(content["annotations"]) if position not in wrong]
+    yield from _visibility_problems(sound, _keypoints_NK3(sound))
+    for annotation in sound:
+        image = images[annotation["image_id"]]
+        if not annotation.get("iscrowd") and clipped_box(annotation["bbox"], image["width"], image["height"]) is None:
+            yield f"annotation {annotation['id']}: its box {annotation['bbox']} is empty or outside the image; {MEND}"
 
 
 def clipped_box(box_xywh: Box, image_width: int, image_height: int) -> Box | None:
@@ -151,23 +167,10 @@ def _person(annotation: Record, keypoints_K3: FloatArray, box_xywh: Box, image_p
 
 
 def _notes(folder: Path, absent: Counter[str], empty: list[int]) -> tuple[str, ...]:
-    notes = []
-    if absent:
-        example = min(absent)
-        notes.append(
-            f"{folder}: {len(absent)} listed images absent ({example} ...), {absent.total()} people on them left out"
-        )
+    notes = [*absent_images(folder, absent)]
     if empty:
         notes.append(f"{len(empty)} people of empty area or box left out (annotation {empty[0]} ...)")
     return tuple(notes)
-
-
-def _file_names(folder: Path) -> set[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries}
-    except OSError as error:
-        raise InputError(f"{folder}: cannot list the image folder ({error.strerror}); put the images there") from error
 
 
 def _read(path: Path) -> bytes:
@@ -239,6 +242,21 @@ def _categories(path: Path, content: Record) -> list[Record]:
     return categories
 
 
+def _faults(annotations: list[Any], images: dict[int, Record]) -> Iterator[tuple[int, Any, str]]:
+    """Position, annotation and what is wrong with it, of those that are not what an annotation must be."""
+    seen: set[int] = set()
+    for position, annotation in enumerate(annotations):
+        problem = _annotation_problem(annotation, images, seen)
+        if problem:
+            yield position, annotation, problem
+        else:
+            seen.add(annotation["id"])
+
+
+def _keypoints_NK3(annotations: list[Record]) -> FloatArray:
+    return np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, JOINTS, 3)
+
+
 def _annotation_name(annotation: Any, position: int) -> str:
     known = isinstance(annotation, dict) and type(annotation.get("id")) is int
     return f"annotation {annotation['id']}" if known else f"annotations[{position}]"
@@ -266,23 +284,7 @@ def _annotation_problem(annotation: Any, images: dict[int, Record], seen: set[in
     )
 
 
-def numbers_problem(key: str, values: Any, count: int) -> str | None:
-    """What keeps a value from being a list of that many finite numbers, or None."""
-    if not isinstance(values, list) or len(values) != count:
-        found = f"{len(values)}" if isinstance(values, list) else f"{values!r:.40}"
-        return f"'{key}' must be a list of {count} numbers, found {found}"
-    for value in values:
-        # bool is an int to Python; NaN fails every comparison.
-        if type(value) not in (int, float) or not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
-            return f"'{key}' must hold finite numbers, found {value!r:.40}"
-    return None
-
-
-def _check_visibility(path: Path, annotations: list[Record], keypoints_NK3: FloatArray) -> None:
-    wrong_NK = ~np.isin(keypoints_NK3[..., 2], (0, 1, 2))
-    if wrong_NK.any():
-        row, joint = np.argwhere(wrong_NK)[0]
+def _visibility_problems(annotations: list[Record], keypoints_NK3: FloatArray) -> Iterator[str]:
+    for row, joint in np.argwhere(~np.isin(keypoints_NK3[..., 2], (0, 1, 2))).tolist():
         found = f"{keypoints_NK3[row, joint, 2]:g} for {COCO_PERSON.joints[joint]}"
-        raise InputError(
-            f"{path}: annotation {annotations[row]['id']}: visibility must be 0, 1 or 2, found {found}; {MEND}"
-        )
+        yield f"annotation {annotations[row]['id']}: visibility must be 0, 1 or 2, found {found}; {MEND}"

@@ -34,7 +34,7 @@ def crop_affine(
     """
     x, y, width, height = box_xywh
     input_width, input_height = input_size
-    source_width = max(width, height * input_width / input_height) * padding * scale_factor
+    source_width, _ = crop_size(box_xywh, input_size, padding * scale_factor)
     zoom = input_width / source_width
     cos, sin = zoom * math.cos(math.radians(rotation_deg)), zoom * math.sin(math.radians(rotation_deg))
     linear_22 = np.array([[cos, sin], [-sin, cos]])
@@ -43,6 +43,14 @@ def crop_affine(
     box_centre_2 = np.array([x + width / 2, y + height / 2])
     input_centre_2 = np.array([input_width / 2, input_height / 2])
     return np.column_stack([linear_22, input_centre_2 - linear_22 @ box_centre_2])
+
+
+def crop_size(box_xywh: Box, input_size: tuple[int, int], padding: float) -> tuple[float, float]:
+    """Width and height in image pixels of what a crop shows: the box grown to the aspect of input_size, then padded."""
+    _, _, width, height = box_xywh
+    input_width, input_height = input_size
+    source_width = max(width, height * input_width / input_height) * padding
+    return source_width, source_width * input_height / input_width
 
 
 def invert_affine(affine_x23: FloatArray) -> FloatArray:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
 
 ImageArray = npt.NDArray[np.uint8]
 
+EXIF_ORIENTATION = 0x0112
 START_OF_JPEG, START_OF_SCAN, END_OF_JPEG = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -30,3 +33,36 @@ def read_image(path: Path) -> ImageArray | None:
         return None
     # OpenCV's stubs allow None nowhere, its decoder returns it.
     return None if image_bgr is None else np.ascontiguousarray(image_bgr[..., ::-1], dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """size: width, height. problem: why the image cannot be used. remarks: what is unusual but does no harm."""
+
+    size: tuple[int, int] = (0, 0)
+    problem: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def inspect_image(path: Path, *, decode: bool = True) -> Inspection:
+    """What an image file is, from its header and, if wanted, by decoding it."""
+    try:
+        with Image.open(path) as image:
+            size, mode, orientation = image.size, image.mode, image.getexif().get(EXIF_ORIENTATION, 1)
+    # The bomb is an error of its own kind; broken headers raise SyntaxError and ValueError as well as OSError.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "empty, cut short or of no known kind" if unknown else " ".join(str(error).split())
+        return Inspection(problem=f"no image that can be read ({reason:.120}); replace the file")
+    if decode and read_image(path) is None:
+        return Inspection(size, "cannot decode this image; replace the file")
+    remarks = []
+    if mode == "CMYK":
+        remarks.append("is CMYK, read as RGB")
+    if mode.startswith("I"):
+        remarks.append("has 16 bits a channel, read as 8")
+    if orientation != 1:
+        remarks.append(
+            f"has EXIF orientation {orientation}, which is ignored: annotations are taken for pixels as stored"
+        )
+    return Inspection(size, None, tuple(remarks))

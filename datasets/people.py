@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+Split = Literal["train", "val"]
+SPLITS: tuple[Split, ...] = ("train", "val")
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, and the OKS sigmas."""
+    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, the OKS sigmas (none without OKS)."""
 
     name: str
     joints: tuple[str, ...]
     swaps: tuple[tuple[int, int], ...]
     bones: tuple[tuple[int, int], ...]
-    sigmas: tuple[float, ...]
+    sigmas: tuple[float, ...] = ()
 
     @property
     def mirrored_order(self) -> tuple[int, ...]:
@@ -37,6 +40,8 @@ class Person:
 
     box_xywh: x, y, width, height in image pixels. joints_K2: (x, y) in 0-indexed image pixels.
     visibility_K: 0 not labelled, 1 labelled but hidden, 2 visible. area: segment area in square pixels.
+    reference_length: the length in pixels that PCK is a fraction of (MPII: 0.6 of the head box's diagonal); None where
+    the data set has none for this person. box_score: the detector's, 1 for an annotated box.
     """
 
     image_id: int
@@ -46,6 +51,8 @@ class Person:
     joints_K2: FloatArray
     visibility_K: FloatArray
     area: float
+    reference_length: float | None = None
+    box_score: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,10 @@ class PoseDataset:
     """One split of a data set: its skeleton, its people, and where its annotations are.
 
     notes: what a reader should know about the files, one line each (absent images with their count, and so on).
+    listed_people: entries in the annotation file, usable or not, where predictions are filed by their order.
+    absent: images that people are on but that are not there.
+    detected: the boxes are a detector's, and the people have no joints. evaluated_images: where there may be people;
+    None where that is the images that people are on.
     """
 
     name: str
@@ -61,3 +72,7 @@ class PoseDataset:
     people: Sequence[Person]
     annotation_file: Path
     notes: tuple[str, ...] = ()
+    listed_people: int = 0
+    absent: tuple[Path, ...] = ()
+    detected: bool = False
+    evaluated_images: frozenset[int] | None = None

@@ -14,15 +14,17 @@ from rich.console import Console
 from rich.table import Table
 
 from heatmark.datasets.errors import InputError
+from heatmark.pipeline import cli_data
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")
-data_app = typer.Typer(no_args_is_help=True, help="Draw data sets.")
+data_app = typer.Typer(no_args_is_help=True, help="Draw, check and show data sets.")
 app.add_typer(sweep_app, name="sweep")
 app.add_typer(data_app, name="data")
+cli_data.register(data_app)
 
 SweepArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file, such as sweeps/demo.yaml.")]
 PlaceArgument = Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="A sweep file, or the sweep's folder.")]
@@ -138,22 +140,42 @@ def ui(
 
 @app.command("score")
 def score(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco")],
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco, mpii or lspet.")],
     truth: Annotated[Path, typer.Argument(metavar="GT", help="Annotations in the format's own file.")],
     predictions: Annotated[Path, typer.Argument(metavar="PRED", help="Predictions in the format's usual file.")],
+    zero_based: Annotated[
+        bool, typer.Option("--zero-based", help="mpii: the first pixel of PRED is 0, not 1 as in published files.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score anyone's predictions against anyone's annotations, by the format's own metric."""
-    if format != "coco":
-        raise InputError(f"score {format}: unknown format; valid: coco")
-    from heatmark.datasets.metrics.score import score_coco
+    """Score anyone's predictions against anyone's annotations, by the format's own metric.
 
-    found = score_coco(truth, predictions)
+    coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent. lspet:
+    joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent.
+    """
+    from heatmark.datasets import formats
+
+    found = formats.score(format, truth, predictions, zero_based=zero_based)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(found, allow_nan=False))
         return
+    for line in _score_lines(found):
+        print(line)
+
+
+def _score_lines(found: dict[str, Any]) -> list[str]:
+    """A table for people: one row per metric, or one per metric and joint group."""
+    lines = []
     for name, value in found.items():
-        print(f"{name:6} {'-' if value is None else f'{value:.4f}'}")
+        if isinstance(value, dict):
+            lines.append(f"{name:10} " + "  ".join(f"{part} {_shown(number, 2)}" for part, number in value.items()))
+        else:
+            lines.append(f"{name:10} {_shown(value, 4)}")
+    return lines
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 @app.command("decode")

@@ -152,7 +152,8 @@ def _run_name(spec: Record) -> str:
 def _metrics(record: Record) -> dict[str, float]:
     values = {key: record[key] for key in ("samples_seen", "wall_s", "images_per_s", "data_s", "lr")}
     values |= prefixed("train", record["train"]) | prefixed("val", record["val"])
-    return {name: float(value) for name, value in values.items() if value is not None}
+    # MLflow takes no @ in a name: PCKh@0.5 is PCKh_0.5 there.
+    return {name.replace("@", "_"): float(value) for name, value in values.items() if value is not None}
 
 
 def flat(values: Record, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -12,8 +12,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from heatmark.datasets.coco import fingerprint, load_coco
+from heatmark.datasets.coco_detections import detections_fingerprint
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import FORMATS, load_split
+from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
@@ -136,8 +138,7 @@ def _trial(
         backbone=cell["backbone"],
         data=validated(
             TypeAdapter(DataSpec),
-            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]]}
-            | data.model_dump(mode="json", exclude={"root", "synthetic"}),
+            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]]} | _crop_fields(data),
             f"{source}: data.{cell['dataset']}",
         ),
         train=train.resolved(),
@@ -145,6 +146,7 @@ def _trial(
         seed=seed,
         runtime=RuntimeSpec(
             data_root=str(data_root(data)),
+            detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
             workers=cluster.workers,
             threads=cluster.threads or _threads_per_rank(cluster),
@@ -155,6 +157,13 @@ def _trial(
             hang_s=cluster.hang_s,
         ),
     )
+
+
+def _crop_fields(data: DataSection) -> dict[str, Any]:
+    """The fields of DataSpec, those the file leaves open as the format usually has them."""
+    given = data.model_dump(mode="json", exclude={"root", "synthetic", "detections"})
+    usual = FORMATS[data.format]
+    return {field: getattr(usual, field) if value is None else value for field, value in given.items()}
 
 
 def _threads_per_rank(cluster: ClusterSection) -> int:
@@ -195,7 +204,10 @@ def _recipe(data: DataSection) -> SyntheticCoco:
 def _fingerprint(data: DataSection) -> str:
     if data.synthetic is not None:
         return _recipe(data).fingerprint()
-    return fingerprint(data_root(data))
+    found = FORMATS[data.format].fingerprint(data_root(data))
+    if data.detections is None:
+        return found
+    return f"{found} boxes {detections_fingerprint(expand_path(data.detections))}"
 
 
 def draw_missing_data(plan: Plan, log: Any) -> None:
@@ -222,7 +234,8 @@ def data_notes(plan: Plan) -> list[str]:
         key = f"{trial.data.fingerprint} strict={trial.runtime.strict}"
         if key not in known:
             root, strict = Path(trial.runtime.data_root), trial.runtime.strict
-            splits = [load_coco(root, "train", strict=strict), load_coco(root, "val", strict=strict)]
+            boxes = Path(trial.runtime.detections) if trial.runtime.detections is not None else None
+            splits = [load_split(trial.data.format, root, split, strict, boxes) for split in SPLITS]
             known[key] = [f"{trial.data.name} {people.split}: {note}" for people in splits for note in people.notes]
         notes += known[key]
     write_json(path, known)

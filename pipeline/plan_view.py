@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from heatmark.datasets.coco import load_coco
+from heatmark.datasets.formats import FORMATS
 from heatmark.pipeline.plan import Plan, data_root, measured_speed
 from heatmark.workloads.spec import TrialSpec
 
@@ -18,9 +18,10 @@ def people_to_train(plan: Plan) -> dict[str, int]:
     for trial in plan.trials:
         name = trial.data.name
         if name not in counts:
-            synthetic = plan.sweep.data[name].synthetic
-            root = data_root(plan.sweep.data[name])
-            counts[name] = synthetic.people_train if synthetic else len(load_coco(root, "train").people)
+            data = plan.sweep.data[name]
+            load = FORMATS[data.format].load
+            drawn = data.synthetic
+            counts[name] = drawn.people_train if drawn else len(load(data_root(data), "train", False).people)
     return counts
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from heatmark.datasets.formats import FORMATS
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders
 
 PLAIN_INTERVAL_S = 2.0
@@ -22,14 +23,19 @@ PLAIN_INTERVAL_S = 2.0
 
 @dataclass(frozen=True)
 class TrialStatus:
-    """One trial, for people. epoch: finished epochs of `epochs`. left_s: at the speed so far, None if unknown."""
+    """One trial, for people. epoch: finished epochs of `epochs`. left_s: at the speed so far, None if unknown.
+
+    metric: the first one of its data set's format, in these boxes, with the last value of it.
+    """
 
     signature: str
     label: str
     state: str
     epoch: int
     epochs: int
-    ap: float | None
+    metric: str
+    boxes: str
+    value: float | None
     epe: float | None
     images_per_s: float | None
     left_s: float | None
@@ -51,6 +57,7 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
     last: Record = records[-1] if records else {}
     evaluated: Record = next((record["val"] for record in reversed(records) if record["val"]), {})
     source = f"{spec['data']['bbox_source']}box"
+    metric = FORMATS[spec["data"]["format"]].headline
     epochs = spec["train"]["epochs"]
     state = _state(folder, job)
     left = last["wall_s"] / len(records) * (epochs - len(records)) if records and state == "running" else None
@@ -60,7 +67,9 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
         state=state,
         epoch=len(records),
         epochs=epochs,
-        ap=evaluated.get(f"{source}/AP"),
+        metric=metric,
+        boxes="GT boxes" if source == "gtbox" else "detected boxes",
+        value=evaluated.get(f"{source}/{metric}"),
         epe=evaluated.get(f"{source}/EPE"),
         images_per_s=last.get("images_per_s"),
         left_s=left,
@@ -79,9 +88,10 @@ def _state(folder: RunFolder, job: Record) -> str:
 
 
 def status_table(statuses: list[TrialStatus], title: str) -> Table:
-    """The live table: state, epoch, AP and EPE (boxes named in the header), speed, time left."""
+    """The live table: state, epoch, AP or the like and EPE (boxes named in the header), speed, time left."""
     table = Table(title=title, title_justify="left")
-    for name in ("trial", "state", "epoch", "AP (GT boxes)", "EPE px", "images/s", "left"):
+    metrics = ", ".join(dict.fromkeys(f"{status.metric} ({status.boxes})" for status in statuses)) or "AP"
+    for name in ("trial", "state", "epoch", metrics, "EPE px", "images/s", "left"):
         table.add_column(name, justify="left" if name in ("trial", "state") else "right")
     for status in statuses:
         table.add_row(*_row(status))
@@ -93,7 +103,7 @@ def _row(status: TrialStatus) -> list[str]:
         status.label,
         status.state,
         f"{status.epoch}/{status.epochs}",
-        "" if status.ap is None else f"{status.ap:.3f}",
+        "" if status.value is None else f"{status.value:.3f}",
         "" if status.epe is None else f"{status.epe:.2f}",
         "" if status.images_per_s is None else f"{status.images_per_s:.0f}",
         "" if status.left_s is None else f"{int(status.left_s // 60)}:{int(status.left_s % 60):02d}",
@@ -148,9 +158,9 @@ def _print_epochs(sweep: Path, log: Callable[[str], None], closing: threading.Ev
         last_round = closing.wait(PLAIN_INTERVAL_S)
         for status in trial_statuses(sweep):
             if status.epoch > seen.get(status.signature, 0):
-                label, _, epoch, ap, epe, speed, left = _row(status)
+                label, _, epoch, value, epe, speed, left = _row(status)
                 log(
-                    f"{label}: epoch {epoch}  AP (GT boxes) {ap or '-'}  EPE {epe or '-'} px  "
+                    f"{label}: epoch {epoch}  {status.metric} ({status.boxes}) {value or '-'}  EPE {epe or '-'} px  "
                     f"{speed} images/s  left {left or '-'}"
                 )
                 seen[status.signature] = status.epoch

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import FormatName
 from heatmark.models.methods import METHODS
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
@@ -32,16 +33,21 @@ class SyntheticSection(Section):
 
 
 class DataSection(Section):
-    """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec)."""
+    """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
+
+    input_size, scale, rotation: as the format usually has them (datasets/formats.py) where they are left out.
+    detections: with bbox_source `det`, the file of the boxes that people are validated in.
+    """
 
     root: str | None = None
     synthetic: SyntheticSection | None = None
-    format: Literal["coco"] = "coco"
-    input_size: tuple[int, int] = (192, 256)
-    bbox_source: Literal["gt"] = "gt"
+    format: FormatName = "coco"
+    input_size: tuple[int, int] | None = None
+    bbox_source: Literal["gt", "det"] = "gt"
+    detections: str | None = None
     padding: float = DataSpec.model_fields["padding"].default
-    scale: float = DataSpec.model_fields["scale"].default
-    rotation: float = DataSpec.model_fields["rotation"].default
+    scale: float | None = None
+    rotation: float | None = None
     flip: float = DataSpec.model_fields["flip"].default
 
 
@@ -198,6 +204,16 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")
+        if (data.bbox_source == "det") != (data.detections is not None):
+            raise InputError(
+                f"{path}: data.{name}.detections: give the file of the boxes with bbox_source det, and only then"
+            )
+        if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
+            raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
+        if data.synthetic is not None and data.format != "coco":
+            raise InputError(
+                f"{path}: data.{name}.synthetic: people are drawn as coco only; give root for {data.format}"
+            )
 
 
 def expand_path(text: str) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
+from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.geometry import apply_affine, crop_size, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import Batch, CropLoader
-from heatmark.datasets.metrics.epe import end_point_error
-from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.people import PoseDataset
+from heatmark.datasets.predictions import Metrics, Predictions, as_results, suppressed
 from heatmark.models import decoding
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.process_group import Ranks
-from heatmark.workloads.run_folder import write_atomic
+from heatmark.workloads.run_folder import RunFolder, write_atomic
 from heatmark.workloads.spec import TrialSpec
 
 Array = npt.NDArray[np.float64]
@@ -29,13 +28,18 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """metrics: by name, None where there was nothing to measure. predictions: COCO's results format."""
+    """metrics: by name, None where there was nothing to measure. predictions: COCO's results format. usual_file: the
+    same in the file that the format's own tools take, where that is another.
+    """
 
-    metrics: dict[str, float | None]
+    metrics: Metrics
     predictions: list[dict[str, Any]]
+    usual_file: bytes | None
 
-    def write_predictions(self, path: Path) -> None:
-        write_atomic(path, json.dumps(self.predictions))
+    def write(self, folder: RunFolder) -> None:
+        write_atomic(folder.predictions_file, json.dumps(self.predictions))
+        if self.usual_file is not None:
+            write_atomic(folder.usual_predictions_file, self.usual_file)
 
 
 def evaluate(
@@ -66,9 +70,16 @@ def measure(spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Arr
     """The metrics of predictions in image pixels with their confidence. person_N: rows of `people`, in any order."""
     order = np.argsort(person_N)
     person_N, joints_NK3 = person_N[order], joints_NK3[order]
-    score_N = _person_scores(joints_NK3[..., 2], spec.method.least_confidence)
-    predictions = _as_results(people, person_N, joints_NK3, score_N)
-    return Evaluation(_metrics(spec, people, person_N, joints_NK3, predictions), predictions)
+    boxes = [people.people[row] for row in person_N.tolist()]
+    box_score_N = np.array([person.box_score for person in boxes])
+    size_N2 = np.array([crop_size(each.box_xywh, spec.data.input_size, spec.data.padding) for each in boxes])
+    score_N = _person_scores(joints_NK3[..., 2], spec.method.least_confidence) * box_score_N
+    predictions = suppressed(people, Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1)))
+    data_format = FORMATS[spec.data.format]
+    # The source of the boxes is part of a metric's name: it is worth about 2 AP.
+    found = data_format.measure(people, predictions)
+    metrics = {f"{spec.data.bbox_source}box/{name}": value for name, value in found.items()}
+    return Evaluation(metrics, as_results(people, predictions), data_format.usual_file(people, predictions))
 
 
 @torch.no_grad()
@@ -139,30 +150,3 @@ def _person_scores(confidence_NK: Array, threshold: float) -> Array:
     total_N = (confidence_NK * sure_NK).sum(1)
     scores: Array = total_N / np.maximum(sure_NK.sum(1), 1)
     return scores
-
-
-def _as_results(people: PoseDataset, person_N: Any, joints_NK3: Array, score_N: Array) -> list[dict[str, Any]]:
-    return [
-        {
-            "image_id": people.people[row].image_id,
-            "annotation_id": people.people[row].annotation_id,
-            "category_id": 1,
-            "keypoints": [round(value, 3) for value in joints.ravel().tolist()],
-            "score": float(score),
-        }
-        for row, joints, score in zip(person_N.tolist(), joints_NK3, score_N, strict=True)
-    ]
-
-
-def _metrics(
-    spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Array, predictions: list[dict[str, Any]]
-) -> dict[str, float | None]:
-    """The ten COCO numbers and EPE in image pixels, named by the source of the boxes."""
-    chosen = [people.people[row] for row in person_N.tolist()]
-    images = sorted({person.image_id for person in chosen})
-    found: dict[str, float | None] = dict(oks_metrics(people.annotation_file, predictions, images))
-    true_NK2 = np.stack([person.joints_K2 for person in chosen])
-    visible_NK = np.stack([person.visibility_K for person in chosen]) > 0
-    found["EPE"] = end_point_error(joints_NK3[..., :2], true_NK2, visible_NK)
-    source = f"{spec.data.bbox_source}box"
-    return {f"{source}/{name}": value for name, value in found.items()}

@@ -8,6 +8,7 @@
     heartbeats/        the last sign of life of every rank (workloads/heartbeat.py)
     checkpoints/       one folder per checkpoint with its manifest (workloads/checkpoint.py)
     predictions.json   the last evaluation, in COCO's keypoint results format
+    predictions.mat    the same as `preds`, for the formats that are scored from such a file
     result.json        written last: the trial is finished and never run again
     cancel.json        the decision to cancel: of a person or of the scheduler
     accounting.json    what the trial's jobs cost, from SLURM's accounting (pipeline/accounting.py)
@@ -105,6 +106,10 @@ class RunFolder:
     @property
     def predictions_file(self) -> Path:
         return self.path / "predictions.json"
+
+    @property
+    def usual_predictions_file(self) -> Path:
+        return self.path / "predictions.mat"
 
     @property
     def result_file(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from heatmark.datasets.formats import FormatName
 from heatmark.models.methods import AnyMethod
 
 SCHEMA_VERSION: Final = 1
@@ -33,11 +34,11 @@ class DataSpec(Section):
     """
 
     name: str
-    format: Literal["coco"] = "coco"
+    format: FormatName = "coco"
     fingerprint: str
     input_size: tuple[int, int] = (192, 256)
     stride: int = Field(4, ge=1)
-    bbox_source: Literal["gt"] = "gt"
+    bbox_source: Literal["gt", "det"] = "gt"
     padding: float = Field(1.25, gt=0)
     scale: float = Field(0.3, ge=0, lt=1)
     rotation: float = Field(40.0, ge=0, le=180)
@@ -106,10 +107,12 @@ class RuntimeSpec(Section):
     torch's own choice. strict: absent or unreadable images end the trial instead of being left out and counted.
     hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
     pretrained: the file of the weights that a trial with `pretrained` starts from.
+    detections: the file of the validation boxes where bbox_source is `det`; its hash is in the data's fingerprint.
     """
 
     data_root: str
     pretrained: str | None = None
+    detections: str | None = None
     workers: int = Field(0, ge=0)
     threads: int = Field(0, ge=0)
     zero_stage: Literal[0, 1, 2] = 0

@@ -13,8 +13,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from heatmark.datasets import formats
 from heatmark.datasets.augment import CropSettings
-from heatmark.datasets.coco import load_coco
+from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
@@ -58,9 +59,17 @@ class Position:
 
 def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
     """The people of one split, cut to `max_people` where the spec says so."""
-    people = load_coco(Path(spec.runtime.data_root), split, strict=spec.runtime.strict)
+    runtime = spec.runtime
+    detections = None
+    if spec.data.bbox_source == "det":
+        if runtime.detections is None:
+            raise InputError(
+                "runtime.detections: missing; give the file of the boxes that data.bbox_source det asks for"
+            )
+        detections = Path(runtime.detections)
+    people = formats.load_split(spec.data.format, Path(runtime.data_root), split, runtime.strict, detections)
     if spec.train.max_people:
-        people = replace(people, people=people.people[: spec.train.max_people])
+        people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
     return people
 
 
@@ -256,7 +265,7 @@ class Trial:
             self._progress,
         )
         if self._may_write():
-            evaluation.write_predictions(self.folder.predictions_file)
+            evaluation.write(self.folder)
         return evaluation
 
     def _record(self, evaluation: Evaluation | None) -> Record:

@@ -9,7 +9,8 @@ from typing import Any
 from faster_coco_eval.core.coco import COCO
 from faster_coco_eval.core.faster_eval_api import COCOeval_faster
 
-from heatmark.datasets.coco import load_annotations, numbers_problem
+from heatmark.datasets.coco import load_annotations
+from heatmark.datasets.number_lists import numbers_problem
 
 OKS_METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations, numbers_problem
+from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.oks import oks_metrics
+from heatmark.datasets.number_lists import numbers_problem
 
 RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
 

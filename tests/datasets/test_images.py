@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from heatmark.datasets.images import read_image
 
@@ -51,6 +52,15 @@ def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no image", jpeg()[:-200], jpeg()[:30], b"\x89PNG\r\n\x1a\n"])
 def test_what_cannot_be_decoded_is_none(tmp_path: Path, content: bytes) -> None:
     assert read(tmp_path, content) is None
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    Image.fromarray(IMAGE_RGB).convert("CMYK").save(path, quality=100)
+    image = read_image(path)
+    assert image is not None
+    assert image[22, 5].tolist() == pytest.approx([255, 0, 0], abs=8)
+    assert image[5, 35].tolist() == pytest.approx([0, 0, 255], abs=8)
 
 
 def test_a_folder_or_nothing_is_none(tmp_path: Path) -> None:

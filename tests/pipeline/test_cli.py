@@ -62,6 +62,18 @@ def test_predictions_of_anyone_are_scored(real: Callable[[str], Path]) -> None:
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-4)
 
 
+def test_mpii_predictions_are_scored_by_joint_group(real: Callable[[str], Path]) -> None:
+    done = heatmark(
+        "score", "mpii", real("mpii/detections_our_format.mat"), real("mpii/bearpaw-hg_s2_b1.mat"), "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found) == ["PCKh@0.5", "PCKh@0.10", "PCKh@0.11"]
+    groups = ["head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean", "plain_mean"]
+    assert all(list(by_group) == groups for by_group in found.values())
+    assert found["PCKh@0.5"]["mean"] == pytest.approx(87.299, abs=5e-4)
+
+
 @pytest.mark.parametrize(
     ("maps", "arguments", "message"),
     [
@@ -105,3 +117,17 @@ def test_the_commands_are_those_of_the_design() -> None:
     group: Any = get_command(app)
     assert {"sweep", "train", "score", "decode", "report", "ui", "data"} <= set(group.commands)
     assert {"plan", "run", "status", "cancel"} <= set(group.commands["sweep"].commands)
+
+
+def test_a_data_set_is_checked_described_and_shown(real: Callable[[str], Path], tmp_path: Path) -> None:
+    done = heatmark("data", "check", real("coco_mini"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["splits"]["val"]["people"] == 68
+    done = heatmark("data", "check", real("lspet"), "--no-decode")
+    assert done.returncode == 2 and "im05001.jpg: listed in joints.mat, not there" in done.stdout
+    assert "5000 defects" in done.stdout and len(done.stdout.splitlines()) < 30
+    done = heatmark("data", "stats", real("coco_mini"), "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["splits"]["train"]["people"] == 86
+    done = heatmark("data", "show", real("lspet"), "--out", tmp_path / "sheet.png", "--people", 2)
+    assert done.returncode == 0 and (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert "no data set that is known here" in mistake("data", "check", tmp_path)

@@ -63,6 +63,13 @@ def test_settings_override_the_file(tmp_path: Path) -> None:
     assert len(plan.trials) == 3
 
 
+def test_the_crop_is_the_formats_where_the_file_does_not_say(tmp_path: Path) -> None:
+    (trial, *_) = planned(GOOD, tmp_path).trials
+    assert (trial.data.input_size, trial.data.scale, trial.data.rotation) == ((192, 256), 0.3, 40)
+    (trial, *_) = planned(changed("data.drawn.scale", 0.1), tmp_path).trials
+    assert (trial.data.input_size, trial.data.scale, trial.data.rotation) == ((192, 256), 0.1, 40)
+
+
 MISTAKES: list[tuple[Any, str]] = [
     (changed("trian", {}), "trian: unknown key; did you mean 'train'?"),
     (changed("train.epoch", 3), "train.epoch: unknown key; did you mean 'epochs'?"),
@@ -85,6 +92,13 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("grid.seed", [0.5]), "grid.seed: 0.5: must be an integer"),
     (changed("name", "../escape"), 'name: "../escape": String should match pattern'),
     (changed("data.drawn.root", "/x"), "data.drawn: give either root"),
+    (
+        changed("data.drawn.bbox_source", "det"),
+        "data.drawn.detections: give the file of the boxes with bbox_source det",
+    ),
+    (changed("data.drawn.detections", "a.json"), "data.drawn.detections: give the file of the boxes with bbox_source"),
+    (changed("data.drawn.format", "mpii"), "data.drawn.synthetic: people are drawn as coco only"),
+    (changed("data.drawn.format", "voc"), "data.drawn.format: \"voc\": Input should be 'coco'"),
     (changed("data.drawn.input_size", [100, 128]), "both sides must be positive multiples of 32"),
     (changed("cluster.ranks", 3), "cannot be shared equally by 3 ranks"),
     (changed("data.drawn", {"root": "/no/such/folder"}), "/no/such/folder"),

@@ -1,0 +1,108 @@
+"""What a folder of annotated images is, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import FORMATS, Format, FormatName
+from heatmark.datasets.images import inspect_image
+from heatmark.datasets.people import SPLITS, Person, PoseDataset
+
+
+@dataclass(frozen=True)
+class Report:
+    """splits: counts by split. defects: what must be mended, each line naming a file and, where it has one, an id.
+    notes: what is worth knowing and does no harm.
+    """
+
+    format: str
+    root: str
+    splits: dict[str, dict[str, int]]
+    defects: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def recognise(root: Path) -> FormatName:
+    """The format of a folder, by the files that every folder of the format has."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the root of a data set")
+    found = [name for name, each in FORMATS.items() if each.recognise(root)]
+    if not found:
+        signs = "; ".join(f"{name}: {each.signs}" for name, each in FORMATS.items())
+        raise InputError(f"{root}: no data set that is known here. What each format has: {signs}")
+    return found[0]
+
+
+def check(root: Path, *, decode: bool = True) -> Report:
+    """Read both splits and, unless told otherwise, decode every image that people are on."""
+    name = recognise(root)
+    splits: dict[str, dict[str, int]] = {}
+    defects: list[str] = []
+    notes: list[str] = []
+    images: dict[Path, list[Person]] = {}
+    for split in SPLITS:
+        path = FORMATS[name].annotations(root, split)
+        if path is None:
+            defects.append(
+                f"{root}: the annotations of the {split} split are not there; expected {FORMATS[name].signs}"
+            )
+            continue
+        defects += _annotation_defects(FORMATS[name], path)
+        try:
+            dataset = FORMATS[name].load(root, split, False)
+        except InputError as error:
+            defects.append(str(error))
+            continue
+        splits[split] = _counts(dataset)
+        defects += [f"{image}: listed in {dataset.annotation_file.name}, not there" for image in dataset.absent]
+        notes += [f"{split}: {note}" for note in dataset.notes]
+        for person in dataset.people:
+            images.setdefault(person.image_path, []).append(person)
+    for image, people in sorted(images.items()):
+        problems, remarks = _image_findings(image, people, decode)
+        defects += problems
+        notes += remarks
+    return Report(name, str(root), splits, tuple(dict.fromkeys(defects)), tuple(notes))
+
+
+def _annotation_defects(data_format: Format, path: Path) -> list[str]:
+    try:
+        return [f"{path}: {problem}" for problem in data_format.problems(path)]
+    except InputError as error:
+        return [str(error)]
+
+
+def _counts(dataset: PoseDataset) -> dict[str, int]:
+    return {
+        "images": len({person.image_path for person in dataset.people}),
+        "people": len(dataset.people),
+        "labelled_joints": sum(int(np.count_nonzero(person.visibility_K)) for person in dataset.people),
+    }
+
+
+def _image_findings(path: Path, people: list[Person], decode: bool) -> tuple[list[str], list[str]]:
+    """Defects and notes of one image and of where people are on it."""
+    found = inspect_image(path, decode=decode)
+    if found.problem is not None:
+        return [f"{path}: {found.problem}"], []
+    defects = [
+        f"{path}: annotation {each.annotation_id}: its box is outside the image"
+        for each in _outside(people, found.size)
+    ]
+    return defects, [f"{path}: {remark}" for remark in found.remarks]
+
+
+def _outside(people: list[Person], size: tuple[int, int]) -> Iterator[Person]:
+    for person in people:
+        x, y, width, height = person.box_xywh
+        if x >= size[0] or y >= size[1] or x + width < 0 or y + height < 0:
+            yield person

@@ -1,0 +1,115 @@
+"""COCO person detections in the results format of COCO_val2017_detections_AP_H_56_person.json: whom to predict, when
+the boxes are a detector's and not the annotators'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from heatmark.datasets.coco import JOINTS, annotation_path, load_annotations
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.number_lists import numbers_problem
+from heatmark.datasets.people import Person, PoseDataset
+from heatmark.datasets.skeletons import COCO_PERSON
+
+PERSON_CATEGORY = 1
+DETECTION_KEYS = ("image_id", "category_id", "bbox", "score")
+
+
+def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseDataset:
+    """A person for every detected person box on an image of the validation split, in the order of the file.
+
+    As in SimpleBaseline: every score is kept (threshold 0) and boxes are not clipped to the image. The people have no
+    joints. Boxes on images that are not in the annotations, of no size, or on absent images are left out and noted; the
+    last are an InputError with strict. Evaluation is over all annotated images that are there, detected on or not.
+    """
+    coco = load_annotations(annotation_path(root, "val"))
+    folder = root / "val2017"
+    present = file_names(folder)
+    people: list[Person] = []
+    left_out: Counter[str] = Counter()
+    absent: Counter[str] = Counter()
+    for position, detection in enumerate(_read(path)):
+        image = coco.images.get(detection["image_id"])
+        if detection["category_id"] != PERSON_CATEGORY:
+            continue
+        if image is None or min(detection["bbox"][2:]) <= 0:
+            left_out["on images that are not annotated" if image is None else "of no size"] += 1
+        elif image["file_name"] not in present:
+            absent[image["file_name"]] += 1
+        else:
+            people.append(_person(detection, position, folder / image["file_name"]))
+    notes = tuple(f"{path}: {count} boxes {why} left out" for why, count in left_out.items())
+    notes += absent_images(folder, absent)
+    if strict and absent:
+        raise InputError(f"{notes[-1]}; add the images or run without strict")
+    if not people:
+        raise InputError(f"{path}: no person box on an image of {folder} ({'; '.join(notes) or 'the file has none'})")
+    evaluated = frozenset(number for number, image in coco.images.items() if image["file_name"] in present)
+    return PoseDataset(
+        "coco",
+        "val",
+        COCO_PERSON,
+        people,
+        coco.path,
+        notes,
+        absent=absent_paths(folder, absent),
+        detected=True,
+        evaluated_images=evaluated,
+    )
+
+
+def detections_fingerprint(path: Path) -> str:
+    """Hash of the file: other boxes, another experiment."""
+    return f"sha256:{hashlib.sha256(_bytes(path)).hexdigest()}"
+
+
+def _person(detection: dict[str, Any], position: int, image_path: Path) -> Person:
+    x, y, width, height = (float(value) for value in detection["bbox"])
+    return Person(
+        image_id=detection["image_id"],
+        annotation_id=position,
+        image_path=image_path,
+        box_xywh=(x, y, width, height),
+        joints_K2=np.zeros((JOINTS, 2)),
+        visibility_K=np.zeros(JOINTS),
+        area=width * height,
+        box_score=float(detection["score"]),
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the detections ({error.strerror}); check the path") from error
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        detections = json.loads(_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
+    if not isinstance(detections, list):
+        raise InputError(f"{path}: not a detection file, which is a list with one entry per box")
+    for position, detection in enumerate(detections):
+        problem = _problem(detection)
+        if problem:
+            raise InputError(f"{path}: entry {position}: {problem}; correct or remove it")
+    return detections
+
+
+def _problem(detection: Any) -> str | None:
+    if not isinstance(detection, dict):
+        return f"is not a JSON object; each entry needs {', '.join(DETECTION_KEYS)}"
+    for key in ("image_id", "category_id"):
+        if type(detection.get(key)) is not int:
+            return f"'{key}' must be a whole number, found {detection.get(key)!r:.40}"
+    return numbers_problem("bbox", detection.get("bbox"), 4) or numbers_problem("score", [detection.get("score")], 1)

@@ -1,0 +1,118 @@
+"""People as a network is shown them: the image with box and joints, the target on the plain crop, augmented crops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from heatmark.datasets.augment import CropSettings, Purpose, random_stream
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.geometry import apply_affine, crop_affine
+from heatmark.datasets.images import ImageArray, read_image
+from heatmark.datasets.loader import Crop, PersonCrops
+from heatmark.datasets.people import FloatArray, Person, PoseDataset, Skeleton
+
+TILE = 224
+AUGMENTED = 3
+STRIDE, SIGMA = 4, 2.0
+# Red, green, blue: orange for the person's left, blue for the right.
+LEFT, RIGHT, MIDDLE, BOX = (230, 159, 0), (86, 180, 233), (240, 240, 240), (120, 220, 120)
+
+
+def contact_sheet(dataset: PoseDataset, settings: CropSettings, people: int, seed: int = 0) -> ImageArray:
+    """sheet_HW3 in RGB: a row per person, chosen by the seed among those whose image can be read."""
+    order = random_stream(seed, 0, Purpose.ORDER).permutation(len(dataset.people))
+    rows: list[ImageArray] = []
+    for index in order.tolist():
+        image = read_image(dataset.people[index].image_path)
+        if image is not None:
+            rows.append(_row(dataset, settings, index, image, seed))
+        if len(rows) == people:
+            break
+    if not rows:
+        raise InputError(f"{dataset.annotation_file}: no image of this split can be read; try: heatmark data check")
+    return np.concatenate(rows)
+
+
+def write_png(path: Path, image_HW3: ImageArray) -> None:
+    encoded, content = cv2.imencode(".png", image_HW3[..., ::-1])
+    assert encoded, "an array of bytes can be encoded"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.tobytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); give another file") from error
+
+
+def target_overlay(image_HW3: ImageArray, joints_K2: FloatArray, labelled_K: FloatArray, stride: int) -> ImageArray:
+    """The crop in grey under the maximum of the joints' Gaussians, drawn at heatmap resolution."""
+    height, width = image_HW3.shape[0] // stride, image_HW3.shape[1] // stride
+    rows, columns = np.mgrid[:height, :width]
+    heat_HW = np.zeros((height, width))
+    for x, y in joints_K2[labelled_K > 0] / stride:
+        heat_HW = np.maximum(heat_HW, np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * SIGMA**2)))
+    large_HW = cv2.resize(heat_HW, (width * stride, height * stride), interpolation=cv2.INTER_NEAREST)
+    grey_HW1 = image_HW3.mean(axis=-1, keepdims=True) * 0.5
+    overlay_HW3: FloatArray = grey_HW1 * (1 - large_HW[..., None]) + np.array([255, 210, 60]) * large_HW[..., None]
+    return overlay_HW3.astype(np.uint8)
+
+
+def _row(dataset: PoseDataset, settings: CropSettings, index: int, image: ImageArray, seed: int) -> ImageArray:
+    person, skeleton = dataset.people[index], dataset.skeleton
+    plain = PersonCrops(dataset, settings, training=False, seed=seed)[0, index]
+    varied = PersonCrops(dataset, settings, training=True, seed=seed)
+    tiles = [_whole(image, person, skeleton), _with_pose(plain, skeleton)]
+    tiles.append(target_overlay(plain["image_HW3"], plain["joints_K2"], plain["labelled_K"], STRIDE))
+    tiles += [_with_pose(varied[epoch, index], skeleton) for epoch in range(AUGMENTED)]
+    return np.concatenate([_tile(tile) for tile in tiles], axis=1)
+
+
+def _whole(image: ImageArray, person: Person, skeleton: Skeleton) -> ImageArray:
+    """The image, so small that it fits a tile, with the box and the joints."""
+    height, width = image.shape[:2]
+    affine_23 = crop_affine((0, 0, width, height), (TILE, TILE), 1.0)
+    canvas = cv2.warpAffine(image, affine_23, (TILE, TILE), flags=cv2.INTER_AREA).astype(np.uint8)
+    x, y, box_width, box_height = person.box_xywh
+    corners_22 = apply_affine(affine_23, np.array([[x, y], [x + box_width, y + box_height]]))
+    first, last = (_point(corner) for corner in corners_22)
+    cv2.rectangle(canvas, first, last, BOX, 1)
+    return draw_pose(canvas, apply_affine(affine_23, person.joints_K2), person.visibility_K, skeleton)
+
+
+def _with_pose(crop: Crop, skeleton: Skeleton) -> ImageArray:
+    return draw_pose(crop["image_HW3"].copy(), crop["joints_K2"], crop["labelled_K"], skeleton)
+
+
+def draw_pose(canvas: ImageArray, joints_K2: FloatArray, labelled_K: FloatArray, skeleton: Skeleton) -> ImageArray:
+    """Bones between labelled joints and a dot on each, by side; a hidden joint (visibility 1 of 2) is a ring."""
+    for a, b in skeleton.bones:
+        if labelled_K[a] > 0 and labelled_K[b] > 0:
+            color = _color([skeleton.joints[a], skeleton.joints[b]])
+            cv2.line(canvas, _point(joints_K2[a]), _point(joints_K2[b]), color, 1, cv2.LINE_AA)
+    most = labelled_K.max()
+    for joint in np.flatnonzero(labelled_K > 0).tolist():
+        thickness = -1 if labelled_K[joint] == most else 1
+        cv2.circle(canvas, _point(joints_K2[joint]), 3, _color([skeleton.joints[joint]]), thickness, cv2.LINE_AA)
+    return canvas
+
+
+def _color(joints: Sequence[str]) -> tuple[int, int, int]:
+    sides = {name.partition("_")[0] for name in joints}
+    return LEFT if sides == {"left"} else RIGHT if sides == {"right"} else MIDDLE
+
+
+def _point(xy_2: FloatArray) -> tuple[int, int]:
+    x, y = np.clip(np.rint(xy_2), -10_000, 10_000).astype(int).tolist()
+    return x, y
+
+
+def _tile(image: ImageArray) -> ImageArray:
+    """The picture on a square of TILE with a dark rim."""
+    height, width = image.shape[:2]
+    affine_23 = crop_affine((0, 0, width, height), (TILE, TILE), 1.04)
+    return cv2.warpAffine(image, affine_23, (TILE, TILE), flags=cv2.INTER_LINEAR, borderValue=(24, 24, 24)).astype(
+        np.uint8
+    )

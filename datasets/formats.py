@@ -1,0 +1,125 @@
+"""What each data set format is: how it is read, named, measured and scored. The ONE place to add a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from heatmark.datasets import coco, lspet, mpii, mpii_files
+from heatmark.datasets.coco_detections import load_detections
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.metrics import score_lspet, score_mpii
+from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii
+from heatmark.datasets.metrics.score import score_coco
+from heatmark.datasets.people import SPLITS, PoseDataset, Split
+from heatmark.datasets.predictions import Metrics, Predictions
+
+FormatName = Literal["coco", "mpii", "lspet"]
+
+
+def no_file(people: PoseDataset, predictions: Predictions) -> bytes | None:
+    """For formats whose usual file is COCO's results json, which every run keeps anyway."""
+    return None
+
+
+@dataclass(frozen=True)
+class Format:
+    """One native format.
+
+    load: root folder, split, strict -> the people of the split; InputError for files that are no good.
+    fingerprint: root folder -> a hash of the annotations and of which images are there.
+    measure: metrics of predictions by name, as fractions of 1 and in image pixels. headline: the one to show first.
+    annotations: root folder, split -> the annotation file, None where it is not there. signs: where that is, in words.
+    problems: annotation file -> everything wrong in it; InputError where the file as a whole is no good.
+    score: truth file, predictions in the format's usual file -> what `heatmark score` prints.
+    counts_from_one: the usual file's first pixel is 1; score then takes zero_based for files where it is not.
+    usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
+    load_detections: root folder, detection file, strict -> validation people in a detector's boxes.
+    input_size, scale, rotation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
+    """
+
+    load: Callable[[Path, Split, bool], PoseDataset]
+    fingerprint: Callable[[Path], str]
+    measure: Callable[[PoseDataset, Predictions], Metrics]
+    headline: str
+    annotations: Callable[[Path, Split], Path | None]
+    signs: str
+    problems: Callable[[Path], Iterator[str]]
+    score: Callable[..., dict[str, Any]]
+    counts_from_one: bool = False
+    usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
+    load_detections: Callable[[Path, Path, bool], PoseDataset] | None = None
+    input_size: tuple[int, int] = (256, 256)
+    scale: float = 0.25
+    rotation: float = 30.0
+
+    def recognise(self, root: Path) -> bool:
+        """Whether a folder holds annotations of this format, for one split at least."""
+        return any(self.annotations(root, split) is not None for split in SPLITS)
+
+
+def load_split(name: FormatName, root: Path, split: Split, strict: bool, detections: Path | None = None) -> PoseDataset:
+    """The people of one split; with a detection file those of the validation split are in a detector's boxes."""
+    load_detected = FORMATS[name].load_detections
+    if split == "val" and detections is not None and load_detected is not None:
+        return load_detected(root, detections, strict)
+    return FORMATS[name].load(root, split, strict)
+
+
+def existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+FORMATS: dict[FormatName, Format] = {
+    "coco": Format(
+        load=lambda root, split, strict: coco.load_coco(root, split, strict=strict),
+        fingerprint=coco.fingerprint,
+        measure=measure_coco,
+        headline="AP",
+        annotations=lambda root, split: existing(coco.annotation_path(root, split)),
+        signs="annotations/person_keypoints_{train,val}2017.json",
+        problems=coco.annotation_problems,
+        score=score_coco,
+        load_detections=lambda root, path, strict: load_detections(root, path, strict=strict),
+        input_size=(192, 256),
+        scale=0.3,
+        rotation=40.0,
+    ),
+    "mpii": Format(
+        load=lambda root, split, strict: mpii.load_mpii(root, split, strict=strict),
+        fingerprint=mpii.fingerprint,
+        measure=measure_mpii,
+        headline="PCKh@0.5",
+        annotations=mpii.find_annotations,
+        signs="annot/{train,valid}.json or annot/{train,valid}.h5",
+        problems=mpii_files.person_problems,
+        score=score_mpii.score_mpii,
+        counts_from_one=True,
+        usual_file=score_mpii.predictions_file,
+    ),
+    "lspet": Format(
+        load=lambda root, split, strict: lspet.load_lspet(root, split, strict=strict),
+        fingerprint=lspet.fingerprint,
+        measure=measure_lspet,
+        headline="PCK@0.2",
+        annotations=lambda root, split: existing(root / lspet.JOINTS_FILE),
+        signs="joints.mat and images/",
+        problems=lspet.joint_problems,
+        score=score_lspet.score_lspet,
+        usual_file=score_lspet.predictions_file,
+    ),
+}
+
+
+def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
+    """`heatmark score`: the metrics of a format's usual prediction file."""
+    known = {str(each): found for each, found in FORMATS.items()}
+    if name not in known:
+        raise InputError(f"score {name}: unknown format; valid: {', '.join(known)}")
+    if not zero_based:
+        return known[name].score(truth_file, predictions_file)
+    if not known[name].counts_from_one:
+        raise InputError(f"score {name}: --zero-based says nothing here, {name} counts pixels from 0; leave it out")
+    return known[name].score(truth_file, predictions_file, zero_based=True)

@@ -1,0 +1,53 @@
+"""Anyone's MPII predictions against gt_valid.mat: PCKh in percent, as the tables print it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from heatmark.datasets.array_files import numbers, read_arrays
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.metrics.pckh import THRESHOLDS, pckh, relative_errors
+from heatmark.datasets.mpii_files import JOINTS, load_truth
+from heatmark.datasets.people import FloatArray, PoseDataset
+from heatmark.datasets.predictions import Predictions
+
+
+def score_mpii(truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
+    """PCKh@0.5, @0.10 and @0.11 in percent, by joint group and in the mean; None where nothing is labelled."""
+    truth = load_truth(truth_file)
+    predicted_NK2 = load_predictions(predictions_file, len(truth.joints_NK2)) + (1.0 if zero_based else 0.0)
+    errors_NK = relative_errors(predicted_NK2, truth.joints_NK2, truth.head_size_N)
+    found = {}
+    for threshold in THRESHOLDS:
+        shares = pckh(errors_NK, truth.labelled_NK, float(threshold))
+        found[f"PCKh@{threshold}"] = {name: None if share is None else 100 * share for name, share in shares.items()}
+    return found
+
+
+def load_predictions(path: Path, people: int) -> FloatArray:
+    """`preds` as people x 16 x 2, from a .mat or .h5 file that has it so, as 2 x 16 x people or as 16 x 2 x people."""
+    values = numbers(path, read_arrays(path, ("preds",)), "preds")
+    axes = {(people, JOINTS, 2): (0, 1, 2), (2, JOINTS, people): (2, 1, 0), (JOINTS, 2, people): (2, 0, 1)}
+    if values.shape not in axes:
+        raise InputError(
+            f"{path}: 'preds' must be {people} x {JOINTS} x 2 or 2 x {JOINTS} x {people} (the {people} people of the "
+            f"validation split in its order), found {' x '.join(map(str, values.shape)) or 'one number'}"
+        )
+    return values.transpose(axes[values.shape])
+
+
+def predictions_file(dataset: PoseDataset, predictions: Predictions) -> bytes | None:
+    """`preds` of a whole split as a .mat in 1-based pixels; None where people of the file were not predicted."""
+    people = predictions.people(dataset)
+    # Annotation ids count the file's people from 1.
+    if sorted(person.annotation_id for person in people) != list(range(1, dataset.listed_people + 1)):
+        return None
+    order_N = np.argsort([person.annotation_id for person in people])
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"preds": predictions.joints_NK3[order_N, :, :2] + 1})
+    return file.getvalue()

@@ -1,0 +1,104 @@
+"""`heatmark data check|show|stats`: what a folder of annotated images is, before anything is trained on it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+EXIT_DEFECTS = 2
+SHOWN_PER_KIND = 10
+
+RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set: coco, mpii or lspet.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `heatmark data`."""
+    app.command("check")(check_command)
+    app.command("stats")(stats_command)
+    app.command("show")(show_command)
+
+
+def check_command(
+    root: RootArgument,
+    decode: Annotated[bool, typer.Option(help="Also decode every image that people are on.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Find out the format and everything that is wrong; exit code 0 if nothing is, 2 otherwise."""
+    from heatmark.datasets.check import check
+
+    report = check(root, decode=decode)
+    if as_json:
+        print(json.dumps(report.as_json()))
+    else:
+        print(f"{report.root}: {report.format}")
+        for split, counts in report.splits.items():
+            print(f"{split}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+        for note in _shortened(report.notes):
+            print(f"note: {note}")
+        for defect in _shortened(report.defects):
+            print(f"defect: {defect}")
+        print(f"{len(report.defects)} defects, {len(report.notes)} notes")
+    raise typer.Exit(EXIT_DEFECTS if report.defects else 0)
+
+
+def stats_command(root: RootArgument, as_json: JsonOption = False) -> None:
+    """People, joints and sizes of each split, and for coco the sub-benchmarks of the paper's Tables 10 and 11."""
+    from heatmark.datasets.check import recognise
+    from heatmark.datasets.formats import FORMATS
+    from heatmark.datasets.people import SPLITS
+    from heatmark.datasets.stats import dataset_stats, subset_stats
+
+    name = recognise(root)
+    splits: dict[str, Any] = {}
+    for split in SPLITS:
+        dataset = FORMATS[name].load(root, split, False)
+        splits[split] = dataset_stats(dataset) | ({"subsets": subset_stats(dataset)} if name == "coco" else {})
+    found = {"format": name, "root": str(root), "splits": splits}
+    if as_json:
+        print(json.dumps(found))
+        return
+    for line in _flat(found):
+        print(line)
+
+
+def show_command(
+    root: RootArgument,
+    out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("data_sheet.png"),
+    split: Annotated[Literal["train", "val"], typer.Option(help="Which people.")] = "train",
+    people: Annotated[int, typer.Option(min=1, max=100, help="Rows.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the people and the augmentation.")] = 0,
+) -> None:
+    """Draw a contact sheet: image with box and joints, crop, target, and three augmented crops of each person."""
+    from heatmark.datasets.augment import CropSettings
+    from heatmark.datasets.check import recognise
+    from heatmark.datasets.contact_sheet import contact_sheet, write_png
+    from heatmark.datasets.formats import FORMATS
+
+    usual = FORMATS[recognise(root)]
+    settings = CropSettings(usual.input_size, scale=usual.scale, rotation=usual.rotation)
+    write_png(out, contact_sheet(usual.load(root, split, False), settings, people, seed))
+    print(f"wrote {out}")
+
+
+def _shortened(lines: tuple[str, ...]) -> Iterator[str]:
+    """The first lines of each kind; a kind is what a line says after the last place that it names."""
+    for kind, group in itertools.groupby(lines, key=lambda line: line.rpartition(": ")[2]):
+        members = list(group)
+        yield from members[:SHOWN_PER_KIND]
+        if len(members) > SHOWN_PER_KIND:
+            yield f"... and {len(members) - SHOWN_PER_KIND} more: {kind} (--json lists all)"
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[str]:
+    """Nested values as lines `a.b.c: value`."""
+    if not isinstance(value, dict):
+        yield f"{prefix}: {value}"
+        return
+    for key, item in value.items():
+        yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
