@@ -27,7 +27,12 @@ demo: venv
 	$(BIN)/heatmark sweep run sweeps/demo.yaml
 
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slurm" -n 2 --dist worksteal
+
+# On a real SLURM on this machine, which is started, and taken down whatever the tests say.
+test-slurm: venv
+	@eval "$$(slurm/testbed/up | tail -1)" && $(BIN)/python -m pytest tests/slurm -m slurm; \
+	  code=$$?; slurm/testbed/down; exit $$code
 
 lint: venv
 	$(BIN)/ruff check .

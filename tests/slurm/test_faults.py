@@ -27,7 +27,7 @@ from heatmark.pipeline.sweep import ClusterSection
 from heatmark.workloads.run_folder import RunFolder, read_json, write_json
 from heatmark.workloads.spec import TrialSpec
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(500)]
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 HANG_S = 16.0
 

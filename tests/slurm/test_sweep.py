@@ -1,0 +1,70 @@
+"""What a user types: sbatch slurm/sweep.sh FILE. The driver, a job itself, is sent back into the queue halfway."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from heatmark.workloads.run_folder import RunFolder, read_json, run_folders
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def answer(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+def wait_for(what: str, ready: object, timeout_s: float, story: object) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not ready():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}\n{story()}"  # type: ignore[operator]
+        time.sleep(0.5)
+
+
+@pytest.mark.timeout(800)
+def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(live: str, tmp_path: Path) -> None:
+    heatmark = shlex.join([sys.executable, "-m", "heatmark.pipeline.cli"])
+    driver = subprocess.run(
+        ["sbatch", "--parsable", str(ROOT / "slurm/sweep.sh"), str(ROOT / "sweeps/demo_slurm.yaml")],
+        cwd=tmp_path,
+        env={**os.environ, "HEATMARK": heatmark},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    sweep, log = tmp_path / "runs" / "demo_slurm", tmp_path / f"heatmark-driver-{driver}.log"
+
+    def story() -> str:
+        return log.read_text()[-3000:] if log.exists() else "no log of the driver"
+
+    wait_for("every trial is training", lambda: sum(bool(run.metrics()) for run in run_folders(sweep)) == 6, 240, story)
+    answer("scontrol", "requeue", driver)
+    wait_for(
+        "the driver ends",
+        lambda: answer("squeue", "-h", "-j", driver, "-t", "all", "-o", "%T") == "COMPLETED",
+        400,
+        story,
+    )
+
+    runs: list[RunFolder] = list(run_folders(sweep))
+    assert len(runs) == 6 and all(run.result() for run in runs), story()
+    # Adopted, not sent again: one array, one submission and one attempt each.
+    arrays = [read_json(path) or {} for path in (sweep / "arrays").glob("*.json")]
+    assert len(arrays) == 1 and len(arrays[0]["signatures"]) == 6, story()
+    for run in runs:
+        assert len((run.job() or {})["submissions"]) == 1 and len(run.attempts()) == 1, story()
+        assert (run.result() or {})["world_size"] == 2 and run.attempts()[0]["nodes"] == 2
+        assert [record["epoch"] for record in run.metrics()] == list(range(5))
+        assert json.loads(run.accounting_file.read_text())["cpu_hours"] > 0
+    states = answer("sacct", "-X", "-n", "-P", "-j", arrays[0]["job_id"], "-o", "JobID,State,NNodes").splitlines()
+    assert states == [f"{arrays[0]['job_id']}_{index}|COMPLETED|2" for index in range(6)]
+    assert (sweep / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert "CPU hours" in (sweep / "report.html").read_text()
