@@ -12,6 +12,13 @@ from typing import Protocol
 from heatmark.pipeline.sweep import ClusterSection
 from heatmark.workloads.run_folder import RunFolder
 
+# A warning that comes while Python is still starting would end it: it is held back (coreutils 8.31 or newer) until the
+# job has its handlers (Interruption.listen), and then delivered.
+HOLD_SIGNALS = (
+    "env --block-signal=USR2 --block-signal=TERM true 2>/dev/null"
+    ' && exec env --block-signal=USR2 --block-signal=TERM "$@"; exec "$@"'
+)
+
 
 @dataclass(frozen=True)
 class JobStatus:
@@ -57,7 +64,7 @@ def job_command(argument: Path, array: bool = False) -> str:
     """The command line of a job: a trial's spec, or the list of them for an array."""
     option = ["--array"] if array else []
     command = [sys.executable, "-u", "-m", "heatmark.workloads.job", *option, str(argument)]
-    return " ".join(shlex.quote(part) for part in command)
+    return shlex.join(["sh", "-c", HOLD_SIGNALS, "job", *command])
 
 
 def make_cluster(settings: ClusterSection, sweep: Path) -> Cluster:

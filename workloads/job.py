@@ -45,8 +45,11 @@ class Interruption:
         return self.signal is not None
 
     def listen(self) -> None:
-        for number in (signal.SIGUSR2, signal.SIGTERM):
+        """From now on; signals that were held back until here (pipeline/submit.py) are delivered at once."""
+        numbers = (signal.SIGUSR2, signal.SIGTERM)
+        for number in numbers:
             signal.signal(number, self._handle)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
         self.signal = number

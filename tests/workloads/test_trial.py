@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.pipeline.submit import job_command
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
 
@@ -45,11 +46,10 @@ def prepare(path: Path, people: Path, **changes: Any) -> RunFolder:
 
 
 def start(folder: RunFolder, **environment: str) -> subprocess.Popen[bytes]:
-    code = "import sys; from heatmark.pipeline.cli import main; sys.argv = ['heatmark', 'train', sys.argv[1]]; main()"
     folder.log.mkdir(exist_ok=True)
     with (folder.log / f"rank{environment.get('SUBMITIT_LOCAL_GLOBALID', 0)}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", code, str(folder.spec_file)],
+            shlex.split(job_command(folder.spec_file)),
             env={**os.environ, **environment},
             stdout=log,
             stderr=log,
@@ -148,6 +148,18 @@ def test_a_signal_to_one_rank_stops_all_of_them_and_changes_no_number(tmp_path: 
     assert [process.wait(timeout=60) for process in processes] == [144, 144], log_of(disturbed)
     assert run(disturbed, ranks=2) == [0, 0], log_of(disturbed)
     assert numbers(disturbed) == numbers(undisturbed)
+
+
+def test_a_signal_that_comes_before_anything_is_ready_is_not_lost(
+    tmp_path: Path, people: Path, undisturbed: RunFolder
+) -> None:
+    folder = prepare(tmp_path, people)
+    process = start(folder)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGUSR2)
+    assert process.wait(timeout=60) == 144, log_of(folder)
+    assert run(folder) == [0], log_of(folder)
+    assert numbers(folder) == numbers(undisturbed)
 
 
 def test_a_loss_that_is_no_number_ends_the_trial_before_the_step(tmp_path: Path, people: Path) -> None:
