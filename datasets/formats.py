@@ -10,7 +10,7 @@ from typing import Any, Literal
 from heatmark.datasets import coco, lspet, mpii, mpii_files
 from heatmark.datasets.coco_detections import load_detections
 from heatmark.datasets.errors import InputError
-from heatmark.datasets.metrics import score_lspet, score_mpii
+from heatmark.datasets.metrics import score_lspet, score_mpii, score_rhd
 from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii
 from heatmark.datasets.metrics.score import score_coco
 from heatmark.datasets.people import SPLITS, PoseDataset, Split
@@ -115,11 +115,13 @@ FORMATS: dict[FormatName, Format] = {
 
 def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
     """`heatmark score`: the metrics of a format's usual prediction file."""
-    known = {str(each): found for each, found in FORMATS.items()}
-    if name not in known:
-        raise InputError(f"score {name}: unknown format; valid: {', '.join(known)}")
+    scorers: dict[str, Callable[..., dict[str, Any]]] = {each: found.score for each, found in FORMATS.items()}
+    # RHD can be scored, and not yet be trained on.
+    scorers["rhd"] = score_rhd.score_rhd
+    if name not in scorers:
+        raise InputError(f"score {name}: unknown format; valid: {', '.join(scorers)}")
     if not zero_based:
-        return known[name].score(truth_file, predictions_file)
-    if not known[name].counts_from_one:
+        return scorers[name](truth_file, predictions_file)
+    if not any(each == name and found.counts_from_one for each, found in FORMATS.items()):
         raise InputError(f"score {name}: --zero-based says nothing here, {name} counts pixels from 0; leave it out")
-    return known[name].score(truth_file, predictions_file, zero_based=True)
+    return scorers[name](truth_file, predictions_file, zero_based=True)

@@ -140,7 +140,7 @@ def ui(
 
 @app.command("score")
 def score(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco, mpii or lspet.")],
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco, mpii, lspet or rhd.")],
     truth: Annotated[Path, typer.Argument(metavar="GT", help="Annotations in the format's own file.")],
     predictions: Annotated[Path, typer.Argument(metavar="PRED", help="Predictions in the format's usual file.")],
     zero_based: Annotated[
@@ -151,7 +151,8 @@ def score(
     """Score anyone's predictions against anyone's annotations, by the format's own metric.
 
     coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent. lspet:
-    joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent.
+    joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent. rhd:
+    anno_evaluation.pickle beside mask/, and a .mat or .h5 with `preds` of the dominant hands; AUC as a fraction.
     """
     from heatmark.datasets import formats
 
