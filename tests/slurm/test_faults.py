@@ -208,7 +208,7 @@ def test_a_trial_longer_than_its_time_limit_finishes_by_itself(live: str, people
     sent = Sent(tmp_path / "limited", people, epochs=40, timeout_min=1, signal_s=45)
     sent.until_ended(timeout_s=280)
     assert sent.job["state"] == "finished", sent.story()
-    assert len(sent.job["submissions"]) == 1 and len(sent.run.attempts()) in (2, 3, 4), sent.story()
+    assert len(sent.job["submissions"]) == 1 and len(sent.run.attempts()) >= 2, sent.story()
     assert [record["epoch"] for record in sent.run.metrics()] == list(range(40))
     free = Sent(tmp_path / "free", people, epochs=40)
     free.until_ended()
