@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,6 +113,23 @@ def train(
     from heatmark.workloads.job import run_trial
 
     raise typer.Exit(run_trial(spec.absolute()))
+
+
+@app.command("evaluate")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A trial's run folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Evaluate a trial's newest weights, on as many ranks as srun or submitit started this command with."""
+    from heatmark.workloads.trained import evaluate_trial
+
+    with stdout_for_json():
+        found = evaluate_trial(folder, lambda line: print(line, file=sys.stderr))
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name:16} {'-' if value is None else f'{value:.5f}'}")
 
 
 @app.command("report")
@@ -276,6 +295,13 @@ def data_synth(
     recipe = SyntheticCoco(people_train, people_val, seed)
     write_coco(root, recipe)
     print(f"{root}: {people_train} people to train on, {people_val} to validate, {recipe.fingerprint()}")
+
+
+@contextlib.contextmanager
+def stdout_for_json() -> Iterator[None]:
+    """Libraries print what they like (DeepSpeed greets on stdout): they do it on stderr; stdout is for the answer."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Checkpoints that are whole or absent: a folder per tag, a manifest with sizes and SHA-256, renamed into place.
 
 A checkpoint is one consolidated state (weights, optimizer, position, generators), whatever the ZeRO stage that wrote
-it and the number of ranks, so that a trial resumes on any number of ranks. Rank 0 alone writes and reads the files.
+it and the number of ranks, so that a trial resumes on any number of ranks. Rank 0 alone writes; every rank reads.
 """
 
 from __future__ import annotations

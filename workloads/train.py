@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from heatmark.workloads.environment import machine, versions
 from heatmark.workloads.evaluate import Evaluation, evaluate
 from heatmark.workloads.heartbeat import Heartbeat
 from heatmark.workloads.lease import Lease
+from heatmark.workloads.position import Position
 from heatmark.workloads.pretrained import load_pretrained
 from heatmark.workloads.process_group import Ranks, seed_everything
 from heatmark.workloads.run_folder import Record, RunFolder, utc_now, write_json
@@ -40,21 +41,6 @@ class Interrupted(Exception):
 
 class DivergedError(RuntimeError):
     """The loss is not a finite number; the optimizer step was not taken."""
-
-
-@dataclass
-class Position:
-    """How far a trial has come; saved in every checkpoint, so that a resumed trial repeats and skips nothing."""
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    samples_seen: int = 0
-    epoch_samples: int = 0
-    wall_s: float = 0.0
-    epoch_s: float = 0.0
-    data_s: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
 
 
 def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
@@ -210,14 +196,7 @@ class Trial:
             )
         self.engine.backward(loss)
         self.engine.step()
-        position = self.position
-        position.step += 1
-        position.batch += 1
-        people = int(self.ranks.total([len(labelled_BK)])[0])
-        position.samples_seen += people
-        position.epoch_samples += people
-        for name, value in values.items():
-            position.sums[name] = position.sums.get(name, 0.0) + value
+        self.position.count_step(int(self.ranks.total([len(labelled_BK)])[0]), values)
 
     def _full_precision(self) -> AbstractContextManager[Any]:
         if self.spec.train.precision == "fp32":
@@ -242,17 +221,11 @@ class Trial:
         started = time.monotonic()
         evaluation = self._evaluate() if due else None
         self.position.wall_s += time.monotonic() - started
-        record = self._record(evaluation)
-        self.position.epoch += 1
-        self._start_epoch()
+        lr = self.engine.optimizer.param_groups[0]["lr"]
+        record = self.position.record(self.attempt, lr, evaluation.metrics if evaluation else None)
+        self.position.end_epoch()
         self._save(record)
         self._publish(record)
-
-    def _start_epoch(self) -> None:
-        position = self.position
-        position.batch = position.epoch_samples = 0
-        position.epoch_s = position.data_s = 0.0
-        position.sums = {}
 
     def _evaluate(self) -> Evaluation:
         evaluation = evaluate(
@@ -267,26 +240,6 @@ class Trial:
         if self._may_write():
             evaluation.write(self.folder)
         return evaluation
-
-    def _record(self, evaluation: Evaluation | None) -> Record:
-        position = self.position
-        steps = max(1, position.batch)
-        epoch_s = max(position.epoch_s, 1e-9)
-        return {
-            "schema_version": 1,
-            "epoch": position.epoch,
-            "step": position.step,
-            "samples_seen": position.samples_seen,
-            "attempt": self.attempt,
-            "time": utc_now(),
-            "wall_s": round(position.wall_s, 3),
-            "epoch_s": round(epoch_s, 3),
-            "images_per_s": round(position.epoch_samples / epoch_s, 2),
-            "data_s": round(position.data_s, 3),
-            "lr": self.engine.optimizer.param_groups[0]["lr"],
-            "train": {name: total / steps for name, total in position.sums.items()},
-            "val": evaluation.metrics if evaluation else None,
-        }
 
     def _save(self, record: Record | None) -> None:
         training = training_state(self.engine, self.ranks)

@@ -13,8 +13,10 @@ from heatmark.datasets.errors import InputError
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.workloads import checkpoint
-from heatmark.workloads.evaluate import heatmaps
+from heatmark.workloads.evaluate import evaluate, heatmaps
 from heatmark.workloads.job import read_spec
+from heatmark.workloads.launch import Launch
+from heatmark.workloads.process_group import Ranks, process_group
 from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model, crop_settings, load_split
@@ -39,7 +41,18 @@ class TrainedTrial:
             yield batch, *heatmaps(self.model, self.spec, self.people, batch, self.device)
 
 
-def open_trial(folder: Path, log: Log) -> TrainedTrial:
+def evaluate_trial(folder: Path, log: Log) -> dict[str, float | None]:
+    """The metrics of a run folder's newest weights, the split shared among the ranks this process was launched with.
+
+    Every rank returns the same. Raises InputError as open_trial does.
+    """
+    launch = Launch.from_environment()
+    with process_group(launch, RunFolder(folder.absolute()).log) as ranks:
+        trial = open_trial(folder, log, ranks)
+        return evaluate(trial.model, trial.spec, trial.people, trial.loader, ranks, set()).metrics
+
+
+def open_trial(folder: Path, log: Log, ranks: Ranks | None = None) -> TrainedTrial:
     """Read a run folder. Raises InputError for one without a trial or without an intact checkpoint."""
     spec = read_spec(folder / "spec.json")
     people = load_split(spec, "val")
@@ -50,6 +63,8 @@ def open_trial(folder: Path, log: Log) -> TrainedTrial:
         crop_settings(spec),
         training=False,
         batch_size=spec.train.batch_size,
+        rank=ranks.rank if ranks else 0,
+        world_size=ranks.world_size if ranks else 1,
         workers=spec.runtime.workers,
         strict=spec.runtime.strict,
     )

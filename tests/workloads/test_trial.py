@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,30 @@ def test_two_ranks_train_together_under_zero(stage: int, tmp_path: Path, people:
     assert len(folder.metrics()) == 1
     predicted = [each["annotation_id"] for each in json.loads(folder.predictions_file.read_text())]
     assert len(predicted) == len(set(predicted)) == 24
+
+
+def test_four_ranks_evaluate_like_one(undisturbed: RunFolder) -> None:
+    """No person twice, none left out: the metrics of 4 ranks are those of 1."""
+
+    def evaluate(ranks: int) -> list[dict[str, float]]:
+        processes = []
+        for rank in range(ranks):
+            own = {
+                "SUBMITIT_EXECUTOR": "local",
+                "SUBMITIT_LOCAL_NTASKS": str(ranks),
+                "SUBMITIT_LOCAL_JOB_ID": f"e{ranks}",
+            }
+            own |= {"SUBMITIT_LOCAL_GLOBALID": str(rank), "SUBMITIT_LOCAL_LOCALID": str(rank)}
+            command = [sys.executable, "-m", "heatmark.pipeline.cli", "evaluate", str(undisturbed.path), "--json"]
+            environment = {**os.environ, **own, "OMP_NUM_THREADS": "1"}
+            processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE))
+        return [json.loads(process.communicate(timeout=120)[0]) for process in processes]
+
+    (alone,) = evaluate(1)
+    result = undisturbed.result()
+    assert result is not None and alone == pytest.approx(result["final"], abs=1e-6)
+    for shared in evaluate(4):
+        assert shared == pytest.approx(alone, abs=1e-6)
 
 
 def test_a_signal_to_one_rank_stops_all_of_them_and_changes_no_number(tmp_path: Path, people: Path) -> None:
