@@ -1,0 +1,87 @@
+"""A trial that is sent to SLURM by the driver's own broker, without Ray above it: two nodes with one rank each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.slurm_cluster import SlurmCluster
+from heatmark.pipeline.sweep import ClusterSection
+from heatmark.workloads.run_folder import RunFolder, read_json, write_json
+from heatmark.workloads.spec import TrialSpec
+
+TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
+HANG_S = 16.0
+
+
+def prepare(sweep: Path, people: Path, epochs: int) -> RunFolder:
+    content = {
+        "method": {"name": "bcir", "t_o": 3},
+        "backbone": "sbl-r18-w8",
+        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
+        "train": {"epochs": epochs, "batch_size": 8, "milestones": [3], "flip_test": False},
+        "runtime": {"data_root": str(people), "threads": 1, "zero_stage": 1, "hang_s": HANG_S},
+    }
+    spec = TrialSpec.model_validate_json(json.dumps(content))
+    run = RunFolder(sweep / spec.signature)
+    write_json(run.spec_file, spec.model_dump(mode="json"))
+    return run
+
+
+class Sent:
+    """One trial in a sweep folder of its own, looked after by a broker of its own."""
+
+    alive: ClassVar[list[Sent]] = []
+
+    def __init__(self, sweep: Path, people: Path, epochs: int = 4, **cluster: Any) -> None:
+        self.sweep, self.run = sweep, prepare(sweep, people, epochs)
+        self.lines: list[str] = []
+        settings = {"executor": "slurm", "nodes": 2, "timeout_min": 10, **cluster}
+        self.cluster = SlurmCluster(ClusterSection(**settings), sweep)
+        self.cluster.gather_s = 0.1
+        self.broker = Broker(self.cluster, retries=2, poll_s=1.0, log=self.lines.append)
+        self.broker.start()
+        self.broker.want(self.run)
+        Sent.alive.append(self)
+
+    @property
+    def job(self) -> dict[str, Any]:
+        return self.run.job() or {}
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 150) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"it did not happen; {self.story()}"
+            time.sleep(0.05)
+
+    def until_epoch(self, count: int) -> None:
+        self.until(lambda: len(self.run.metrics()) >= count)
+
+    def until_ended(self, timeout_s: float = 200) -> None:
+        self.until(lambda: not self.broker.open_trials(), timeout_s)
+        self.broker.close()
+
+    def pid_of(self, rank: int) -> int:
+        beat = read_json(self.run.path / "heartbeats" / f"rank-{rank}.json")
+        assert beat is not None
+        return int(beat["pid"])
+
+    def numbers(self) -> list[dict[str, Any]]:
+        return [{key: value for key, value in record.items() if key not in TIMES} for record in self.run.metrics()]
+
+    def story(self) -> str:
+        logs = "".join(path.read_text()[-1500:] for path in sorted((self.sweep / "log").glob("*_0_log.out")))
+        return json.dumps([self.lines, self.job, self.run.events(), self.run.failure()], indent=1) + logs
+
+    @classmethod
+    def end_all(cls) -> None:
+        """Whatever a test leaves behind when it fails does not disturb the next one."""
+        for sent in cls.alive:
+            sent.broker.close()
+            if sent.run.result() is None:
+                sent.cluster.cancel(sent.run)
+        cls.alive.clear()
