@@ -66,7 +66,9 @@ def _run_trials(plan: Plan, folders: list[RunFolder], log: Log) -> None:
     try:
         with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
             if dashboard:
+                host, port = socket.gethostname(), dashboard.rpartition(":")[2]
                 log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
+                log(f"from another machine: ssh -L {port}:127.0.0.1:{port} {host}")
             from heatmark.pipeline.tune import run_tune
 
             run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, cluster.parallel, epochs)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.errors import InputError
 from heatmark.pipeline.plan import Plan, data_root, measured_speed
 from heatmark.workloads.spec import TrialSpec
 
@@ -38,6 +39,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "sweep": plan.sweep.name,
         "folder": str(plan.folder),
         "collapsed": plan.collapsed,
+        "sbatch": batch_script(plan),
         "trials": [
             {
                 "signature": trial.signature,
@@ -69,7 +71,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     cluster = plan.sweep.cluster
     console.print(
         f"{plan.collapsed} cells of the grid were the same as another (they differ in what their method does not have)."
-        f"\nEach trial: one {cluster.executor} job of {cluster.ranks} rank(s), {cluster.parallel} at a time; "
+        f"\nEach trial: one {cluster.executor} job of {cluster.nodes} node(s) x {cluster.ranks} rank(s), "
+        f"{cluster.parallel} at a time; "
         f"folder {plan.folder}",
         soft_wrap=True,
     )
@@ -78,4 +81,22 @@ def print_plan(plan: Plan, console: Console) -> None:
     elif left:
         total = sum(hours for hours in left if hours is not None)
         console.print(f"Left to do: {total:.2f} job hours, about {total / cluster.parallel:.2f} hours.")
+    script = batch_script(plan)
+    if script:
+        console.print("\nThe batch script (sbatch):\n")
+        console.print(script, markup=False, highlight=False, soft_wrap=True)
     console.print("Nothing was sent.")
+
+
+def batch_script(plan: Plan) -> str | None:
+    """The text that sbatch would get for the trials that are not finished; None where there is no SLURM in the plan."""
+    if plan.sweep.cluster.executor != "slurm":
+        return None
+    from heatmark.pipeline.slurm_cluster import SlurmCluster
+
+    left = min(len(plan.unfinished()), plan.sweep.cluster.parallel) or 1
+    try:
+        cluster = SlurmCluster(plan.sweep.cluster, plan.folder)
+    except InputError as error:
+        return f"# not shown: {error}"
+    return cluster.script(cluster.arrays / f"{plan.sweep.name}-XXXXXXXX.json", left)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 from submitit.slurm.slurm import SlurmExecutor
 
+from heatmark.datasets.errors import InputError
 from heatmark.pipeline import slurm_client
 from heatmark.pipeline.site import Site, job_setup, load_site
 from heatmark.pipeline.submit import JobStatus, SubmitRefused, job_command
@@ -38,6 +40,8 @@ class SlurmCluster:
     gather_s = 4.0
 
     def __init__(self, settings: ClusterSection, sweep: Path) -> None:
+        if shutil.which("srun") is None:
+            raise InputError("cluster.executor: slurm: there is no SLURM on this machine; use a login node, or local")
         self.settings, self.sweep, self.site = settings, sweep, load_site(settings)
         self.arrays, self.log = sweep / "arrays", sweep / "log"
         self.calls = {"sbatch": 0, "squeue": 0}
