@@ -117,6 +117,7 @@ def test_the_cost_of_a_net_by_its_name() -> None:
 
 @pytest.mark.parametrize("name", ["sbl-r18-w8", "sbl-r50-caffe-w8", "hrnet-w8"])
 def test_a_slim_net_maps_an_image_to_heatmaps_at_a_stride_of_four_near_zero(name: str) -> None:
+    torch.manual_seed(0)
     heatmap = parse_backbone(name).build(5)(torch.randn(2, 3, 64, 96))
     assert heatmap.shape == (2, 5, 16, 24)
     assert heatmap.dtype == torch.float32
