@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from heatmark.models.decoding import at_least_fp32, pixel_index
+from heatmark.models.density import softmax_map
 
 Size = torch.Size | tuple[int, int]
 
@@ -106,12 +107,6 @@ def jensen_shannon(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labell
     middle_BKHW = (wanted_BKHW + found_BKHW) / 2
     divergence_BK = (_relative_entropy(wanted_BKHW, middle_BKHW) + _relative_entropy(found_BKHW, middle_BKHW)) / 2
     return _mean_over(divergence_BK, weight_BK)
-
-
-def softmax_map(heatmap_BKHW: Tensor, beta: float) -> Tensor:
-    """softmax(beta h) over the pixels of each map."""
-    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
-    return torch.softmax(beta * heatmap_BKHW.flatten(-2), dim=-1).view_as(heatmap_BKHW)
 
 
 def inside(joints_BK2: Tensor, size: Size) -> Tensor:

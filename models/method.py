@@ -45,6 +45,10 @@ class Method(BaseModel):
         """joints_BK2 from an image and its mirror (heatmaps already mirrored back, left and right swapped)."""
         raise NotImplementedError
 
+    def density(self, heatmap_BKHW: Tensor) -> Tensor:
+        """The weight of each pixel in the read-out, normalised to sum 1 per map; may be negative where h is."""
+        raise NotImplementedError
+
     def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
         """How sure each joint is, B x K; it orders people in AP. The peak, where maps learn a Gaussian of peak 1."""
         from heatmark.models import decoding
@@ -78,6 +82,12 @@ class HeatmapRegression(Method):
         from heatmark.models import decoding
 
         return self.decode((heatmap_BKHW + decoding.shift_right(mirrored_BKHW)) / 2)
+
+    def density(self, heatmap_BKHW: Tensor) -> Tensor:
+        """The positive part over its sum: the map itself learns a Gaussian."""
+        from heatmark.models.density import positive_map
+
+        return positive_map(heatmap_BKHW)
 
 
 class AbsoluteError(Method):
@@ -140,6 +150,11 @@ class SoftmaxRegression(CoordinateRegression):
 
         return decoding.soft_argmax(heatmap_BKHW, self.beta)
 
+    def density(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models.density import softmax_map
+
+        return softmax_map(heatmap_BKHW, self.beta)
+
 
 class CompensatedRegression(CoordinateRegression):
     """The expectation under weights exp(beta h) - 1 (Eq. 18 and 20).
@@ -155,6 +170,11 @@ class CompensatedRegression(CoordinateRegression):
         from heatmark.models import decoding
 
         return decoding.bias_compensated_argmax(heatmap_BKHW, self.beta, least_mass=self.guard * self.beta)
+
+    def density(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models.density import compensated_map
+
+        return compensated_map(heatmap_BKHW, self.beta, least_mass=self.guard * self.beta)
 
 
 class GaussianPrior(Method):
