@@ -28,7 +28,8 @@ class DataSpec(Section):
     name: the data set's name in the sweep file. format: its native format. fingerprint: hash of the annotations and
     of which images are there (or of the parameters of a drawn data set), so that other data is another experiment.
     input_size: width and height of the crop in pixels. stride: input pixels per heatmap pixel.
-    bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart).
+    bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart). For rhd,
+    `gt` is hand3d's square and `mmpose` the extent of the joints.
     padding: the box grows by this factor (SBL 1.25). scale, rotation, flip: SBL's augmentation (factor clipped to
     1 +- scale, degrees clipped to 2 rotation and applied with probability 0.6, mirrored with probability flip).
     """
@@ -38,7 +39,7 @@ class DataSpec(Section):
     fingerprint: str
     input_size: tuple[int, int] = (192, 256)
     stride: int = Field(4, ge=1)
-    bbox_source: Literal["gt", "det"] = "gt"
+    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
     padding: float = Field(1.25, gt=0)
     scale: float = Field(0.3, ge=0, lt=1)
     rotation: float = Field(40.0, ge=0, le=180)

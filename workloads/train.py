@@ -53,7 +53,9 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
                 "runtime.detections: missing; give the file of the boxes that data.bbox_source det asks for"
             )
         detections = Path(runtime.detections)
-    people = formats.load_split(spec.data.format, Path(runtime.data_root), split, runtime.strict, detections)
+    data = spec.data
+    root, strict = Path(runtime.data_root), runtime.strict
+    people = formats.load_split(data.format, root, split, strict, detections, data.bbox_source)
     if spec.train.max_people:
         people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
     return people

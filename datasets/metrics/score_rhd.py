@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.io
 
 from heatmark.datasets.array_files import numbers, read_arrays
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.auc import exact_auc, hand3d_auc, mean_of_joint_means, mmpose_auc
 from heatmark.datasets.metrics.epe import end_point_error
-from heatmark.datasets.people import FloatArray
+from heatmark.datasets.people import FloatArray, PoseDataset
+from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.rhd_files import JOINTS_PER_HAND, dominant_hand, load_hands, read_mask
 
 HIGHEST_PX = 30.0
@@ -25,17 +28,22 @@ def score_rhd(truth_file: Path, predictions_file: Path) -> dict[str, Any]:
     """
     true_NK2, flag_NK = load_truth(truth_file)
     predicted_NK2 = load_predictions(predictions_file, len(true_NK2))
-    found = {}
-    for name, labelled_NK in (("flagged", flag_NK), ("all", np.ones_like(flag_NK))):
-        errors_NK: FloatArray = np.linalg.norm(predicted_NK2 - true_NK2, axis=-1)
-        found[name] = {
-            "AUC@0-30px": hand3d_auc(errors_NK, labelled_NK, HIGHEST_PX),
-            "AUC@0-30px mmpose": mmpose_auc(errors_NK, labelled_NK, HIGHEST_PX),
-            "AUC@0-30px exact": exact_auc(errors_NK[labelled_NK > 0], HIGHEST_PX),
-            "EPE": mean_of_joint_means(errors_NK, labelled_NK),
-            "EPE pooled": end_point_error(predicted_NK2, true_NK2, labelled_NK),
-        }
-    return found
+    return {
+        name: pixel_scores(predicted_NK2, true_NK2, labelled_NK)
+        for name, labelled_NK in (("flagged", flag_NK), ("all", np.ones_like(flag_NK)))
+    }
+
+
+def pixel_scores(predicted_NK2: FloatArray, true_NK2: FloatArray, labelled_NK: FloatArray) -> Metrics:
+    """AUC over 0-30 px in three ways and EPE in two, over the labelled joints."""
+    errors_NK: FloatArray = np.linalg.norm(predicted_NK2 - true_NK2, axis=-1)
+    return {
+        "AUC@0-30px": hand3d_auc(errors_NK, labelled_NK, HIGHEST_PX),
+        "AUC@0-30px mmpose": mmpose_auc(errors_NK, labelled_NK, HIGHEST_PX),
+        "AUC@0-30px exact": exact_auc(errors_NK[labelled_NK > 0], HIGHEST_PX),
+        "EPE": mean_of_joint_means(errors_NK, labelled_NK),
+        "EPE pooled": end_point_error(predicted_NK2, true_NK2, labelled_NK),
+    }
 
 
 def load_truth(path: Path) -> tuple[FloatArray, FloatArray]:
@@ -57,3 +65,13 @@ def load_predictions(path: Path, people: int) -> FloatArray:
             f"hands by ascending image number), found {' x '.join(map(str, values.shape)) or 'one number'}"
         )
     return values
+
+
+def predictions_file(dataset: PoseDataset, predictions: Predictions) -> bytes | None:
+    """`preds` of a whole split as a .mat; None where hands of the file were not predicted."""
+    numbers_N = np.array([person.image_id for person in predictions.people(dataset)])
+    if len(numbers_N) != dataset.listed_people:
+        return None
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"preds": predictions.joints_NK3[np.argsort(numbers_N), :, :2]})
+    return file.getvalue()
