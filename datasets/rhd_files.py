@@ -66,7 +66,8 @@ def dominant_hand(mask_HW: npt.NDArray[np.uint8]) -> int:
 
 def hand_pixels(mask_HW: npt.NDArray[np.uint8]) -> tuple[int, int]:
     """How many pixels are the left hand's, and how many the right one's."""
-    left, right = (int(((mask_HW >= low) & (mask_HW <= high)).sum()) for low, high in (LEFT_PARTS, RIGHT_PARTS))
+    pixels_by_class = np.bincount(mask_HW.ravel(), minlength=256)
+    left, right = (int(pixels_by_class[low : high + 1].sum()) for low, high in (LEFT_PARTS, RIGHT_PARTS))
     return left, right
 
 
@@ -77,8 +78,8 @@ def read_mask(path: Path) -> npt.NDArray[np.uint8]:
 
 def depth_metres(depth_rgb_HW3: npt.NDArray[np.uint8]) -> FloatArray:
     """Depth in metres: the red byte is the high one, the green byte the low one, 65535 stands for 5 m."""
-    high_HW, low_HW = depth_rgb_HW3[..., 0].astype(np.float64), depth_rgb_HW3[..., 1].astype(np.float64)
-    metres_HW: FloatArray = (high_HW * 256 + low_HW) / 65535 * FARTHEST_METRES
+    value_HW = depth_rgb_HW3[..., 0].astype(np.uint16) * 256 + depth_rgb_HW3[..., 1]
+    metres_HW: FloatArray = value_HW * (FARTHEST_METRES / 65535)
     return metres_HW
 
 
