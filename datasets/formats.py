@@ -38,6 +38,7 @@ class Format:
     usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
     load_detections: root folder, detection file, strict -> validation people in a detector's boxes.
     boxes: other boxes by the name that bbox_source gives them: a split -> the same people in them.
+    in_space: its people have joints in 3D, from which a trial can learn depth.
     input_size, scale, rotation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
     """
 
@@ -53,6 +54,7 @@ class Format:
     usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
     load_detections: Callable[[Path, Path, bool], PoseDataset] | None = None
     boxes: Mapping[str, Callable[[PoseDataset], PoseDataset]] = field(default_factory=dict)
+    in_space: bool = False
     input_size: tuple[int, int] = (256, 256)
     scale: float = 0.25
     rotation: float = 30.0
@@ -131,6 +133,7 @@ FORMATS: dict[FormatName, Format] = {
         score=score_rhd.score_rhd,
         usual_file=score_rhd.predictions_file,
         boxes={"mmpose": rhd.in_mmpose_boxes},
+        in_space=True,
         # mmpose turns hands by up to 180 degrees.
         scale=0.3,
         rotation=90.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from heatmark.datasets.metrics.epe import end_point_error
+from heatmark.datasets.metrics.hand_space import space_scores, true_xyz_of, xyz_of
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.metrics.pckh import GROUPS, THRESHOLDS, pck, pckh, relative_errors
 from heatmark.datasets.metrics.score_lspet import THRESHOLDS as TORSO_THRESHOLDS
@@ -73,7 +74,7 @@ def measure_rhd(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     """AUC over 0-30 px and EPE in pixels of the original image, over all joints and over those the file flags.
 
     EPE/visible and EPE/occluded are over the joints that Eq. 27 calls so (Table 7); PCK@0.2 is mmpose's, of the longest
-    side of its box.
+    side of its box. With depth there are AUC and EPE in millimetres (Table 8).
     """
     people = predictions.people(dataset)
     true_NK2, labelled_NK = truth_of(people)
@@ -84,6 +85,8 @@ def measure_rhd(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     # Every joint of every hand is labelled, so that the two kinds of mean are one.
     del found["EPE pooled"]
     flagged = pixel_scores(predicted_NK2, true_NK2, flagged_of(dataset, predictions))
+    if predictions.depth_NK is not None:
+        found |= space_scores(xyz_of(dataset, predictions), true_xyz_of(dataset, predictions))
     return found | {
         "EPE/visible": end_point_error(predicted_NK2, true_NK2, visibility_NK == 2),
         "EPE/occluded": end_point_error(predicted_NK2, true_NK2, visibility_NK == 1),
