@@ -26,6 +26,7 @@ from heatmark.workloads.engine import build_engine, load_training_state, network
 from heatmark.workloads.environment import machine, versions
 from heatmark.workloads.evaluate import Evaluation, evaluate
 from heatmark.workloads.heartbeat import Heartbeat
+from heatmark.workloads.heatmap_samples import sampled_people, shown
 from heatmark.workloads.lease import Lease
 from heatmark.workloads.position import Position
 from heatmark.workloads.pretrained import load_pretrained
@@ -244,9 +245,10 @@ class Trial:
             self.ranks,
             self.unreadable,
             self._progress,
+            sampled_people(self.val_people) if shown(self.position.epoch, self.spec.train.epochs) else frozenset(),
         )
         if self._may_write():
-            evaluation.write(self.folder)
+            evaluation.write(self.folder, self.position.epoch)
         return evaluation
 
     def _save(self, record: Record | None) -> None:
