@@ -18,8 +18,8 @@ Metrics = dict[str, float | None]
 @dataclass(frozen=True)
 class Predictions:
     """person_N: rows of PoseDataset.people, nobody twice. joints_NK3: x, y in 0-indexed image pixels and the joint's
-    confidence. score_N: the confidence of the person. crop_area_N: of the padded crop, in square image pixels. depth_NK:
-    relative to the root in bone lengths, from methods with depth.
+    confidence. score_N: the confidence of the person. crop_area_N: of the padded crop, in square image pixels.
+    depth_NK: relative to the root in bone lengths, from trials with depth.
     """
 
     person_N: npt.NDArray[np.int64]

@@ -79,7 +79,7 @@ def read_mask(path: Path) -> npt.NDArray[np.uint8]:
 def depth_metres(depth_rgb_HW3: npt.NDArray[np.uint8]) -> FloatArray:
     """Depth in metres: the red byte is the high one, the green byte the low one, 65535 stands for 5 m."""
     value_HW = depth_rgb_HW3[..., 0].astype(np.uint16) * 256 + depth_rgb_HW3[..., 1]
-    metres_HW: FloatArray = value_HW * (FARTHEST_METRES / 65535)
+    metres_HW: FloatArray = np.multiply(value_HW, FARTHEST_METRES / 65535, dtype=np.float64)
     return metres_HW
 
 

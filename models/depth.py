@@ -6,6 +6,9 @@ as in decoding.py; depths are in lengths of the hand's reference bone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from torch import Tensor
 
 from heatmark.models.decoding import argmax, at_least_fp32
@@ -15,11 +18,23 @@ from heatmark.models.losses import Size, inside, mean_over
 BONE_SHARE = 0.45
 
 
-def split_maps(maps_BCHW: Tensor, joints: int) -> tuple[Tensor, Tensor | None]:
-    """heatmap_BKHW, and depth_BKHW where the network gives it."""
-    if maps_BCHW.shape[1] == joints:
-        return maps_BCHW, None
-    return maps_BCHW[:, :joints], maps_BCHW[:, joints:]
+class Maps(NamedTuple):
+    """What a network gives for a batch: heatmaps and, with depth, as many depth maps."""
+
+    heatmap_BKHW: Tensor
+    depth_BKHW: Tensor | None
+
+    def mirrored_back(self, joint_order: Sequence[int]) -> Maps:
+        """Of mirrored crops: with the columns reversed, and left and right swapped. Depths are what they were."""
+        order = list(joint_order)
+        depth_BKHW = None if self.depth_BKHW is None else self.depth_BKHW.flip(-1)[:, order]
+        return Maps(self.heatmap_BKHW.flip(-1)[:, order], depth_BKHW)
+
+
+def split_maps(maps_BCHW: Tensor, joints: int) -> Maps:
+    """The maps of a network of one or two per joint."""
+    depth_BKHW = maps_BCHW[:, joints:] if maps_BCHW.shape[1] > joints else None
+    return Maps(maps_BCHW[:, :joints], depth_BKHW)
 
 
 def expected_depth(density_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Anyone's RHD predictions against anno_evaluation.pickle: AUC over 0-30 px and EPE of the dominant hands, and of their 3D."""
+"""Anyone's RHD predictions against anno_evaluation.pickle: AUC and EPE of the dominant hands, in pixels and in mm."""
 
 from __future__ import annotations
 
