@@ -15,7 +15,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from heatmark.datasets.augment import Augmentation, CropSettings, Purpose, random_stream, sample_augmentation
+from heatmark.datasets.augment import (
+    HALF_BODY_PADDING,
+    RECIPES,
+    Augmentation,
+    CropSettings,
+    Purpose,
+    half_body_box,
+    random_stream,
+    sample_augmentation,
+)
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.hand_depth import relative_depth
@@ -67,6 +76,7 @@ class PersonCrops(Dataset[Crop]):
 
     def __init__(self, dataset: PoseDataset, settings: CropSettings, *, training: bool, seed: int) -> None:
         self.people = dataset.people
+        self.skeleton = dataset.skeleton
         self.mirrored_order = list(dataset.skeleton.mirrored_order)
         self.settings = settings
         self.training = training
@@ -80,14 +90,7 @@ class PersonCrops(Dataset[Crop]):
         epoch, index = key
         person = self.people[index]
         change = sample_augmentation(self.settings, self.seed, epoch, index) if self.training else Augmentation()
-        affine_23 = crop_affine(
-            person.box_xywh,
-            self.settings.input_size,
-            self.settings.padding,
-            change.rotation_deg,
-            change.scale_factor,
-            mirrored=change.mirrored,
-        )
+        affine_23 = self._affine(person, change)
         joint_order = self.mirrored_order if change.mirrored else slice(None)
         image = self._image(person.image_path)
         return Crop(
@@ -98,6 +101,24 @@ class PersonCrops(Dataset[Crop]):
             person=index,
             image_to_crop_23=affine_23,
             unreadable=image is None,
+        )
+
+    def _affine(self, person: Person, change: Augmentation) -> FloatArray:
+        settings = self.settings
+        box, padding = person.box_xywh, settings.padding
+        if change.half is not None:
+            labelled_K, recipe = person.visibility_K > 0, RECIPES[settings.recipe]
+            half = half_body_box(person.joints_K2, labelled_K, self.skeleton, change.half, recipe)
+            box, padding = (half, HALF_BODY_PADDING) if half is not None else (box, padding)
+        return crop_affine(
+            box,
+            settings.input_size,
+            padding,
+            change.rotation_deg,
+            change.scale_factor,
+            mirrored=change.mirrored,
+            shift=change.shift,
+            geometry=settings.geometry,
         )
 
     def _image(self, path: Path) -> ImageArray | None:

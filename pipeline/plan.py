@@ -167,8 +167,9 @@ def _trial(
 def _crop_fields(data: DataSection) -> dict[str, Any]:
     """The fields of DataSpec, those the file leaves open as the format usually has them."""
     given = data.model_dump(mode="json", exclude={"root", "synthetic", "detections"})
-    usual = FORMATS[data.format]
-    return {field: getattr(usual, field) if value is None else value for field, value in given.items()}
+    found = FORMATS[data.format]
+    usual = {"input_size": found.input_size, **found.variation[data.augmentation]._asdict()}
+    return {field: usual[field] if value is None else value for field, value in given.items()}
 
 
 def _threads_per_rank(cluster: ClusterSection) -> int:

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
+from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, FormatName
+from heatmark.datasets.geometry import Convention
 from heatmark.models.methods import METHODS
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
@@ -35,7 +37,8 @@ class SyntheticSection(Section):
 class DataSection(Section):
     """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
 
-    input_size, scale, rotation: as the format usually has them (datasets/formats.py) where they are left out.
+    input_size, scale, rotation, half_body, shift: as the format usually has them under that augmentation
+    (datasets/formats.py) where they are left out.
     detections: with bbox_source `det`, the file of the boxes that people are validated in.
     """
 
@@ -49,6 +52,10 @@ class DataSection(Section):
     scale: float | None = None
     rotation: float | None = None
     flip: float = DataSpec.model_fields["flip"].default
+    augmentation: RecipeName = "sbl"
+    half_body: float | None = None
+    shift: float | None = None
+    geometry: Convention = "biased"
 
 
 class PretrainedSection(Section):

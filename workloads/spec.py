@@ -8,7 +8,10 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.formats import FORMATS, FormatName
+from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
+from heatmark.datasets.people import FloatArray
 from heatmark.models.methods import AnyMethod
 
 SCHEMA_VERSION: Final = 1
@@ -30,8 +33,9 @@ class DataSpec(Section):
     input_size: width and height of the crop in pixels. stride: input pixels per heatmap pixel.
     bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart). For rhd,
     `gt` is hand3d's square and `mmpose` the extent of the joints.
-    padding: the box grows by this factor (SBL 1.25). scale, rotation, flip: SBL's augmentation (factor clipped to
-    1 +- scale, degrees clipped to 2 rotation and applied with probability 0.6, mirrored with probability flip).
+    padding: the box grows by this factor (SBL 1.25). augmentation: whose distributions scale, rotation, half_body and
+    shift are the amplitudes of (datasets/augment.py). flip: probability of mirroring. geometry: the convention of all
+    pixels (datasets/geometry.py), SimpleBaseline's or UDP's.
     """
 
     name: str
@@ -44,12 +48,26 @@ class DataSpec(Section):
     scale: float = Field(0.3, ge=0, lt=1)
     rotation: float = Field(40.0, ge=0, le=180)
     flip: float = Field(0.5, ge=0, le=1)
+    augmentation: RecipeName = "sbl"
+    half_body: float = Field(0.0, ge=0, le=1)
+    shift: float = Field(0.0, ge=0, lt=1)
+    geometry: Convention = "biased"
 
     @model_validator(mode="after")
     def _size_fits_stride(self) -> DataSpec:
         if any(side <= 0 or side % 32 for side in self.input_size):
             raise ValueError(f"input_size {list(self.input_size)}: both sides must be positive multiples of 32")
         return self
+
+    @property
+    def pitch(self) -> FloatArray:
+        """Input pixels per heatmap pixel, across and down."""
+        return heatmap_pitch(self.input_size, self.stride, self.geometry)
+
+    @property
+    def lag(self) -> float:
+        """How far a mirrored-back map lies to the left, in heatmap pixels."""
+        return mirror_lag(self.stride, self.geometry)
 
     @property
     def heatmap_size(self) -> tuple[int, int]:
@@ -159,6 +177,8 @@ class TrialSpec(Section):
             excluded["pretrained"] = True
         if not self.train.depth:
             excluded["train"] = {"depth", "depth_weight"}
+        later = ("augmentation", "half_body", "shift", "geometry")
+        excluded["data"] = {name for name in later if getattr(self.data, name) == DataSpec.model_fields[name].default}
         return self.model_dump(mode="json", exclude=excluded)
 
     @property
