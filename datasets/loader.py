@@ -28,6 +28,7 @@ from heatmark.datasets.augment import (
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.hand_depth import relative_depth
+from heatmark.datasets.image_cache import ImageCache
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 
@@ -74,13 +75,16 @@ CropKey = tuple[int, int]
 class PersonCrops(Dataset[Crop]):
     """The crop of any person in any epoch."""
 
-    def __init__(self, dataset: PoseDataset, settings: CropSettings, *, training: bool, seed: int) -> None:
+    def __init__(
+        self, dataset: PoseDataset, settings: CropSettings, *, training: bool, seed: int, cache: Path | None = None
+    ) -> None:
         self.people = dataset.people
         self.skeleton = dataset.skeleton
         self.mirrored_order = list(dataset.skeleton.mirrored_order)
         self.settings = settings
         self.training = training
         self.seed = seed
+        self._read = ImageCache(cache).read if cache is not None else read_image
         self._last_image: tuple[Path, ImageArray | None] | None = None
 
     def __len__(self) -> int:
@@ -124,7 +128,7 @@ class PersonCrops(Dataset[Crop]):
     def _image(self, path: Path) -> ImageArray | None:
         # Remembering one is enough: evaluation takes the people of an image one after the other.
         if self._last_image is None or self._last_image[0] != path:
-            self._last_image = path, read_image(path)
+            self._last_image = path, self._read(path)
         return self._last_image[1]
 
     def _warped(self, image: ImageArray | None, affine_23: FloatArray) -> ImageArray:
@@ -242,8 +246,11 @@ def make_loader(
     seed: int = 0,
     workers: int = 0,
     strict: bool = False,
+    cache: Path | None = None,
 ) -> CropLoader:
     """Batches for one rank. batch_size: people per rank and step. workers: decoding processes, 0 for this one.
+
+    cache: a folder for decoded images (image_cache.py), which changes no pixel.
 
     training: shuffled and augmented by (seed, epoch); otherwise everyone once, as they are, in the order of the images.
     """
@@ -259,7 +266,8 @@ def make_loader(
             return training_batches(len(people), seed=seed, epoch=epoch, **share)
         return evaluation_batches(people, **share)
 
-    return CropLoader(PersonCrops(dataset, settings, training=training, seed=seed), plan, workers, strict)
+    crops = PersonCrops(dataset, settings, training=training, seed=seed, cache=cache)
+    return CropLoader(crops, plan, workers, strict)
 
 
 def settle_worker(_worker: int) -> None:

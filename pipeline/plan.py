@@ -153,6 +153,7 @@ def _trial(
             data_root=str(data_root(data)),
             detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
+            image_cache=str(expand_path(cluster.image_cache)) if cluster.image_cache is not None else None,
             workers=cluster.workers,
             threads=cluster.threads or _threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,

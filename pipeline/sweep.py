@@ -76,7 +76,8 @@ class ClusterSection(Section):
     signal_s: seconds before the limit at which a job is warned, time for a step and a save. hang_s: the longest time
     one step may take. cpus_per_rank, gpus_per_node, memory_gb, partition: of a SLURM job. site: a site file
     (slurm/site.example.yaml) with what is the same for every sweep of a cluster. poll_s: seconds between two looks at
-    all jobs; SLURM's controller is asked one question about all of them, and not often.
+    all jobs; SLURM's controller is asked one question about all of them, and not often. image_cache: a folder, on a
+    node's own disk say, for decoded images, so that each is decoded once.
     """
 
     executor: Literal["local", "slurm"] = "local"
@@ -98,6 +99,7 @@ class ClusterSection(Section):
     partition: str | None = None
     site: str | None = None
     poll_s: float | None = Field(None, gt=0)
+    image_cache: str | None = None
     strict: bool = False
 
     @property

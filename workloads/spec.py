@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -131,11 +132,13 @@ class RuntimeSpec(Section):
     hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
     pretrained: the file of the weights that a trial with `pretrained` starts from.
     detections: the file of the validation boxes where bbox_source is `det`; its hash is in the data's fingerprint.
+    image_cache: a folder for decoded images (datasets/image_cache.py).
     """
 
     data_root: str
     pretrained: str | None = None
     detections: str | None = None
+    image_cache: str | None = None
     workers: int = Field(0, ge=0)
     threads: int = Field(0, ge=0)
     zero_stage: Literal[0, 1, 2] = 0
@@ -143,6 +146,10 @@ class RuntimeSpec(Section):
     strict: bool = False
     keep_checkpoints: int = Field(2, ge=1)
     hang_s: float = Field(600.0, gt=0)
+
+    @property
+    def cache(self) -> Path | None:
+        return Path(self.image_cache) if self.image_cache else None
 
 
 def in_space() -> list[str]:

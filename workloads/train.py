@@ -127,6 +127,7 @@ class Trial:
             seed=self.spec.seed,
             workers=self.spec.runtime.workers,
             strict=self.spec.runtime.strict,
+            cache=self.spec.runtime.cache,
         )
 
     def run(self) -> None:

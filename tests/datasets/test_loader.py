@@ -254,3 +254,14 @@ def test_a_crash_in_the_loop_ends_at_once(dataset: PoseDataset, coco: Any) -> No
     assert ended.returncode == 1 and ended.stderr.strip().endswith("RuntimeError: the step failed")
     # Far from the half minute that a worker outlives a SIGTERM.
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_cache_of_images_changes_no_pixel(dataset: PoseDataset, tmp_path: Path, workers: int) -> None:
+    def crops(cache: Path | None) -> list[torch.Tensor]:
+        loader = make_loader(dataset, SMALL, training=True, batch_size=4, workers=workers, cache=cache)
+        return [batch["image_BHW3"] for batch in loader]
+
+    plain = crops(None)
+    for _ in range(2):
+        assert all(torch.equal(*pair) for pair in zip(plain, crops(tmp_path / "cache"), strict=True))
