@@ -50,6 +50,7 @@ def test_shapes_and_types(dataset: PoseDataset) -> None:
         "image_BHW3": ((3, 256, 192, 3), torch.uint8),
         "joints_BK2": ((3, 17, 2), torch.float32),
         "labelled_BK": ((3, 17), torch.float32),
+        "depth_BK": ((3, 17), torch.float32),
         "person_B": ((3,), torch.int64),
         "image_to_crop_B23": ((3, 2, 3), torch.float64),
         "unreadable_B": ((3,), torch.bool),
