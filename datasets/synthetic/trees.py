@@ -7,8 +7,11 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco
 from heatmark.datasets.synthetic.lspet_tree import SyntheticLspet
 from heatmark.datasets.synthetic.mpii_tree import SyntheticMpii
 from heatmark.datasets.synthetic.recipe import Recipe
+from heatmark.datasets.synthetic.rhd_tree import SyntheticRhd
 
-TREES: dict[str, type[Recipe]] = {each.format: each for each in (SyntheticCoco, SyntheticMpii, SyntheticLspet)}
+TREES: dict[str, type[Recipe]] = {
+    each.format: each for each in (SyntheticCoco, SyntheticMpii, SyntheticLspet, SyntheticRhd)
+}
 
 
 def make_recipe(format: str, people_train: int, people_val: int, seed: int) -> Recipe:
