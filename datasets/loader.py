@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from heatmark.datasets.augment import Augmentation, CropSettings, Purpose, random_stream, sample_augmentation
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine, crop_affine
+from heatmark.datasets.hand_depth import relative_depth
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 
@@ -31,6 +32,7 @@ class Batch(TypedDict):
 
     image_BHW3: uint8, RGB, not normalised. joints_BK2: float32, input pixels after cropping, augmentation and mirroring
     (a mirrored left wrist stands in the row of the right wrist). labelled_BK: float32, 1 where visibility > 0.
+    depth_BK: float32, depth relative to the root in bone lengths (hand_depth.py), 0 where the data set has none.
     person_B: int64, index in PoseDataset.people. image_to_crop_B23: float64 affine. unreadable_B: bool, the image could
     not be decoded: the crop is grey and none of its joints is labelled.
     """
@@ -38,6 +40,7 @@ class Batch(TypedDict):
     image_BHW3: Tensor
     joints_BK2: Tensor
     labelled_BK: Tensor
+    depth_BK: Tensor
     person_B: Tensor
     image_to_crop_B23: Tensor
     unreadable_B: Tensor
@@ -49,6 +52,7 @@ class Crop(TypedDict):
     image_HW3: ImageArray
     joints_K2: FloatArray
     labelled_K: FloatArray
+    depth_K: FloatArray
     person: int
     image_to_crop_23: FloatArray
     unreadable: bool
@@ -90,6 +94,7 @@ class PersonCrops(Dataset[Crop]):
             image_HW3=self._warped(image, affine_23),
             joints_K2=apply_affine(affine_23, person.joints_K2)[joint_order],
             labelled_K=np.where(image is None, 0.0, person.visibility_K > 0)[joint_order],
+            depth_K=relative_depth(person)[joint_order],
             person=index,
             image_to_crop_23=affine_23,
             unreadable=image is None,
@@ -114,6 +119,7 @@ def collate(crops: Sequence[Crop]) -> Batch:
         image_BHW3=torch.from_numpy(np.stack([crop["image_HW3"] for crop in crops])),
         joints_BK2=torch.from_numpy(np.stack([crop["joints_K2"] for crop in crops])).float(),
         labelled_BK=torch.from_numpy(np.stack([crop["labelled_K"] for crop in crops])).float(),
+        depth_BK=torch.from_numpy(np.stack([crop["depth_K"] for crop in crops])).float(),
         person_B=torch.tensor([crop["person"] for crop in crops], dtype=torch.int64),
         image_to_crop_B23=torch.from_numpy(np.stack([crop["image_to_crop_23"] for crop in crops])),
         unreadable_B=torch.tensor([crop["unreadable"] for crop in crops], dtype=torch.bool),

@@ -121,3 +121,6 @@ class Dsnt(SoftmaxRegression):
         distance = losses.normalised_distance(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)
         divergence = losses.jensen_shannon(heatmap_BKHW, self.beta, joints_BK2, labelled_BK, self.sigma)
         return {"l_re": distance, "l_js": self.js_weight * divergence}
+
+    def bone_cost(self, width: int) -> float:
+        return super().bone_cost(width) * 2 / width

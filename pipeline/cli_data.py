@@ -13,7 +13,7 @@ import typer
 EXIT_DEFECTS = 2
 SHOWN_PER_KIND = 10
 
-RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set: coco, mpii or lspet.")]
+RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set: coco, mpii, lspet or rhd.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 
 

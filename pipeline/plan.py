@@ -30,7 +30,7 @@ from heatmark.pipeline.sweep import (
     validated,
 )
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
-from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,11 @@ def _trial(
         raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer of 0 or more")
     data = sweep.data[cell["dataset"]]
     cluster = sweep.cluster
+    if train.depth and not FORMATS[data.format].in_space:
+        raise InputError(
+            f"{source}: train.depth: {cell['dataset']} is {data.format}, whose joints are not in 3D; "
+            f"use it with {', '.join(in_space())} or leave it out"
+        )
     if train.batch_size % (cluster.nodes * cluster.ranks):
         raise InputError(
             f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by "

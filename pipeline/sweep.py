@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.errors import InputError
-from heatmark.datasets.formats import FormatName
+from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.models.methods import METHODS
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
@@ -43,7 +43,7 @@ class DataSection(Section):
     synthetic: SyntheticSection | None = None
     format: FormatName = "coco"
     input_size: tuple[int, int] | None = None
-    bbox_source: Literal["gt", "det"] = "gt"
+    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
     detections: str | None = None
     padding: float = DataSpec.model_fields["padding"].default
     scale: float | None = None
@@ -207,6 +207,12 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
         if (data.bbox_source == "det") != (data.detections is not None):
             raise InputError(
                 f"{path}: data.{name}.detections: give the file of the boxes with bbox_source det, and only then"
+            )
+        sources = ("gt", "det", *FORMATS[data.format].boxes)
+        if data.bbox_source not in sources:
+            raise InputError(
+                f"{path}: data.{name}.bbox_source: {data.format} has no {data.bbox_source} boxes; "
+                f"valid: {', '.join(sources)}"
             )
         if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
             raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")

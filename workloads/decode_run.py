@@ -11,7 +11,7 @@ import torch
 
 from heatmark.models import decoding
 from heatmark.workloads.decoders import Decoder, chosen_decoders
-from heatmark.workloads.evaluate import image_joints, measure
+from heatmark.workloads.evaluate import image_joints, measure, predictions_of
 from heatmark.workloads.trained import Log, TrainedTrial, open_trial
 
 # The name of the read-out that the trial itself is measured with.
@@ -50,7 +50,9 @@ def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[
             joints[name].append(image_joints(joints_BK2, confidence_BK, batch, spec.data.stride))
     person_N = np.concatenate(person)
     return {
-        name: measure(spec, trial.people, person_N, np.concatenate(joints[name])).metrics
+        name: measure(
+            spec, trial.people, predictions_of(spec, trial.people, person_N, np.concatenate(joints[name]))
+        ).metrics
         | {"ms_per_crop": 1e3 * seconds[name] / len(person_N)}
         for name in decoders
     }

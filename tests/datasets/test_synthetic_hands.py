@@ -126,7 +126,7 @@ def test_bones_keep_their_lengths_and_fingers_bend_to_the_palm() -> None:
         for finger in range(1, 5):
             bones_33 = np.diff(hand.chain(finger), axis=0)
             lengths_3 = np.linalg.norm(bones_33, axis=1)
-            assert 0.014 < lengths_3.min() and lengths_3.max() < 0.055
+            assert lengths_3.min() > 0.014 and lengths_3.max() < 0.055
             # Seen along the palm: how far each bone is turned from straight ahead toward z, out of the palm.
             turned_3 = np.degrees(np.arctan2(bones_33[:, 2], bones_33[:, 1]))
             assert turned_3[0] > -30 and (np.diff(np.unwrap(np.radians(turned_3))) > -0.02).all()

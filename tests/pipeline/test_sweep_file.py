@@ -72,11 +72,11 @@ def test_the_crop_is_the_formats_where_the_file_does_not_say(tmp_path: Path) -> 
 
 def test_a_drawn_data_set_is_of_another_format_by_one_line(tmp_path: Path) -> None:
     prints = set()
-    for name in ("coco", "mpii", "lspet"):
+    for name in ("coco", "mpii", "lspet", "rhd"):
         (trial, *_) = planned(changed("data.drawn.format", name), tmp_path).trials
         assert trial.data.format == name and name in trial.data.fingerprint
         prints.add(trial.data.fingerprint)
-    assert len(prints) == 3
+    assert len(prints) == 4
 
 
 MISTAKES: list[tuple[Any, str]] = [
@@ -106,6 +106,8 @@ MISTAKES: list[tuple[Any, str]] = [
         "data.drawn.detections: give the file of the boxes with bbox_source det",
     ),
     (changed("data.drawn.detections", "a.json"), "data.drawn.detections: give the file of the boxes with bbox_source"),
+    (changed("data.drawn.bbox_source", "mmpose"), "bbox_source: coco has no mmpose boxes; valid: gt, det"),
+    (changed("train.depth", True), "train.depth: drawn is coco, whose joints are not in 3D; use it with rhd"),
     (changed("data.drawn.format", "voc"), "data.drawn.format: \"voc\": Input should be 'coco'"),
     (changed("data.drawn.input_size", [100, 128]), "both sides must be positive multiples of 32"),
     (changed("cluster.ranks", 3), "cannot be shared equally by 3 ranks"),
