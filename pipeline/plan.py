@@ -16,7 +16,8 @@ from heatmark.datasets.coco_detections import detections_fingerprint
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, load_split
 from heatmark.datasets.people import SPLITS
-from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.datasets.synthetic.recipe import Recipe, write_tree
+from heatmark.datasets.synthetic.trees import make_recipe
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
 from heatmark.pipeline.sweep import (
@@ -203,9 +204,10 @@ def data_root(data: DataSection) -> Path:
     return expand_path("data/synthetic") / _recipe(data).fingerprint()
 
 
-def _recipe(data: DataSection) -> SyntheticCoco:
-    assert data.synthetic is not None
-    return SyntheticCoco(data.synthetic.people_train, data.synthetic.people_val, data.synthetic.seed)
+def _recipe(data: DataSection) -> Recipe:
+    drawn = data.synthetic
+    assert drawn is not None
+    return make_recipe(data.format, drawn.people_train, drawn.people_val, drawn.seed)
 
 
 def _fingerprint(data: DataSection) -> str:
@@ -225,7 +227,7 @@ def draw_missing_data(plan: Plan, log: Any) -> None:
             root = data_root(data)
             if not root.exists():
                 log(f"drawing data set {name}: {root}")
-            write_coco(root, _recipe(data))
+            write_tree(root, _recipe(data))
 
 
 def data_notes(plan: Plan) -> list[str]:

@@ -27,7 +27,7 @@ AXES = ["method", "backbone", "dataset", "seed", *sorted(METHOD_FIELDS), *TrainS
 
 
 class SyntheticSection(Section):
-    """A drawn data set. people_train, people_val: annotated people per split."""
+    """A data set drawn in its format. people_train, people_val: annotated people (rhd: images) per split."""
 
     people_train: int = Field(ge=1)
     people_val: int = Field(ge=1)
@@ -225,10 +225,6 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             )
         if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
             raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
-        if data.synthetic is not None and data.format != "coco":
-            raise InputError(
-                f"{path}: data.{name}.synthetic: people are drawn as coco only; give root for {data.format}"
-            )
 
 
 def expand_path(text: str) -> Path:

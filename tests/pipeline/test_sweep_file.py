@@ -70,6 +70,15 @@ def test_the_crop_is_the_formats_where_the_file_does_not_say(tmp_path: Path) -> 
     assert (trial.data.input_size, trial.data.scale, trial.data.rotation) == ((192, 256), 0.1, 40)
 
 
+def test_a_drawn_data_set_is_of_another_format_by_one_line(tmp_path: Path) -> None:
+    prints = set()
+    for name in ("coco", "mpii", "lspet", "rhd"):
+        (trial, *_) = planned(changed("data.drawn.format", name), tmp_path).trials
+        assert trial.data.format == name and name in trial.data.fingerprint
+        prints.add(trial.data.fingerprint)
+    assert len(prints) == 4
+
+
 MISTAKES: list[tuple[Any, str]] = [
     (changed("trian", {}), "trian: unknown key; did you mean 'train'?"),
     (changed("train.epoch", 3), "train.epoch: unknown key; did you mean 'epochs'?"),
@@ -99,7 +108,6 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("data.drawn.detections", "a.json"), "data.drawn.detections: give the file of the boxes with bbox_source"),
     (changed("data.drawn.bbox_source", "mmpose"), "bbox_source: coco has no mmpose boxes; valid: gt, det"),
     (changed("train.depth", True), "train.depth: drawn is coco, whose joints are not in 3D; use it with rhd"),
-    (changed("data.drawn.format", "mpii"), "data.drawn.synthetic: people are drawn as coco only"),
     (changed("data.drawn.format", "voc"), "data.drawn.format: \"voc\": Input should be 'coco'"),
     (changed("data.drawn.input_size", [100, 128]), "both sides must be positive multiples of 32"),
     (changed("cluster.ranks", 3), "cannot be shared equally by 3 ranks"),
