@@ -26,6 +26,9 @@ METHOD_FIELDS = {field for method in METHODS.values() for field in method.model_
 AXES = ["method", "backbone", "dataset", "seed", *sorted(METHOD_FIELDS), *TrainSpec.model_fields]
 
 
+Grid = dict[str, list[Any]]
+
+
 class SyntheticSection(Section):
     """A data set drawn in its format. people_train, people_val: annotated people (rhd: images) per split."""
 
@@ -134,10 +137,12 @@ class ReportSection(Section):
 
 
 class SweepFile(Section):
-    """The whole file. grid: a value or a list of values for each axis. pretrained: first weights, by backbone."""
+    """The whole file. grid: a value or a list of values for each axis; or a list of such grids, one after the other, of
+    which cells that are the same are run once. pretrained: first weights, by backbone.
+    """
 
     name: Name
-    grid: dict[str, list[Any]]
+    grid: list[Grid]
     train: TrainSpec = TrainSpec()
     data: dict[Name, DataSection]
     pretrained: dict[str, PretrainedSection] = Field(default_factory=dict)
@@ -148,10 +153,21 @@ class SweepFile(Section):
 
     @field_validator("grid", mode="before")
     @classmethod
-    def _single_values_are_lists(cls, grid: Any) -> Any:
-        if not isinstance(grid, dict):
-            return grid
-        return {axis: values if isinstance(values, list) else [values] for axis, values in grid.items()}
+    def _as_lists(cls, given: Any) -> Any:
+        grids = given if isinstance(given, list) and given else [given]
+        return [_single_values_in_lists(grid) if isinstance(grid, dict) else grid for grid in grids]
+
+    def named(self, axis: str) -> list[Any]:
+        """The values of an axis over all grids, each once."""
+        values: list[Any] = []
+        for value in (value for grid in self.grid for value in grid.get(axis, [])):
+            if value not in values:
+                values.append(value)
+        return values
+
+
+def _single_values_in_lists(grid: dict[str, Any]) -> dict[str, list[Any]]:
+    return {axis: values if isinstance(values, list) else [values] for axis, values in grid.items()}
 
 
 def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
@@ -191,16 +207,21 @@ def _apply(content: dict[str, Any], change: str) -> None:
     place[last] = yaml.safe_load(value)
 
 
-def _check_grid(sweep: SweepFile, path: Path) -> None:
-    for axis, values in sweep.grid.items():
+def _check_axes(grid: Grid, path: Path) -> None:
+    for axis, values in grid.items():
         if axis not in AXES:
             raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, AXES)}")
         if not values:
             raise InputError(f"{path}: grid.{axis}: no value; give at least one or leave the axis out")
     for axis in ("method", "backbone", "dataset"):
-        if axis not in sweep.grid:
+        if axis not in grid:
             raise InputError(f"{path}: grid.{axis}: missing; every sweep names its methods, backbones and datasets")
-    for name in sweep.grid["dataset"]:
+
+
+def _check_grid(sweep: SweepFile, path: Path) -> None:
+    for grid in sweep.grid:
+        _check_axes(grid, path)
+    for name in sweep.named("dataset"):
         if name not in sweep.data:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
@@ -208,8 +229,8 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     if sweep.cluster.executor == "local" and sweep.cluster.nodes > 1:
         raise InputError(f"{path}: cluster.nodes: {sweep.cluster.nodes}: this machine is one node; use executor: slurm")
     for name in sweep.pretrained:
-        if name not in sweep.grid["backbone"]:
-            raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.grid['backbone'])}")
+        if name not in sweep.named("backbone"):
+            raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.named('backbone'))}")
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")

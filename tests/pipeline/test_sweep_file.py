@@ -139,3 +139,14 @@ def test_ready_sweep_files_are_valid() -> None:
     assert {path.stem for path in sweeps} >= {"demo", "coco_real"}
     for path in sweeps:
         load_sweep(path)
+
+
+def test_grids_follow_one_another_and_equal_cells_are_run_once(tmp_path: Path) -> None:
+    place = {"backbone": "sbl-r18-w8", "dataset": "drawn"}
+    first, second = {"method": ["detection", "bcir"], "seed": [0, 1]}, {"method": ["detection", "ipr"], "seed": 1}
+    plan = planned(changed("grid", [first | place, second | place]), tmp_path)
+    found = [(trial.method.name, trial.seed) for trial in plan.trials]
+    assert found == [("detection", 0), ("bcir", 0), ("detection", 1), ("bcir", 1), ("ipr", 1)]
+    assert plan.collapsed == 1
+    with pytest.raises(InputError, match=r"grid\.backbone: missing"):
+        planned(changed("grid", [first | place, second]), tmp_path)
