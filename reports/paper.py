@@ -124,5 +124,5 @@ def _table(number: int, fields: dict[str, Any]) -> PaperTable:
 
 def _row(fields: dict[str, Any]) -> PaperRow:
     values = tuple(None if value is None else float(value) for value in fields.pop("values"))
-    lists = {name: tuple(fields.pop(name)) for name in ("input", "gain_over") if name in fields}
+    lists: dict[str, Any] = {name: tuple(fields.pop(name)) for name in ("input", "gain_over") if name in fields}
     return PaperRow(values=values, **fields, **lists)

@@ -76,7 +76,9 @@ def test_rows_have_unlike_keys_and_name_what_we_can_run(tables: dict[int, PaperT
 
 def test_every_slip_concerns_a_cell(tables: dict[int, PaperTable]) -> None:
     for table in tables.values():
-        concerned = {slip for row in table.rows for column in table.columns for slip in table.slips_of(row, column.name)}
+        concerned = {
+            slip for row in table.rows for column in table.columns for slip in table.slips_of(row, column.name)
+        }
         assert concerned == set(range(len(table.slips))), table.number
 
 
