@@ -43,8 +43,8 @@ class Context:
         """Of any trial: everyone evaluates the same people."""
         return next((digest for cell in self.cells for digest in cell.digests), None)
 
-    def caption(self, title: str, used: Sequence[GridCell | None], note: str = "") -> str:
-        """The table's title, and how ours and the paper's numbers were measured."""
+    def caption(self, title: str, used: Sequence[GridCell | None], note: str = "", paper: str = "") -> str:
+        """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual."""
         unlike = {cell.trials[0].signature: cell for cell in used if cell}
         trials = [trial for cell in unlike.values() for trial in cell.finished]
         ours = f"Ours: {protocol(trials)}" if trials else "Ours: nothing of this table was run."
