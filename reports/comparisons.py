@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.reports.bootstrap import Resampling, Statistic, affordable_resamples, draw_resampling
-from heatmark.reports.cells import GridCell
+from heatmark.reports.cells import GridCell, best_of_each
 from heatmark.reports.collect import BOX_SOURCES
 from heatmark.reports.digest import DIFFICULTIES, Digest
 from heatmark.reports.measures import headline_of, lower_is_better
@@ -96,7 +96,7 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     for setting, members in settings_of(cells).items():
         recorded = [cell for cell in members if cell.digests]
         if len(recorded) > MOST_CELLS:
-            kept = _best_of_each_method(recorded, setting)
+            kept = best_of_each(recorded, lambda cell: (cell.spec.method.name,), headline_of(setting.format))
             notes.append(
                 f"{setting.dataset} with {setting.backbone}: of {len(recorded)} cells the best of each method by "
                 f"{headline_of(setting.format)} are compared, {len(kept)} in all."
@@ -111,17 +111,6 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     return Comparisons(
         tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)), tuple(notes), resamples
     )
-
-
-def _best_of_each_method(cells: Sequence[GridCell], setting: Setting) -> list[GridCell]:
-    best: dict[str, tuple[float, GridCell]] = {}
-    for cell in cells:
-        found = cell.final(headline_of(setting.format))
-        value = found.value if found else float("-inf")
-        name = cell.spec.method.name
-        if name not in best or value > best[name][0]:
-            best[name] = (value, cell)
-    return [cell for _, cell in best.values()]
 
 
 def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, notes: list[str]) -> list[Comparison]:
