@@ -109,7 +109,9 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     pairs = [pair for setting, members in chosen for pair in _setting_pairs(setting, members, resamples, notes)]
     adjusted = holm([pair.p for pair in pairs])
     return Comparisons(
-        tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)), tuple(notes), resamples
+        tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)),
+        tuple(dict.fromkeys(notes)),
+        resamples,
     )
 
 
@@ -124,13 +126,15 @@ def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, 
         return []
     resampling = draw_resampling(image_I, resamples)
     pairs = _pairs(setting, cells, headline_of(setting.format), EVERYONE, resampling)
+    short = []
     for subset in (EVERYONE, *DIFFICULTIES):
         people, images = _sizes(digests[0], subset, image_I)
         if people >= FEWEST_PEOPLE and images >= FEWEST_IMAGES:
             pairs += _pairs(setting, cells, "EPE", subset, resampling)
         else:
-            counted = f"{people} {subset} people on {images} images" if people else f"no {subset} people"
-            notes.append(f"{setting.dataset} with {setting.backbone}: {counted}, too few to compare.")
+            short.append(f"{people} {subset} on {images} images" if people else f"no {subset} ones")
+    if short:
+        notes.append(f"{setting.dataset}: too few people to compare: {', '.join(short)}.")
     return pairs
 
 

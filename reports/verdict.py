@@ -97,8 +97,10 @@ def _final_values(cells: Sequence[GridCell], metric: str) -> list[tuple[GridCell
 
 
 def _findings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Finding]:
-    """At the paper's beta where there is one, else at the first of the grid."""
-    detection, ipr, bcir = (_of_method(cells, name) for name in ("detection", "ipr", "bcir"))
+    """Of the cells that were compared, else of all: those at the paper's beta, else the first of the grid."""
+    compared = {id(cell) for pair in comparisons.pairs if pair.setting == setting for cell in (pair.first, pair.second)}
+    known = [cell for cell in cells if id(cell) in compared] or cells
+    detection, ipr, bcir = (_of_method(known, name) for name in ("detection", "ipr", "bcir"))
     if detection is None or (ipr is None and bcir is None):
         return
     for cell, subset, lower in ((ipr, "hard", True), (bcir, "hard", True), (ipr, "easy", False)):

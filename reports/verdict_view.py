@@ -52,7 +52,8 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
         "Who is ahead, and how sure that is. Ahead by: the difference of the means over seeds with its 95 % BCa "
         f"interval from {comparisons.resamples:,} paired resamples of the images, which cover the choice of images and "
         "not that of seeds; p is adjusted by Holm over all comparisons of the report; bold where it is below 0.05. "
-        "Seeds agree: in how many of the common seeds the best is ahead. AP here matches each prediction with its own "
+        "Seeds agree: in how many of the common seeds the best is ahead. Cost: hours of GPUs or CPUs as SLURM accounts "
+        "them, else of the trial's processes. AP here matches each prediction with its own "
         f"person, which may differ a little from COCO's. Intervals from fewer than some 200 images are a little too "
         f"narrow.{unsure}{where}"
     )
