@@ -9,6 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# Of a mirrored-back map at SimpleBaseline's geometry and stride of 4, in heatmap pixels (datasets/geometry.py).
+MIRROR_LAG = 0.75
+
 
 def at_least_fp32(heatmap_BKHW: Tensor) -> Tensor:
     """Half precision cannot hold exp(beta h) or a pixel index times a weight; wider types stay as they are."""
@@ -82,7 +85,7 @@ def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0,
     # Shifted by m = max(0, max z), so that nothing overflows; for small z, expm1 keeps the digits exp(z) - 1 loses.
     shift_BK11 = scaled_BKHW.amax((-2, -1), keepdim=True).clamp(min=0).detach()
     unit_BK = torch.exp(-shift_BK11).flatten(-3)
-    weight_BKHW = _shifted_expm1(scaled_BKHW, shift_BK11)
+    weight_BKHW = shifted_expm1(scaled_BKHW, shift_BK11)
     mass_BK = weight_BKHW.sum((-2, -1))
     pseudo_BK = eps * unit_BK + (least_mass * unit_BK - mass_BK).clamp(min=0) * (least_mass > 0)
     total_BK = mass_BK + pseudo_BK
@@ -93,7 +96,7 @@ def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0,
     return centre_2 + offset_BK2 / safe_BK[..., None]
 
 
-def _shifted_expm1(scaled: Tensor, shift: Tensor) -> Tensor:
+def shifted_expm1(scaled: Tensor, shift: Tensor) -> Tensor:
     """(exp(z) - 1) * exp(-m), without overflow and without cancellation where z is small."""
     near_zero = scaled.abs() < 0.5
     small = torch.expm1(torch.where(near_zero, scaled, torch.zeros_like(scaled))) * torch.exp(-shift)
@@ -105,7 +108,7 @@ def mass_is_short(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """True where C <= n, so that the bias-compensated joint is undefined or reflected (spec of Eq. 18), per B and K."""
     scaled_BKP = beta * at_least_fp32(heatmap_BKHW).flatten(-2)
     shift_BK1 = scaled_BKP.amax(-1, keepdim=True).clamp(min=0)
-    return _shifted_expm1(scaled_BKP, shift_BK1).sum(-1) <= 0
+    return shifted_expm1(scaled_BKP, shift_BK1).sum(-1) <= 0
 
 
 def clamp_to_map(joints_BK2: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
@@ -122,12 +125,12 @@ def shift_right(mirrored_BKHW: Tensor) -> Tensor:
     return torch.cat([mirrored_BKHW[..., :1], mirrored_BKHW[..., :-1]], dim=-1)
 
 
-def average_mirrored(joints_BK2: Tensor, mirrored_BK2: Tensor, stride: int = 4) -> Tensor:
+def average_mirrored(joints_BK2: Tensor, mirrored_BK2: Tensor, lag: float = MIRROR_LAG) -> Tensor:
     """Mean of the joints of an image and of its mirrored-back map, both in heatmap pixels.
 
-    The mirrored-back map (columns reversed) lies (stride - 1) / stride heatmap pixels to the left: exactly undone here.
+    The mirrored-back map (columns reversed) lies `lag` heatmap pixels to the left: exactly undone here.
     """
-    displacement_2 = joints_BK2.new_tensor([(stride - 1) / stride, 0.0])
+    displacement_2 = joints_BK2.new_tensor([lag, 0.0])
     return (joints_BK2 + mirrored_BK2 + displacement_2) / 2
 
 

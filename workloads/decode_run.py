@@ -11,7 +11,7 @@ import torch
 
 from heatmark.models import decoding
 from heatmark.workloads.decoders import Decoder, chosen_decoders
-from heatmark.workloads.evaluate import image_joints, measure
+from heatmark.workloads.evaluate import image_joints, measure, predictions_of
 from heatmark.workloads.trained import Log, TrainedTrial, open_trial
 
 # The name of the read-out that the trial itself is measured with.
@@ -44,13 +44,15 @@ def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[
             if mirrored_BKHW is None:
                 joints_BK2 = decoder.read(heatmap_BKHW)
             else:
-                joints_BK2 = decoder.read_flipped(heatmap_BKHW, mirrored_BKHW)
+                joints_BK2 = decoder.read_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
             seconds[name] += _clock(trial.device) - started
             joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
-            joints[name].append(image_joints(joints_BK2, confidence_BK, batch, spec.data.stride))
+            joints[name].append(image_joints(joints_BK2, confidence_BK, batch, spec.data.pitch))
     person_N = np.concatenate(person)
     return {
-        name: measure(spec, trial.people, person_N, np.concatenate(joints[name])).metrics
+        name: measure(
+            spec, trial.people, predictions_of(spec, trial.people, person_N, np.concatenate(joints[name]))
+        ).metrics
         | {"ms_per_crop": 1e3 * seconds[name] / len(person_N)}
         for name in decoders
     }

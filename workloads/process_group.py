@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,19 +134,24 @@ def _rendezvous(launch: Launch, folder: Path) -> TCPStore:
 def _warm_shared_memory_op() -> None:
     """Build DeepSpeed's CPU communication op once, one process at a time.
 
-    It is compiled at the first start on CPU. torch guards a build by a lock file that a killed process leaves behind,
-    and every later start then waits for ever: under our lock, which dies with its holder, such a file is stale.
+    It is compiled at the first start on CPU, for each Python environment in a folder of its own: its paths are part of
+    the build, and two environments that share a folder compile anew whenever they take turns. torch guards a build by a
+    lock file that a killed process leaves behind, and every later start then waits for ever: under our lock, which dies
+    with its holder, such a file is stale.
     """
     if torch.cuda.is_available():
         return
     # deepspeed's first import prints to stdout and sets up the accelerator, which the builder asks for.
     from deepspeed.accelerator import get_accelerator
-    from torch.utils.cpp_extension import _get_build_directory
+    from torch.utils.cpp_extension import _get_build_directory, get_default_build_root
 
+    environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
+    os.environ.setdefault("TORCH_EXTENSIONS_DIR", str(Path(get_default_build_root()) / f"heatmark-{environment}"))
     builder = get_accelerator().create_op_builder("ShareMemCommBuilder")
     if builder is None or not builder.is_compatible(verbose=False):
         return
     build = Path(_get_build_directory(builder.NAME, verbose=False))
+    build.parent.mkdir(parents=True, exist_ok=True)
     with (build.parent / "heatmark.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         (build / "lock").unlink(missing_ok=True)

@@ -9,6 +9,8 @@
     checkpoints/       one folder per checkpoint with its manifest (workloads/checkpoint.py)
     predictions.json   the last evaluation, in COCO's keypoint results format
     predictions.mat    the same as `preds`, for the formats that are scored from such a file
+    evaluations/       for every evaluated epoch what was found for every person (workloads/records.py), and for some
+                       epochs the heatmaps of a few people (workloads/heatmap_samples.py)
     result.json        written last: the trial is finished and never run again
     cancel.json        the decision to cancel: of a person or of the scheduler
     accounting.json    what the trial's jobs cost, from SLURM's accounting (pipeline/accounting.py)
@@ -110,6 +112,14 @@ class RunFolder:
     @property
     def usual_predictions_file(self) -> Path:
         return self.path / "predictions.mat"
+
+    def records_file(self, epoch: int) -> Path:
+        """What the evaluation after an epoch, counted from 0, found for every person."""
+        return self.path / "evaluations" / f"epoch-{epoch:04d}.parquet"
+
+    def heatmaps_file(self, epoch: int) -> Path:
+        """The heatmaps of a few people after an epoch, counted from 0."""
+        return self.path / "evaluations" / f"heatmaps-{epoch:04d}.npz"
 
     @property
     def result_file(self) -> Path:

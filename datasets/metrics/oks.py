@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from faster_coco_eval.core.coco import COCO
 from faster_coco_eval.core.faster_eval_api import COCOeval_faster
 
 from heatmark.datasets.coco import load_annotations
 from heatmark.datasets.number_lists import numbers_problem
+from heatmark.datasets.people import FloatArray
 
 OKS_METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
@@ -35,6 +38,28 @@ def oks_metrics(
     # The evaluator's -1 stands for "no such person".
     values = zip(OKS_METRICS, evaluation.stats, strict=True)
     return {name: None if value < 0 else float(value) for name, value in values}
+
+
+def person_oks(
+    joints_NK2: FloatArray,
+    true_NK2: FloatArray,
+    labelled_NK: npt.ArrayLike,
+    area_N: npt.ArrayLike,
+    sigmas: Sequence[float],
+) -> FloatArray:
+    """Similarity of each pose to its own annotation: oks_N, NaN where no joint is labelled.
+
+    The mean over the labelled joints of exp(-d^2 / (2 area (2 sigma)^2)), area being the segment's in square pixels
+    (the COCO keypoint evaluation).
+    """
+    labelled_mask_NK = np.asarray(labelled_NK) > 0
+    variance_K = (2 * np.asarray(sigmas)) ** 2
+    scale_N1 = 2 * (np.asarray(area_N, dtype=np.float64) + np.spacing(1))[:, None]
+    similarity_NK = np.exp(-((joints_NK2 - true_NK2) ** 2).sum(axis=-1) / (scale_N1 * variance_K))
+    count_N = labelled_mask_NK.sum(axis=1)
+    total_N = (similarity_NK * labelled_mask_NK).sum(axis=1)
+    mean_N: FloatArray = np.where(count_N > 0, total_N / np.maximum(count_N, 1), np.nan)
+    return mean_N
 
 
 def _truth(content: Mapping[str, Any]) -> dict[str, Any]:

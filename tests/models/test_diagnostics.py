@@ -11,6 +11,7 @@ from scipy import optimize, stats
 from torch import Tensor
 
 from heatmark.models.decoding import bias_compensated_argmax, soft_argmax
+from heatmark.models.density import positive_map
 from heatmark.models.diagnostics import (
     activation_sum,
     best_sigma,
@@ -23,43 +24,40 @@ from heatmark.models.diagnostics import (
 SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 
 
-def logarithm_of_gaussian(joint: tuple[float, float], sigma: float) -> Tensor:
-    """A map whose softmax is a Gaussian."""
+def gaussian(joint: tuple[float, float], sigma: float) -> Tensor:
     rows, columns = np.mgrid[:64, :48]
     squared = (columns - joint[0]) ** 2 + (rows - joint[1]) ** 2
-    return torch.from_numpy(-squared / (2 * sigma**2))[None, None]
+    return positive_map(torch.from_numpy(np.exp(-squared / (2 * sigma**2)))[None, None])
 
 
 def test_a_flat_map_has_as_much_around_a_joint_as_the_square_has_pixels() -> None:
     joints = torch.tensor([[[20.0, 30.0], [0.0, 0.0]]])
-    found = activation_sum(torch.zeros(1, 2, 64, 48), joints, 10, [0, 2, 9, 100])
+    found = activation_sum(positive_map(torch.zeros(1, 2, 64, 48)), joints, [0, 2, 9, 100])
     assert found[0, 0].tolist() == pytest.approx([1 / 3072, 25 / 3072, 361 / 3072, 1])
     assert found[0, 1].tolist() == pytest.approx([1 / 3072, 9 / 3072, 100 / 3072, 1])
 
 
 def test_the_activation_sum_of_a_gaussian_is_that_of_its_axes() -> None:
-    heatmap, joints = logarithm_of_gaussian((20, 30), 2.0), torch.tensor([[[20.2, 29.7]]])
+    density, joints = gaussian((20, 30), 2.0), torch.tensor([[[20.2, 29.7]]])
     for reach in (1, 2, 4, 8):
         pixels = np.arange(-40, 41)
-        density = stats.norm.pdf(pixels, scale=2.0)
-        axis = density[np.abs(pixels) <= reach].sum() / density.sum()
-        assert activation_sum(heatmap, joints, 1.0, [reach]).item() == pytest.approx(axis**2, rel=1e-4)
+        bell = stats.norm.pdf(pixels, scale=2.0)
+        axis = bell[np.abs(pixels) <= reach].sum() / bell.sum()
+        assert activation_sum(density, joints, [reach]).item() == pytest.approx(axis**2, rel=1e-4)
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_the_sigma_of_a_gaussian_is_found_again(sigma: float) -> None:
     joints = torch.tensor([[[20.3, 30.6]]])
-    assert fitted_sigma(logarithm_of_gaussian((20.3, 30.6), sigma), joints, 1.0, 4, SIGMAS).item() == sigma
+    assert fitted_sigma(gaussian((20.3, 30.6), sigma), joints, 4, SIGMAS).item() == sigma
 
 
 def test_the_statistic_is_pearsons() -> None:
-    heatmap, joints = logarithm_of_gaussian((20, 30), 1.5), torch.tensor([[[20.0, 30.0]]])
-    found, expected = (
-        np.exp(logarithm_of_gaussian((20, 30), sigma)[0, 0, 26:35, 16:25].numpy()).ravel() for sigma in (1.5, 2.0)
-    )
+    density, joints = gaussian((20, 30), 1.5), torch.tensor([[[20.0, 30.0]]])
+    found, expected = (gaussian((20, 30), sigma)[0, 0, 26:35, 16:25].numpy().ravel() for sigma in (1.5, 2.0))
     pearson = stats.chisquare(found / found.sum(), expected / expected.sum()).statistic
-    assert chi_square(heatmap, joints, 1.0, 4, [2.0]).item() == pytest.approx(pearson)
-    assert chi_square(heatmap, joints, 1.0, 4, [0.2]).item() > 1000
+    assert chi_square(density, joints, 4, [2.0]).item() == pytest.approx(pearson)
+    assert chi_square(density, joints, 4, [0.2]).item() > 1000
 
 
 def test_the_bias_is_the_share_of_the_background() -> None:

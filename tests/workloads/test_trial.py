@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
@@ -125,7 +126,10 @@ def test_an_interrupted_trial_ends_with_the_same_numbers(
     assert run(folder) == [0], log_of(folder)
     assert "resumed at epoch 2" in log_of(folder)
     assert numbers(folder) == numbers(undisturbed)
-    assert json.loads(folder.predictions_file.read_text()) == json.loads(undisturbed.predictions_file.read_text())
+    assert folder.predictions_file.read_bytes() == undisturbed.predictions_file.read_bytes()
+    for epoch in range(3):
+        assert folder.records_file(epoch).read_bytes() == undisturbed.records_file(epoch).read_bytes()
+    assert folder.heatmaps_file(2).read_bytes() == undisturbed.heatmaps_file(2).read_bytes()
 
 
 @pytest.mark.parametrize("stage", [0, 1])
@@ -137,6 +141,9 @@ def test_two_ranks_train_together_under_zero(stage: int, tmp_path: Path, people:
     assert len(folder.metrics()) == 1
     predicted = [each["annotation_id"] for each in json.loads(folder.predictions_file.read_text())]
     assert len(predicted) == len(set(predicted)) == 24
+    # Both ranks' people are in the one file, in the order of their ids.
+    recorded = pq.read_table(folder.records_file(0))["annotation_id"].to_pylist()
+    assert recorded == sorted(predicted)
 
 
 def test_four_ranks_evaluate_like_one(undisturbed: RunFolder) -> None:

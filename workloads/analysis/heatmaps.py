@@ -46,15 +46,16 @@ def described(trial: TrainedTrial) -> Array:
     beta = getattr(trial.spec.method, "beta", BETA)
     rows = []
     for batch, heatmap_BKHW, _ in trial.heatmaps():
-        true = input_to_heatmap(batch["joints_BK2"].double().numpy(), trial.spec.data.stride)
+        true = input_to_heatmap(batch["joints_BK2"].double().numpy(), trial.spec.data.pitch)
         joints_BK2 = torch.from_numpy(true).to(heatmap_BKHW.device)
         counts_BK = inside(joints_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
         joint_BK = torch.arange(counts_BK.shape[1]).expand_as(counts_BK)
+        density_BKHW = trial.spec.method.density(heatmap_BKHW)
         columns = [
             joint_BK[..., None].double(),
-            fitted_sigma(heatmap_BKHW, joints_BK2, beta, WINDOW, SIGMAS)[..., None].cpu(),
+            fitted_sigma(density_BKHW, joints_BK2, WINDOW, SIGMAS)[..., None].cpu(),
             log_mass_ratio(heatmap_BKHW, beta)[..., None].double().cpu(),
-            activation_sum(heatmap_BKHW, joints_BK2, beta, REACHES).double().cpu(),
+            activation_sum(density_BKHW, joints_BK2, REACHES).double().cpu(),
         ]
         rows.append(torch.cat(columns, dim=-1)[counts_BK].numpy())
     return np.concatenate(rows)

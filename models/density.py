@@ -1,0 +1,54 @@
+"""Heatmap -> how much weight each pixel has in the read-out: maps that sum to 1, in fp32 or wider.
+
+Same suffixes and units as in decoding.py.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from heatmark.models.decoding import at_least_fp32, shifted_expm1
+
+
+def softmax_map(heatmap_BKHW: Tensor, beta: float) -> Tensor:
+    """softmax(beta h) over the pixels of each map (Eq. 3)."""
+    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
+    return torch.softmax(beta * heatmap_BKHW.flatten(-2), dim=-1).view_as(heatmap_BKHW)
+
+
+def positive_map(heatmap_BKHW: Tensor) -> Tensor:
+    """The positive part of each map over its sum; a map without any is flat."""
+    positive_BKHW = at_least_fp32(heatmap_BKHW).clamp(min=0)
+    return _normalised(positive_BKHW, positive_BKHW.sum((-2, -1), keepdim=True))
+
+
+def compensated_map(heatmap_BKHW: Tensor, beta: float, least_mass: float = 0.0) -> Tensor:
+    """exp(beta h) - 1 over its sum, whose expectation is `bias_compensated_argmax`: negative where h is.
+
+    least_mass: where the sum is smaller, what is missing stands on the pixels around the centre, as it does there.
+    """
+    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
+    scaled_BKHW = beta * heatmap_BKHW
+    shift_BK11 = scaled_BKHW.amax((-2, -1), keepdim=True).clamp(min=0).detach()
+    weight_BKHW = shifted_expm1(scaled_BKHW, shift_BK11)
+    mass_BK11 = weight_BKHW.sum((-2, -1), keepdim=True)
+    missing_BK11 = (least_mass * torch.exp(-shift_BK11) - mass_BK11).clamp(min=0) * (least_mass > 0)
+    return _normalised(weight_BKHW + missing_BK11 * _centre(heatmap_BKHW), mass_BK11 + missing_BK11)
+
+
+def _normalised(weight_BKHW: Tensor, total_BK11: Tensor) -> Tensor:
+    """Over the total; flat where that is 0."""
+    height, width = weight_BKHW.shape[-2:]
+    empty_BK11 = total_BK11 == 0
+    safe_BK11 = torch.where(empty_BK11, torch.ones_like(total_BK11), total_BK11)
+    return torch.where(empty_BK11, torch.full_like(weight_BKHW, 1 / (height * width)), weight_BKHW / safe_BK11)
+
+
+def _centre(like_BKHW: Tensor) -> Tensor:
+    """Weight 1 on the one, two or four pixels nearest to the centre of the map: weight_HW."""
+    height, width = like_BKHW.shape[-2:]
+    weight_HW = like_BKHW.new_zeros(height, width)
+    rows, columns = slice((height - 1) // 2, height // 2 + 1), slice((width - 1) // 2, width // 2 + 1)
+    weight_HW[rows, columns] = 1
+    return weight_HW / weight_HW.sum()

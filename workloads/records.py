@@ -1,0 +1,138 @@
+"""What an evaluation found for every person: one parquet file per evaluated epoch, from which any table is rebuilt.
+
+One row per person, sorted by image and annotation. K joints; list columns have a fixed length, NaN where a joint is not
+labelled. The factors of datasets/subsets.py stand beside the errors, and so do descriptions of the person's heatmaps,
+means over the labelled joints inside the crop. The file's metadata say what the places of a list column mean.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from heatmark.datasets import subsets
+from heatmark.datasets.geometry import input_to_heatmap
+from heatmark.datasets.loader import Batch
+from heatmark.datasets.metrics.epe import distances
+from heatmark.datasets.metrics.hand_space import space_errors, true_xyz_of, xyz_of
+from heatmark.datasets.metrics.oks import person_oks
+from heatmark.datasets.people import Person, PoseDataset
+from heatmark.datasets.predictions import Predictions, truth_of
+from heatmark.models import diagnostics
+from heatmark.models.losses import inside
+from heatmark.workloads.spec import TrialSpec
+
+SCHEMA_VERSION: Final = 1
+METADATA_KEY: Final = b"heatmark"
+# Squares of Eq. 26, windows and sigmas of Tables 13 to 15.
+REACHES: Final = tuple(range(13))
+WINDOWS: Final = (4, 8)
+SIGMAS: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
+# The paper's beta, for methods that have none.
+BETA: Final = 10.0
+# Where a Gaussian has no weight at all the statistic overflows single precision.
+LARGEST_STATISTIC: Final = 1e30
+FACTORS: Final = (
+    subsets.labelled_joints,
+    subsets.occluded_share,
+    subsets.root_of_area,
+    subsets.longest_side,
+)
+
+Array = npt.NDArray[Any]
+Description = dict[str, Array]
+
+
+@torch.no_grad()
+def describe(spec: TrialSpec, heatmap_BKHW: Tensor, batch: Batch) -> Description:
+    """What the heatmaps of a batch look like around the true joints: a row per person."""
+    true_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].double().numpy(), spec.data.pitch))
+    true_BK2 = true_BK2.to(heatmap_BKHW.device)
+    counts_BK = inside(true_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
+    density_BKHW = spec.method.density(heatmap_BKHW)
+    statistics = [diagnostics.chi_square(density_BKHW, true_BK2, window, SIGMAS) for window in WINDOWS]
+    sigma_BK = torch.tensor(SIGMAS, dtype=torch.float64)[statistics[0].argmin(-1).cpu()]
+    beta = getattr(spec.method, "beta", BETA)
+    found = {
+        "activation_sum": diagnostics.activation_sum(density_BKHW, true_BK2, REACHES),
+        "chi_square": torch.cat(statistics, dim=-1).clamp(max=LARGEST_STATISTIC),
+        "fitted_sigma": sigma_BK[..., None],
+        "log_mass_ratio": diagnostics.log_mass_ratio(heatmap_BKHW, beta)[..., None],
+    }
+    return {name: _mean_over_joints(value_BKS, counts_BK) for name, value_BKS in found.items()}
+
+
+def _mean_over_joints(value_BKS: Tensor, counts_BK: Tensor) -> Array:
+    value_BKS = value_BKS.double().cpu()
+    total_BS = torch.where(counts_BK[..., None], value_BKS, torch.zeros_like(value_BKS)).sum(1)
+    mean: Array = (total_BS / counts_BK.sum(1, keepdim=True)).float().numpy()
+    return mean
+
+
+def records(spec: TrialSpec, people: PoseDataset, predictions: Predictions, described: Description) -> bytes:
+    """The parquet file. described: rows as in `predictions`."""
+    found = predictions.people(people)
+    order = np.array(sorted(range(len(found)), key=lambda row: (found[row].image_id, found[row].annotation_id)))
+    columns = _columns(people, found, predictions) | described
+    table = pa.table({name: _arrow(np.asarray(column)[order]) for name, column in columns.items()})
+    metadata = {METADATA_KEY: json.dumps(_metadata(spec, people))}
+    file = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
+    return file.getvalue()
+
+
+def _metadata(spec: TrialSpec, people: PoseDataset) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "format": spec.data.format,
+        "boxes": spec.data.bbox_source,
+        "joints": list(people.skeleton.joints),
+        "reaches": list(REACHES),
+        "windows": list(WINDOWS),
+        "sigmas": list(SIGMAS),
+    }
+
+
+def _columns(people: PoseDataset, found: list[Person], predictions: Predictions) -> dict[str, Any]:
+    joints_NK2, confidence_NK = predictions.joints_NK3[..., :2], predictions.joints_NK3[..., 2]
+    true_NK2, labelled_NK = truth_of(found)
+    error_NK = np.where(labelled_NK > 0, distances(joints_NK2, true_NK2), np.nan)
+    area_N = np.array([person.area for person in found])
+    sigmas = people.skeleton.sigmas
+    oks_N = person_oks(joints_NK2, true_NK2, labelled_NK, area_N, sigmas) if sigmas else np.full(len(found), np.nan)
+    identity = {
+        "image_id": np.array([person.image_id for person in found], dtype=np.int64),
+        "annotation_id": np.array([person.annotation_id for person in found], dtype=np.int64),
+    }
+    factors = {factor.__name__: np.array([factor(person) for person in found], np.float32) for factor in FACTORS}
+    in_space = {}
+    if predictions.depth_NK is not None:
+        error_mm_NK = space_errors(xyz_of(people, predictions), true_xyz_of(people, predictions))
+        in_space["error_mm"] = error_mm_NK.astype(np.float32)
+    return {
+        **identity,
+        "score": predictions.score_N.astype(np.float32),
+        "oks": oks_N.astype(np.float32),
+        **factors,
+        "reference_length": np.array([person.reference_length or np.nan for person in found], np.float32),
+        "error": error_NK.astype(np.float32),
+        **in_space,
+        "visibility": np.stack([person.visibility_K for person in found]).astype(np.uint8),
+        "confidence": confidence_NK.astype(np.float32),
+        "joints": joints_NK2.reshape(len(found), -1).astype(np.float32),
+    }
+
+
+def _arrow(column: Array) -> pa.Array:
+    """A fixed-size list for more than one value per person."""
+    if column.ndim == 2 and column.shape[1] > 1:
+        return pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), column.shape[1])
+    return pa.array(column.ravel())
