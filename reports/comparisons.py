@@ -12,7 +12,7 @@ import numpy.typing as npt
 from heatmark.reports.bootstrap import Resampling, Statistic, affordable_resamples, draw_resampling
 from heatmark.reports.cells import GridCell, best_of_each
 from heatmark.reports.collect import BOX_SOURCES
-from heatmark.reports.digest import DIFFICULTIES, Digest
+from heatmark.reports.digest import Digest, parts_of
 from heatmark.reports.measures import headline_of, lower_is_better
 from heatmark.reports.statistics import Resampled, bca_interval, holm, mean_over_seeds, p_value
 
@@ -39,8 +39,9 @@ class Setting:
 class Comparison:
     """First minus second, averaged over the seeds of each, in the metric's own unit (AP and the like as fractions).
 
-    subset: `all`, `easy`, `medium` or `hard`. low, high: 95 % BCa interval; p_holm: adjusted over all comparisons of
-    the report. agreeing: (seeds that both have and whose difference has the sign of the mean, seeds that both have).
+    subset: `all`, or a part of the people or joints (digest.parts_of). low, high: 95 % BCa interval; p_holm: adjusted
+    over all comparisons of the report. agreeing: (seeds that both have and whose difference has the sign of the mean,
+    seeds that both have).
     """
 
     setting: Setting
@@ -127,7 +128,7 @@ def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, 
     resampling = draw_resampling(image_I, resamples)
     pairs = _pairs(setting, cells, headline_of(setting.format), EVERYONE, resampling)
     short = []
-    for subset in (EVERYONE, *DIFFICULTIES):
+    for subset in (EVERYONE, *parts_of(setting.format)):
         people, images = _sizes(digests[0], subset, image_I)
         if people >= FEWEST_PEOPLE and images >= FEWEST_IMAGES:
             pairs += _pairs(setting, cells, "EPE", subset, resampling)
@@ -140,7 +141,7 @@ def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, 
 
 def _sizes(digest: Digest, subset: str, image_I: npt.NDArray[np.int64]) -> tuple[int, int]:
     """People and images of a subset."""
-    image_N = digest.image_N[_members(digest, subset) & np.isin(digest.image_N, image_I)]
+    image_N = digest.image_N[digest.part(subset)[0] & np.isin(digest.image_N, image_I)]
     return len(image_N), len(np.unique(image_N))
 
 
@@ -174,10 +175,6 @@ def _pairs(
     return pairs
 
 
-def _members(digest: Digest, subset: str) -> npt.NDArray[np.bool_]:
-    return digest.everyone_N if subset == EVERYONE else digest.of_difficulty(subset)
-
-
 def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling) -> dict[int, Resampled]:
     """By seed; seeds whose records do not give the metric are left out."""
     found = {}
@@ -191,5 +188,5 @@ def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling)
 
 def _statistic(digest: Digest, metric: str, subset: str, resampling: Resampling) -> Statistic | None:
     if metric == "EPE":
-        return digest.epe_statistic(resampling.image_I, _members(digest, subset))
+        return digest.epe_statistic(resampling.image_I, subset)
     return digest.headline_statistic(resampling.image_I)

@@ -147,9 +147,9 @@ def _findings(verdict: Verdict) -> Export:
         rows.append((*(Cell(text, order=text) for text in texts), Cell(finding.outcome, "", decided, finding.outcome)))
     caption = (
         "The paper's two findings as hypotheses. H1: regression is better on hard people and detection on easy ones "
-        "(easy, medium and hard as the paper divides them: by joints, size and occlusion). H2: IPR takes longer to "
-        "come near its final accuracy. Supported and contradicted: Holm-adjusted p below 0.05; for H2, every seed of "
-        "one side later than every seed of the other, with three seeds or more."
+        "(easy, medium and hard as the paper divides them: by joints, size and occlusion; of hands, hidden and visible "
+        "joints). H2: IPR takes longer to come near its final accuracy. Supported and contradicted: Holm-adjusted p "
+        "below 0.05; for H2, every seed of one side later than every seed of the other, with three seeds or more."
         + ("" if several else f" Setting: {verdict.findings[0].setting}.")
     )
     notes = (f"{len(verdict.findings) - MOST_ROWS} more rows are in the files.",)
