@@ -52,7 +52,8 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
         "Who is ahead, and how sure that is. Ahead by: the difference of the means over seeds with its 95 % BCa "
         f"interval from {comparisons.resamples:,} paired resamples of the images, which cover the choice of images and "
         "not that of seeds; p is adjusted by Holm over all comparisons of the report; bold where it is below 0.05. "
-        "Seeds agree: in how many of the common seeds the best is ahead. AP here matches each prediction with its own "
+        "Seeds agree: in how many of the common seeds the best is ahead. Cost: hours of GPUs or CPUs as SLURM accounts "
+        "them, else of the trial's processes. AP here matches each prediction with its own "
         f"person, which may differ a little from COCO's. Intervals from fewer than some 200 images are a little too "
         f"narrow.{unsure}{where}"
     )
@@ -146,9 +147,9 @@ def _findings(verdict: Verdict) -> Export:
         rows.append((*(Cell(text, order=text) for text in texts), Cell(finding.outcome, "", decided, finding.outcome)))
     caption = (
         "The paper's two findings as hypotheses. H1: regression is better on hard people and detection on easy ones "
-        "(easy, medium and hard as the paper divides them: by joints, size and occlusion). H2: IPR takes longer to "
-        "come near its final accuracy. Supported and contradicted: Holm-adjusted p below 0.05; for H2, every seed of "
-        "one side later than every seed of the other, with three seeds or more."
+        "(easy, medium and hard as the paper divides them: by joints, size and occlusion; of hands, hidden and visible "
+        "joints). H2: IPR takes longer to come near its final accuracy. Supported and contradicted: Holm-adjusted p "
+        "below 0.05; for H2, every seed of one side later than every seed of the other, with three seeds or more."
         + ("" if several else f" Setting: {verdict.findings[0].setting}.")
     )
     notes = (f"{len(verdict.findings) - MOST_ROWS} more rows are in the files.",)
