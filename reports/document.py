@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from heatmark.reports.accuracy_view import Table, accuracy_view
+from heatmark.reports.accuracy_view import accuracy_views
 from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
 from heatmark.reports.figures import convergence_figure, loss_figure
 from heatmark.reports.prediction_sheet import Sheet, prediction_sheets
 from heatmark.reports.summary import TRUNCATED, summarise
+from heatmark.reports.table import Table
 from heatmark.reports.tables import differing_settings, grid_order
 
 LONGEST_MESSAGE = 1500
@@ -46,7 +47,7 @@ class Document:
     date: str
     stamp: str
     summary: tuple[str, ...]
-    accuracy: Table
+    accuracy: tuple[Table, ...]
     figures: tuple[FigurePart, ...]
     sheets: tuple[Sheet, ...]
     sheet_notes: tuple[str, ...]
@@ -66,7 +67,7 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
         date=sweep.date,
         stamp=stamp,
         summary=(*summarise(sweep, table), *sweep.notes),
-        accuracy=accuracy_view(table, _protocol(trials)),
+        accuracy=tuple(accuracy_views(table, trials, _protocol)),
         figures=tuple(_figures(trials, settings)),
         sheets=tuple(sheets),
         sheet_notes=tuple(printable(note) for note in sheet_notes),
@@ -83,11 +84,11 @@ def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[Figu
         if trial.spec and trial.epochs:
             groups.setdefault((trial.spec.data.name, trial.spec.backbone), []).append(trial)
     for members in groups.values():
-        protocol = _protocol(members)
+        protocol, headline = _protocol(members), members[0].headline
         yield FigurePart(
             convergence_figure(members, settings),
-            f"AP and EPE on the validation people over epochs, one line per trial. {protocol}",
-            "Line plots of AP and EPE over epochs",
+            f"{headline} and EPE on the validation people over epochs, one line per trial. {protocol}",
+            f"Line plots of {headline} and EPE over epochs",
         )
         yield FigurePart(
             loss_figure(members, settings),

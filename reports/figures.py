@@ -51,13 +51,13 @@ STYLE: dict[Any, Any] = {
 
 
 def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
-    """AP and EPE over epochs, one thin line per trial; trials share data set and backbone."""
+    """The format's headline metric and EPE over epochs, one thin line per trial; trials share data set and backbone."""
+    headline = trials[0].headline
+    curves = ((headline, f"{headline} (%)", 100.0), ("EPE", "EPE (px)", 1.0))
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2)
-        for axes, (name, title, factor) in zip(
-            panels, (("AP", "AP (%)", 100.0), ("EPE", "EPE (px)", 1.0)), strict=True
-        ):
+        for axes, (name, title, factor) in zip(panels, curves, strict=True):
             _draw_metric(axes, trials, name, title, factor)
             axes.set_xlabel("epoch")
         figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=3.2)
@@ -98,7 +98,7 @@ def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, title: str, fac
             axes.plot(epochs, [factor * curve[0]], marker="o", color=style["color"], markersize=3)
         values += curve
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    if name == "AP":
+    if name != "EPE":
         axes.set_ylim(bottom=0)
     elif values and min(values) > 0 and max(values) > LOG_FROM_RATIO * min(values):
         _plain_log_scale(axes)

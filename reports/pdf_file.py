@@ -11,6 +11,7 @@ from typing import Any
 import typst
 
 from heatmark.reports.document import Document
+from heatmark.reports.table import Table
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 
@@ -57,15 +58,21 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
         "date": document.date,
         "stamp": document.stamp,
         "summary": document.summary,
-        "accuracy": {
-            "columns": [column.__dict__ for column in document.accuracy.columns],
-            "rows": [[cell.__dict__ for cell in row] for row in document.accuracy.rows],
-            "caption": document.accuracy.caption,
-        },
+        "accuracy": [_table(table) for table in document.accuracy],
         "figures": figures,
         "sheets": sheets,
         "sheet_notes": document.sheet_notes,
         "problems": [problem.__dict__ for problem in document.problems],
         "setup": document.setup,
         "environment": document.environment,
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "columns": [column.__dict__ for column in table.columns],
+        "rows": [[cell.__dict__ for cell in row] for row in table.rows],
+        "title": table.title,
+        "caption": table.caption,
+        "notes": table.notes,
     }

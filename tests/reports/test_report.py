@@ -248,7 +248,7 @@ def test_absent_data_folder_is_a_line(sweep: Path, tmp_path: Path) -> None:
 def test_run_folders_of_another_grid_are_left_out(sweep: Path, tmp_path: Path, replay: Replay) -> None:
     replay["write_plan"](sweep, [replay["trial_spec"](Detection(), tmp_path / "data")])
     document = read_document(sweep)
-    assert len(document.accuracy.rows) == 1
+    assert len(document.accuracy[0].rows) == 1
     assert "4 further run folder(s)" in document.summary[-1]
 
 
