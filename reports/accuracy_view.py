@@ -11,6 +11,7 @@ import pandas as pd
 from heatmark.reports.collect import BOX_SOURCES, Trial
 from heatmark.reports.measures import amount, formats_of, headline_of, lower_is_better, shown_metrics, unit_of
 from heatmark.reports.table import MISSING, Cell, Column, Table
+from heatmark.reports.table_files import Export
 from heatmark.reports.tables import SETTING
 
 KEY_TITLES = {"backbone": "Backbone", "dataset": "Data set", "boxes": "Boxes", "settings": "Settings"}
@@ -36,6 +37,15 @@ def accuracy_views(
         title = f"Accuracy ({data_format} metrics)" if len(formats) > 1 else "Accuracy"
         views.append(replace(view, name=name, title=title))
     return views
+
+
+def accuracy_exports(table: pd.DataFrame, views: Sequence[Table]) -> list[Export]:
+    """`accuracy` holds the numbers of every format; the views of further formats hold theirs alone."""
+    exports = [Export(views[0], table)]
+    for view in views[1:]:
+        own = table[table["format"] == view.name.removeprefix("accuracy-")]
+        exports.append(Export(view, own.dropna(axis="columns", how="all")))
+    return exports
 
 
 def _view(table: pd.DataFrame, data_format: str, metrics: Sequence[str], protocol: str) -> Table:

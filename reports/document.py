@@ -8,12 +8,18 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from heatmark.reports.accuracy_view import accuracy_views
+from heatmark.reports.accuracy_view import accuracy_exports, accuracy_views
+from heatmark.reports.cells import grid_cells
 from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
+from heatmark.reports.digest import gather_evidence
 from heatmark.reports.figures import convergence_figure, loss_figure
+from heatmark.reports.paper_entries import as_frame, as_table
+from heatmark.reports.paper_tables import compare_with_paper, file_names
 from heatmark.reports.prediction_sheet import Sheet, prediction_sheets
+from heatmark.reports.protocol import protocol
 from heatmark.reports.summary import TRUNCATED, summarise
 from heatmark.reports.table import Table
+from heatmark.reports.table_files import Export
 from heatmark.reports.tables import differing_settings, grid_order
 
 LONGEST_MESSAGE = 1500
@@ -48,32 +54,45 @@ class Document:
     stamp: str
     summary: tuple[str, ...]
     accuracy: tuple[Table, ...]
+    paper: tuple[Table, ...]
+    record_notes: tuple[str, ...]
     figures: tuple[FigurePart, ...]
     sheets: tuple[Sheet, ...]
     sheet_notes: tuple[str, ...]
     problems: tuple[Problem, ...]
     setup: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
+    exports: tuple[Export, ...]
 
 
 def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
+    """table: of the accuracy (tables.accuracy_table)."""
     trials = sorted(sweep.trials, key=grid_order)
     settings = differing_settings(trials)
+    evidence = gather_evidence(trials)
+    cells = grid_cells(trials, evidence)
+    accuracy = accuracy_views(table, trials, protocol)
+    comparisons = compare_with_paper(cells)
+    names = zip(comparisons, file_names(comparisons), strict=True)
+    paper = [Export(as_table(each, name), as_frame(each)) for each, name in names]
     sheets, sheet_notes = prediction_sheets(trials, settings)
-    sheets = [replace(sheet, caption=f"{sheet.caption} {_protocol(sheet.trials)}") for sheet in sheets]
+    sheets = [replace(sheet, caption=f"{sheet.caption} {protocol(sheet.trials)}") for sheet in sheets]
     stamp = TRUNCATED if sweep.truncated else ""
     return Document(
         title=sweep.name,
         date=sweep.date,
         stamp=stamp,
         summary=(*summarise(sweep, table), *sweep.notes),
-        accuracy=tuple(accuracy_views(table, trials, _protocol)),
+        accuracy=tuple(accuracy),
+        paper=tuple(export.table for export in paper),
+        record_notes=tuple(printable(note) for note in evidence.notes),
         figures=tuple(_figures(trials, settings)),
         sheets=tuple(sheets),
         sheet_notes=tuple(printable(note) for note in sheet_notes),
         problems=tuple(_problem(trial) for trial in trials if not trial.finished),
         setup=tuple(_setup(trials)),
         environment=tuple(_environment(trials)),
+        exports=(*accuracy_exports(table, accuracy), *paper),
     )
 
 
@@ -84,10 +103,10 @@ def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[Figu
         if trial.spec and trial.epochs:
             groups.setdefault((trial.spec.data.name, trial.spec.backbone), []).append(trial)
     for members in groups.values():
-        protocol, headline = _protocol(members), members[0].headline
+        measured, headline = protocol(members), members[0].headline
         yield FigurePart(
             convergence_figure(members, settings),
-            f"{headline} and EPE on the validation people over epochs, one line per trial. {protocol}",
+            f"{headline} and EPE on the validation people over epochs, one line per trial. {measured}",
             f"Line plots of {headline} and EPE over epochs",
         )
         yield FigurePart(
@@ -95,26 +114,6 @@ def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[Figu
             "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
             "Small line plots of training loss over epochs",
         )
-
-
-def _protocol(trials: Sequence[Trial]) -> str:
-    """How the numbers were measured: data set, box source, flip test, backbone, input size, seeds."""
-    specs = [trial.spec for trial in trials if trial.spec]
-    if not specs:
-        return ""
-    boxes = {BOX_SOURCES.get(trial.boxes, trial.boxes) for trial in trials if trial.spec}
-    parts = {
-        "Data set": {spec.data.name for spec in specs},
-        "Boxes": boxes,
-        "Flip test": {"yes" if spec.train.flip_test else "no" for spec in specs},
-        "Backbone": {spec.backbone for spec in specs},
-        "Input": {"{} × {} px".format(*spec.data.input_size) for spec in specs},
-        "Evaluated every": {f"{spec.train.eval_every} epoch(s)" for spec in specs if spec.train.eval_every > 1},
-    }
-    text = "; ".join(f"{name.lower()} {', '.join(sorted(values))}" for name, values in parts.items() if values)
-    seeds = sorted({spec.seed for spec in specs})
-    noun = "seed" if len(seeds) == 1 else "seeds"
-    return printable(f"{text[0].upper()}{text[1:]}; {noun} {', '.join(map(str, seeds))}.")
 
 
 def _problem(trial: Trial) -> Problem:

@@ -59,6 +59,8 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
         "stamp": document.stamp,
         "summary": document.summary,
         "accuracy": [_table(table) for table in document.accuracy],
+        "paper": [_table(table) for table in document.paper],
+        "record_notes": document.record_notes,
         "figures": figures,
         "sheets": sheets,
         "sheet_notes": document.sheet_notes,
