@@ -1,0 +1,116 @@
+"""Rows and columns of small pictures with marks on them: heatmaps over what the network saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from heatmark.reports.drawing import MUTED, WIDTH, Drawing, Extent, drawn
+
+Pixels = npt.NDArray[np.uint8]
+Point = tuple[float, float]
+
+# Of the crop's grey under the map, so that the map stands out.
+DIMMED = 0.45
+# The longer side of an embedded picture in pixels.
+LONGEST_SIDE = 150
+JPEG_QUALITY = 85
+MOST_HEIGHT = 8.6
+# Inches: the label left of a row, the titles over the columns, the space between pictures.
+LABEL, TITLE, GAP = 0.2, 0.4, 0.04
+TRUE_STYLE: dict[str, Any] = {"marker": "o", "color": "#ff2d2d", "markersize": 3.2}
+EDGE: dict[str, Any] = {"linestyle": "", "markeredgecolor": "white", "markeredgewidth": 0.4}
+FOUND_STYLE: dict[str, Any] = {"marker": "^", "color": "#20d0ff", "markersize": 3.6}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """pixels_RC3: RGB. true, found: in its pixels, None where there is none. words: of the whole picture."""
+
+    pixels_RC3: Pixels
+    true: Point | None
+    found: Point | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """rows: label and pictures, None where there is none."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Picture | None, ...]], ...]
+
+
+def overlay(density_HW: npt.NDArray[np.floating], crop_RC3: Pixels) -> Pixels:
+    """The map, its maximum at full strength, over the dimmed grey crop; negative weight is not drawn."""
+    rows, columns = crop_RC3.shape[:2]
+    weight_HW = np.clip(np.nan_to_num(density_HW.astype(np.float32)), 0, None)
+    weight_HW /= max(float(weight_HW.max()), 1e-12)
+    # Heatmap pixel u lies at crop pixel stride * u (datasets/geometry.py), and is drawn around it.
+    stride_x, stride_y = columns / weight_HW.shape[1], rows / weight_HW.shape[0]
+    affine_23 = np.array([[stride_x, 0, 0], [0, stride_y, 0]])
+    large_RC = cv2.warpAffine(weight_HW, affine_23, (columns, rows), flags=cv2.INTER_NEAREST)
+    color_RC3 = matplotlib.colormaps["inferno"](large_RC)[..., :3]
+    grey_RC1 = DIMMED * cv2.cvtColor(crop_RC3, cv2.COLOR_RGB2GRAY)[..., None] / 255
+    alpha_RC1 = np.clip(2 * large_RC, 0, 1)[..., None]
+    mixed: Pixels = np.rint(255 * (grey_RC1 * (1 - alpha_RC1) + color_RC3 * alpha_RC1)).astype(np.uint8)
+    return mixed
+
+
+def jpeg(pixels_RC3: Pixels, longest: int = LONGEST_SIDE) -> bytes:
+    """RGB as JPEG, made smaller where it is larger than `longest`."""
+    scale = min(1.0, longest / max(pixels_RC3.shape[:2]))
+    size = (round(pixels_RC3.shape[1] * scale), round(pixels_RC3.shape[0] * scale))
+    small = cv2.resize(pixels_RC3, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels_RC3
+    encoded, content = cv2.imencode(
+        ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    assert encoded, "RGB pixels can be encoded"
+    return content.tobytes()
+
+
+def grid_svg(grid: Grid, aspect: float, widest: float = 0.85) -> str:
+    """aspect: height of a picture by its width. widest: inches of one picture, where there is room."""
+    columns, rows = len(grid.columns), len(grid.rows)
+    side = min(widest, (WIDTH - LABEL) / columns - GAP, (MOST_HEIGHT - TITLE) / rows / aspect - GAP)
+    height, width = rows * (side * aspect + GAP) + TITLE, columns * (side + GAP) + LABEL
+
+    def draw(drawing: Drawing) -> None:
+        # One pair of axes in inches: a pair for each picture would take a hundred times as long.
+        axes = drawing.figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(0, height))
+        axes.set_axis_off()
+        for row, (label, pictures) in enumerate(grid.rows):
+            bottom = (rows - 1 - row) * (side * aspect + GAP)
+            axes.text(LABEL / 2, bottom + side * aspect / 2, label, rotation=90, ha="center", va="center", fontsize=7)
+            for column, picture in enumerate(pictures):
+                left = LABEL + column * (side + GAP)
+                _draw_picture(drawing, axes, picture, (left, left + side, bottom, bottom + side * aspect))
+        for column, title in enumerate(grid.columns):
+            middle = LABEL + column * (side + GAP) + side / 2
+            axes.text(middle, height - TITLE + GAP, title, ha="center", va="bottom", fontsize=6)
+
+    return drawn(draw, height, width, placed=True)
+
+
+def _draw_picture(drawing: Drawing, axes: Axes, picture: Picture | None, extent: Extent) -> None:
+    left, right, bottom, top = extent
+    middle = ((left + right) / 2, (bottom + top) / 2)
+    if picture is None:
+        axes.text(*middle, "no file", ha="center", va="center", fontsize=6, color=MUTED)
+        return
+    drawing.picture(axes, extent, jpeg(picture.pixels_RC3))
+    drawing.words(axes, *middle, picture.words)
+    rows, columns = picture.pixels_RC3.shape[:2]
+    for point, style in ((picture.true, TRUE_STYLE), (picture.found, FOUND_STYLE)):
+        if point is not None:
+            # Pixel i has its centre at i + 1/2 of the picture's extent.
+            x = left + (min(max(point[0], 0), columns - 1) + 0.5) / columns * (right - left)
+            y = top - (min(max(point[1], 0), rows - 1) + 0.5) / rows * (top - bottom)
+            axes.plot(x, y, **style, **EDGE)
