@@ -21,7 +21,7 @@ Value = Callable[[GridCell], Measured | None]
 def beta_effects(setting: Setting) -> FigurePart:
     lines = beta_lines(setting)
     detection = setting.nearest_to_paper("detection")
-    title = f"β, {setting.dataset}, {setting.backbone}"
+    title = f"Effect of β, {setting.dataset}, {setting.backbone}"
     if not lines:
         absent = not_run("Two or more β of one method", BETA_LINE)
         return FigurePart("", f"β against {setting.headline}, EPE and A(2).", "", title, absent)
@@ -49,8 +49,8 @@ def beta_effects(setting: Setting) -> FigurePart:
 
     cells = [*(cell for members in lines.values() for cell in members), *([detection] if detection else [])]
     caption = (
-        f"β against {headline}, EPE and the share of a heatmap within 2 pixels of the true joint, after the last epoch. "
-        f"Means over seeds, whiskers are their standard deviation. {setting.protocol(cells)}"
+        f"β against {headline}, EPE and the share of a heatmap within 2 pixels of the true joint, after the last "
+        f"epoch. Means over seeds, whiskers are their standard deviation. {setting.protocol(cells)}"
     )
     return FigurePart(drawn(draw, 2.3), caption, f"Lines of {headline}, EPE and A(2) over beta", title)
 

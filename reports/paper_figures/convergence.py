@@ -131,5 +131,3 @@ def _draw_curve(drawing: Drawing, axes: Axes, curve: Curve, cell: GridCell, fact
     for epoch, value in zip(curve.epochs, values, strict=True):
         number = f"{value:.0f} {what}" if what.startswith("%") else f"{what} {amount(what, value / factor)}"
         drawing.words(axes, epoch, value, f"{cell.label}, epoch {epoch}: {number}")
-
-

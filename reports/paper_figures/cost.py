@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from heatmark.reports.cells import GridCell, Measured, measured
 from heatmark.reports.collect import Trial
@@ -26,7 +26,7 @@ WALL_WORDS = "of wall time of training and evaluation: there is no accounting he
 
 @dataclass(frozen=True)
 class Unit:
-    """What cost is counted in. key: its name in accounting.json, empty for wall time. per_hour: how many an hour has."""
+    """What cost is counted in. key: its name in accounting.json, none for wall time. per_hour: how many it has."""
 
     key: str
     title: str
@@ -105,6 +105,7 @@ def _axes(axes: Axes, headline: str, unit: Unit, spent: Sequence[float]) -> None
     axes.set_xlabel(f"{unit.title} per trial")
     if max(spent) > 3 * min(spent):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"{unit.title} per trial, log scale")

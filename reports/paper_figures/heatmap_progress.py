@@ -13,7 +13,7 @@ from heatmark.reports.cells import GridCell
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import missing_methods
 from heatmark.reports.paper_figures.heatmap_files import Heatmaps, heatmap_files, read_heatmaps
-from heatmark.reports.paper_figures.heatmap_grid import Grid, Picture, grid_svg, overlay
+from heatmark.reports.paper_figures.picture_grid import Grid, Picture, grid_svg, overlay
 from heatmark.reports.paper_figures.setting import Setting, first_seed
 from heatmark.reports.records import last_records
 
@@ -52,9 +52,9 @@ class Progress:
         error = float(np.linalg.norm(found.found_PK2[row, joint] - found.true_PK2[row, joint]))
         return Picture(
             overlay(found.density_PKHW[row, joint], found.crop_PRC3[row]),
+            f"{self.cell.label}, {self.joints[joint]}, epoch {epoch}: {error:.1f} heatmap px off",
             true if found.labelled_PK[row, joint] else None,
             read,
-            f"{self.cell.label}, {self.joints[joint]}, epoch {epoch}: {error:.1f} heatmap px off",
         )
 
 

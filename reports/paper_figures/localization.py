@@ -164,5 +164,3 @@ def _draw_trained(drawing: Drawing, axes: Axes, setting: Setting, trained: dict[
 
 def _say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=MUTED)
-
-

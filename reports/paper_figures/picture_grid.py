@@ -1,7 +1,8 @@
-"""Rows and columns of small pictures with marks on them: heatmaps over what the network saw."""
+"""Rows and columns of small pictures with marks on them, and heatmaps laid over what the network saw."""
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from heatmark.reports.drawing import MUTED, WIDTH, Drawing, Extent, drawn
 
@@ -22,29 +24,37 @@ DIMMED = 0.45
 LONGEST_SIDE = 150
 JPEG_QUALITY = 85
 MOST_HEIGHT = 8.6
-# Inches: the label left of a row, the titles over the columns, the space between pictures.
-LABEL, TITLE, GAP = 0.2, 0.4, 0.04
+# Inches: the label left of a row, a line of the titles over the columns, the space between pictures.
+LABEL, TITLE_LINE, GAP = 0.28, 0.11, 0.04
+LETTERS_PER_INCH = 19
 TRUE_STYLE: dict[str, Any] = {"marker": "o", "color": "#ff2d2d", "markersize": 3.2}
 EDGE: dict[str, Any] = {"linestyle": "", "markeredgecolor": "white", "markeredgewidth": 0.4}
+NOTE_BOX: dict[str, Any] = {"facecolor": "#000000b0", "edgecolor": "none", "pad": 1.0}
 FOUND_STYLE: dict[str, Any] = {"marker": "^", "color": "#20d0ff", "markersize": 3.6}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """pixels_RC3: RGB. true, found: in its pixels, None where there is none. words: of the whole picture."""
+    """pixels_RC3: RGB. words: of the whole picture. note: written on it. frame: a colour, empty for none.
+
+    true, found: a joint in its pixels, None where there is none.
+    """
 
     pixels_RC3: Pixels
-    true: Point | None
-    found: Point | None
     words: str
+    true: Point | None = None
+    found: Point | None = None
+    note: str = ""
+    frame: str = ""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """rows: label and pictures, None where there is none."""
+    """rows: label and pictures, None where there is none; empty: what stands there instead."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Picture | None, ...]], ...]
+    empty: str = "no file"
 
 
 def overlay(density_HW: npt.NDArray[np.floating], crop_RC3: Pixels) -> Pixels:
@@ -75,11 +85,13 @@ def jpeg(pixels_RC3: Pixels, longest: int = LONGEST_SIDE) -> bytes:
     return content.tobytes()
 
 
-def grid_svg(grid: Grid, aspect: float, widest: float = 0.85) -> str:
+def grid_svg(grid: Grid, aspect: float, widest: float = 0.68) -> str:
     """aspect: height of a picture by its width. widest: inches of one picture, where there is room."""
     columns, rows = len(grid.columns), len(grid.rows)
-    side = min(widest, (WIDTH - LABEL) / columns - GAP, (MOST_HEIGHT - TITLE) / rows / aspect - GAP)
-    height, width = rows * (side * aspect + GAP) + TITLE, columns * (side + GAP) + LABEL
+    side = min(widest, (WIDTH - LABEL) / columns - GAP, MOST_HEIGHT / rows / aspect - GAP)
+    column_titles = [_wrapped(title, side) for title in grid.columns]
+    titles = GAP + max(title.count("\n") + 1 for title in column_titles) * TITLE_LINE
+    height, width = rows * (side * aspect + GAP) + titles, columns * (side + GAP) + LABEL
 
     def draw(drawing: Drawing) -> None:
         # One pair of axes in inches: a pair for each picture would take a hundred times as long.
@@ -88,25 +100,36 @@ def grid_svg(grid: Grid, aspect: float, widest: float = 0.85) -> str:
         axes.set_axis_off()
         for row, (label, pictures) in enumerate(grid.rows):
             bottom = (rows - 1 - row) * (side * aspect + GAP)
-            axes.text(LABEL / 2, bottom + side * aspect / 2, label, rotation=90, ha="center", va="center", fontsize=7)
+            middle = bottom + side * aspect / 2
+            label = _wrapped(label, side * aspect)
+            axes.text(LABEL / 2, middle, label, rotation=90, ha="center", va="center", fontsize=6)
             for column, picture in enumerate(pictures):
                 left = LABEL + column * (side + GAP)
-                _draw_picture(drawing, axes, picture, (left, left + side, bottom, bottom + side * aspect))
-        for column, title in enumerate(grid.columns):
+                if picture is None:
+                    middle = (left + side / 2, bottom + side * aspect / 2)
+                    axes.text(*middle, grid.empty, ha="center", va="center", fontsize=6, color=MUTED)
+                else:
+                    _draw_picture(drawing, axes, picture, (left, left + side, bottom, bottom + side * aspect))
+        for column, title in enumerate(column_titles):
             middle = LABEL + column * (side + GAP) + side / 2
-            axes.text(middle, height - TITLE + GAP, title, ha="center", va="bottom", fontsize=6)
+            axes.text(middle, height - titles, title, ha="center", va="bottom", fontsize=6)
 
     return drawn(draw, height, width, placed=True)
 
 
-def _draw_picture(drawing: Drawing, axes: Axes, picture: Picture | None, extent: Extent) -> None:
+def _wrapped(text: str, inches: float) -> str:
+    return "\n".join(textwrap.fill(line, max(8, int(inches * LETTERS_PER_INCH))) for line in text.splitlines())
+
+
+def _draw_picture(drawing: Drawing, axes: Axes, picture: Picture, extent: Extent) -> None:
     left, right, bottom, top = extent
-    middle = ((left + right) / 2, (bottom + top) / 2)
-    if picture is None:
-        axes.text(*middle, "no file", ha="center", va="center", fontsize=6, color=MUTED)
-        return
     drawing.picture(axes, extent, jpeg(picture.pixels_RC3))
-    drawing.words(axes, *middle, picture.words)
+    drawing.words(axes, (left + right) / 2, (bottom + top) / 2, picture.words)
+    if picture.note:
+        axes.text(left + GAP, bottom + GAP, picture.note, fontsize=5.5, color="white", va="bottom", bbox=NOTE_BOX)
+    if picture.frame:
+        outline = Rectangle((left, bottom), right - left, top - bottom, fill=False, color=picture.frame, linewidth=2)
+        axes.add_patch(outline)
     rows, columns = picture.pixels_RC3.shape[:2]
     for point, style in ((picture.true, TRUE_STYLE), (picture.found, FOUND_STYLE)):
         if point is not None:
