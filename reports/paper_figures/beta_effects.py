@@ -57,7 +57,7 @@ def beta_effects(setting: Setting) -> FigurePart:
 
 def beta_lines(setting: Setting) -> dict[str, list[GridCell]]:
     """The cells of every method with at least two betas, ascending, one cell for each beta."""
-    lines = {}
+    lines: dict[str, list[GridCell]] = {}
     for method in dict.fromkeys(cell.spec.method.name for cell in setting.finished):
         found: dict[float, GridCell] = {}
         for cell in setting.finished:

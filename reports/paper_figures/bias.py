@@ -66,11 +66,12 @@ def _draw_map(drawing: Drawing, axes: Axes, beta: float) -> None:
 
 def _draw_shift(drawing: Drawing, axes: Axes, rows: list[dict[str, Any]], name: str, label: str) -> None:
     x = [row["distance" if name == "step" else name] for row in rows]
-    for key, title, style in (
+    styles: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("shift_ipr", "IPR", {"color": method_color("ipr"), "marker": "o"}),
         ("shift_bcir", "BCIR", {"color": method_color("bcir"), "marker": "s"}),
         ("shift_predicted", "Eq. 37", {"color": "black", "linestyle": ":"}),
-    ):
+    )
+    for key, title, style in styles:
         y = [row[key] for row in rows]
         axes.plot(x, y, label=title, markersize=2.5, linewidth=1, **style)
         for place, value in zip(x, y, strict=True):

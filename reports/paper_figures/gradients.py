@@ -29,15 +29,20 @@ def gradients() -> FigurePart:
                 off = ((x - JOINT[0]) ** 2 + (y - JOINT[1]) ** 2) ** 0.5
                 words = f"{name}, case {case}, step {step}: read at ({x:.1f}, {y:.1f}), {off:.1f} px off"
                 pixels_HW3 = colored(frames[step].numpy(), ENLARGED)
-                marks = tuple((ENLARGED * (at + 0.5) - 0.5) for at in (*JOINT, x, y))
-                pictures.append(Picture(pixels_HW3, words, marks[:2], marks[2:], note=f"{off:.1f} px"))
+                true, found = ((_enlarged(at[0]), _enlarged(at[1])) for at in (JOINT, (x, y)))
+                pictures.append(Picture(pixels_HW3, words, true, found, note=f"{off:.1f} px"))
         rows.append((f"case {case}", tuple(pictures)))
     columns = tuple(f"{name}\nstep {step}" for name in named for step in SHOWN_STEPS)
     caption = (
         "A heatmap without a network, updated by the gradient of the loss of regression (IPR), of detection and of "
         f"BCIR (Eq. 24, {STEPS} steps of γ {GAMMA:g}) from four first heatmaps of section 6.2. Each map from its least "
-        "value in black to its largest in yellow; red dot: the true joint, blue triangle: the joint as read; on each map its "
-        "distance in heatmap pixels. No data."
+        "value in black to its largest in yellow; red dot: the true joint, blue triangle: the joint as read; on each "
+        "map its distance in heatmap pixels. No data."
     )
     svg = grid_svg(Grid(columns, tuple(rows)), aspect=4 / 3)
     return FigurePart(svg, caption, "Heatmaps under gradient steps of three losses", TITLE)
+
+
+def _enlarged(at: float) -> float:
+    """A coordinate of the map in the enlarged picture, where its pixel is a square."""
+    return ENLARGED * (at + 0.5) - 0.5

@@ -100,9 +100,9 @@ def grid_svg(grid: Grid, aspect: float, widest: float = 0.68) -> str:
         axes.set_axis_off()
         for row, (label, pictures) in enumerate(grid.rows):
             bottom = (rows - 1 - row) * (side * aspect + GAP)
-            middle = bottom + side * aspect / 2
+            height_of_label = bottom + side * aspect / 2
             label = _wrapped(label, side * aspect)
-            axes.text(LABEL / 2, middle, label, rotation=90, ha="center", va="center", fontsize=6)
+            axes.text(LABEL / 2, height_of_label, label, rotation=90, ha="center", va="center", fontsize=6)
             for column, picture in enumerate(pictures):
                 left = LABEL + column * (side + GAP)
                 if picture is None:
@@ -111,8 +111,8 @@ def grid_svg(grid: Grid, aspect: float, widest: float = 0.68) -> str:
                 else:
                     _draw_picture(drawing, axes, picture, (left, left + side, bottom, bottom + side * aspect))
         for column, title in enumerate(column_titles):
-            middle = LABEL + column * (side + GAP) + side / 2
-            axes.text(middle, height - titles, title, ha="center", va="bottom", fontsize=6)
+            center = LABEL + column * (side + GAP) + side / 2
+            axes.text(center, height - titles, title, ha="center", va="bottom", fontsize=6)
 
     return drawn(draw, height, width, placed=True)
 

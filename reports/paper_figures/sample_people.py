@@ -46,7 +46,7 @@ def _pictures(members: Sequence[Person], frame: str) -> list[Picture]:
     """Of people spread evenly over the split, each on another image where there are enough."""
     first_on_image = list({person.image_id: person for person in reversed(members)}.values())[::-1]
     step = max(1, len(first_on_image) // PER_ROW)
-    pictures = []
+    pictures: list[Picture] = []
     for person in [*first_on_image[::step], *first_on_image[1::step]]:
         cut = cut_out(person, SIDE) if len(pictures) < PER_ROW else None
         if cut is not None:
