@@ -11,6 +11,8 @@ import pandas as pd
 from heatmark.reports.accuracy_view import accuracy_exports, accuracy_views
 from heatmark.reports.cells import grid_cells
 from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
+from heatmark.reports.comparisons import compare
+from heatmark.reports.convergence_view import comparisons_export, convergence_export
 from heatmark.reports.digest import gather_evidence
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.figures import convergence_figure, loss_figure
@@ -23,6 +25,8 @@ from heatmark.reports.summary import TRUNCATED, summarise
 from heatmark.reports.table import Table
 from heatmark.reports.table_files import Export
 from heatmark.reports.tables import differing_settings, grid_order
+from heatmark.reports.verdict import judge
+from heatmark.reports.verdict_view import verdict_exports
 
 LONGEST_MESSAGE = 1500
 MACHINE = {"host": "Host", "cpu": "CPU", "cores": "Cores", "memory_gib": "Memory, GiB", "gpus": "GPUs"}
@@ -46,7 +50,10 @@ class Document:
     date: str
     stamp: str
     summary: tuple[str, ...]
+    verdict: tuple[str, ...]
+    verdict_tables: tuple[Table, ...]
     accuracy: tuple[Table, ...]
+    convergence: tuple[Table, ...]
     paper: tuple[Table, ...]
     record_notes: tuple[str, ...]
     figures: tuple[FigurePart, ...]
@@ -66,18 +73,24 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
     evidence = gather_evidence(trials)
     cells = grid_cells(trials, evidence)
     accuracy = accuracy_views(table, trials, protocol)
-    comparisons = compare_with_paper(cells)
-    names = zip(comparisons, file_names(comparisons), strict=True)
+    stamp = TRUNCATED if sweep.truncated else ""
+    comparisons = compare(cells)
+    verdict = judge(cells, comparisons)
+    judged, convergence = verdict_exports(verdict, comparisons), convergence_export(cells, stamp)
+    beside = compare_with_paper(cells)
+    names = zip(beside, file_names(beside), strict=True)
     paper = [Export(as_table(each, name), as_frame(each)) for each, name in names]
     sheets, sheet_notes = prediction_sheets(trials, settings)
     sheets = [replace(sheet, caption=f"{sheet.caption} {protocol(sheet.trials)}") for sheet in sheets]
-    stamp = TRUNCATED if sweep.truncated else ""
     return Document(
         title=sweep.name,
         date=sweep.date,
         stamp=stamp,
         summary=(*summarise(sweep, table), *sweep.notes),
+        verdict=verdict.sentences,
+        verdict_tables=tuple(export.table for export in judged),
         accuracy=tuple(accuracy),
+        convergence=tuple(export.table for export in convergence),
         paper=tuple(export.table for export in paper),
         record_notes=tuple(printable(note) for note in evidence.notes),
         figures=tuple(_figures(trials, settings)),
@@ -87,7 +100,13 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
         problems=tuple(_problem(trial) for trial in trials if not trial.finished),
         setup=tuple(_setup(trials)),
         environment=tuple(_environment(trials)),
-        exports=(*accuracy_exports(table, accuracy), *paper),
+        exports=(
+            *accuracy_exports(table, accuracy),
+            *judged,
+            *comparisons_export(comparisons),
+            *convergence,
+            *paper,
+        ),
     )
 
 

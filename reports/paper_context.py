@@ -43,15 +43,16 @@ class Context:
         """Of any trial: everyone evaluates the same people."""
         return next((digest for cell in self.cells for digest in cell.digests), None)
 
-    def caption(self, title: str, used: Sequence[GridCell | None], note: str = "") -> str:
-        """The table's title, and how ours and the paper's numbers were measured."""
+    def caption(self, title: str, used: Sequence[GridCell | None], note: str = "", paper: str = "") -> str:
+        """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual."""
         unlike = {cell.trials[0].signature: cell for cell in used if cell}
         trials = [trial for cell in unlike.values() for trial in cell.finished]
-        ours = f"Ours: {protocol(trials)}" if trials else "Ours: nothing of this table was run."
-        seeds = (
-            "Means over seeds, ± their standard deviation. " if len({t.spec.seed for t in trials if t.spec}) > 1 else ""
-        )
-        return " ".join(part for part in (f"{title}.", ours, seeds + PAPER_PROTOCOL[self.format], note) if part)
+        measured = protocol(trials)
+        ours = f"Ours: {measured[:1].lower()}{measured[1:]}" if trials else "Ours: nothing of this table was run."
+        several = len({trial.spec.seed for trial in trials if trial.spec}) > 1
+        seeds = "Means over seeds, ± their standard deviation." if several else ""
+        parts = (f"{title}.", ours, seeds, paper or PAPER_PROTOCOL[self.format], note)
+        return " ".join(part for part in parts if part)
 
     @property
     def remarks(self) -> tuple[str, ...]:

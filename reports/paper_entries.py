@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from heatmark.reports.cells import Measured
-from heatmark.reports.paper import PaperColumn, PaperTable
+from heatmark.reports.paper import PaperColumn, PaperTable, Slip
 from heatmark.reports.table import MISSING, Cell, Column, Table
 
 # Why a cell has no number of ours.
 NOT_RUN, NO_RECORDS, NOBODY = "not run", "no records", "nobody"
 PUBLISHED = "published, not run here"
 NOT_PRINTED = "no number in the paper"
+HEAD_WIDTHS = {"Type": 0.5, "Epoch": 0.6, "Window": 0.8, "Paper's net": 1.3, "Ours": 1.3}
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 # The paper prints a dash for a chi-square above this.
 HIGHEST_CHI_SQUARE = 1000.0
@@ -114,25 +115,33 @@ def as_frame(comparison: PaperComparison) -> pd.DataFrame:
 def as_table(comparison: PaperComparison, name: str) -> Table:
     """Ours large, the paper's number and the difference under it; slips as lettered footnotes."""
     columns = [
-        Column(title, False, width=1.5 if place == 0 else 1.1) for place, title in enumerate(comparison.head_titles)
+        Column(title, False, width=HEAD_WIDTHS.get(title, 1.5)) for place, title in enumerate(comparison.head_titles)
     ]
     columns += [Column(entry.column.name, True, entry.column.unit) for entry in comparison.rows[0].entries]
     if not comparison.people_below:
         columns += [Column("People", True, width=0.7), Column("Seeds", True, width=0.6)]
     used = sorted({index for row in comparison.rows for entry in row.entries for index in entry.slips})
-    marks = {index: MARKS[place] for place, index in enumerate(used)}
+    # What concerns whole rows needs no mark in each of their cells.
+    slips = comparison.paper.slips
+    marks = {index: MARKS[place] for place, index in enumerate(index for index in used if slips[index].columns)}
     rows = tuple(_row(comparison, row, marks) for row in comparison.rows)
-    slips = [f"[{marks[index]}] {comparison.paper.slips[index].note}" for index in used]
-    filling = [f"To fill what was not run: {command}" for command in comparison.commands]
+    whole = [_whole_rows(slips[index]) for index in used if index not in marks]
+    marked = [f"[{mark}] {slips[index].note}" for index, mark in marks.items()]
     number, dataset = comparison.paper.number, comparison.dataset
     return Table(
         tuple(columns),
         rows,
         caption=comparison.caption,
         name=name,
-        title=f"Table {number}" + (f", {dataset}" if dataset else ""),
-        notes=(*slips, *comparison.remarks, *filling),
+        title=f"The paper's Table {number}" + (f" on {dataset}" if dataset else ""),
+        notes=(*marked, *whole, *comparison.remarks),
+        commands=comparison.commands,
     )
+
+
+def _whole_rows(slip: Slip) -> str:
+    rows = f" (rows {', '.join(slip.rows)})" if slip.rows else ""
+    return f"In print{rows}: {slip.note}"
 
 
 def _row(comparison: PaperComparison, row: EntryRow, marks: Mapping[int, str]) -> tuple[Cell, ...]:
@@ -159,7 +168,7 @@ def _cell(entry: Entry, marks: Mapping[int, str], people_of_row: int | None) -> 
     lines = []
     if entry.ours and entry.ours.spread is not None:
         lines.append(f"± {_number(entry.ours.spread, entry.column)}")
-    mark = "".join(f"[{marks[index]}]" for index in entry.slips)
+    mark = "".join(f"[{marks[index]}]" for index in entry.slips if index in marks)
     if entry.paper is not None or mark:
         change = "" if entry.difference is None else f" ({_signed(entry.difference, entry.column)})"
         paper = MISSING if entry.paper is None else _number(entry.paper, entry.column)

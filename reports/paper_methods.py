@@ -32,6 +32,7 @@ HAND_METRICS = {
     "EPE 2D": ("EPE",),
     "EPE 3D": ("EPE3D", "EPE mm", "EPE_mm", "EPE3D mm"),
 }
+TEST_DEV = "The paper: COCO test-dev."
 NOTES = {
     2: "AP e/m and AP h are over the easy and medium, and over the hard people alone, each prediction matched with its "
     "own person. A(2) is the share of a map within 2 pixels of the joint (Eq. 26).",
@@ -57,7 +58,7 @@ def method_table(paper: PaperTable, context: Context) -> PaperComparison:
         context.dataset,
         tuple(heads[place] for place in shown),
         tuple(rows),
-        context.caption(paper.title, used, NOTES.get(paper.number, "")),
+        context.caption(paper.title, used, NOTES.get(paper.number, ""), TEST_DEV if paper.number == 4 else ""),
         context.remarks,
         filling_commands(paper.number, context.format, missing),
     )

@@ -56,6 +56,9 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
         "date": document.date,
         "stamp": document.stamp,
         "summary": document.summary,
+        "verdict": document.verdict,
+        "verdict_tables": [_table(table) for table in document.verdict_tables],
+        "convergence": [_table(table) for table in document.convergence],
         "accuracy": [_table(table) for table in document.accuracy],
         "paper": [_table(table) for table in document.paper],
         "record_notes": document.record_notes,
@@ -87,4 +90,5 @@ def _table(table: Table) -> dict[str, Any]:
         "title": table.title,
         "caption": table.caption,
         "notes": table.notes,
+        "commands": table.commands,
     }

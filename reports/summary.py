@@ -99,9 +99,6 @@ def _amount(metric: str, value: float) -> str:
 def _caution(measured: pd.DataFrame) -> str:
     fewest, most = int(measured["seeds"].min()), int(measured["seeds"].max())
     if most == 1:
-        return (
-            "Every number is from one seed, so how much a difference owes to chance is unknown and none is called "
-            "significant."
-        )
+        return "Every number is from one seed, so how much a difference owes to the seed is unknown."
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
-    return f"Numbers are means over {seeds} seeds; no test of significance has been made on them."
+    return f"Numbers are means over {seeds} seeds; how sure their differences are stands under Verdict."

@@ -29,7 +29,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """name: of its files, and unlike any other table's of the report. notes: footnotes, in the order of their marks."""
+    """name: of its files, and unlike any other table's of the report. notes: footnotes, in the order of their marks.
+
+    commands: what would fill it, to be copied into a shell as they are.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -37,3 +40,4 @@ class Table:
     name: str = ""
     title: str = ""
     notes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()

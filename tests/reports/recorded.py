@@ -46,6 +46,16 @@ def made_up_people(people: int = 120, data_format: str = "coco", seed: int = 0) 
     }
 
 
+def made_hard_and_easy(people: Arrays, hard: int, easy: int) -> Arrays:
+    """The same people, of whom the first count as hard and the next as easy by all three factors."""
+    changed = {name: np.array(values) for name, values in people.items()}
+    for rows, (labelled, hidden, size) in ((slice(0, hard), (3, 1.0, 50)), (slice(hard, hard + easy), (17, 0.0, 200))):
+        changed["labelled_joints"][rows] = labelled
+        changed["occluded_share"][rows] = hidden
+        changed["root_of_area"][rows] = size
+    return changed
+
+
 def with_errors(people: Arrays, scale: float, seed: int = 0, oks: bool = True, mm: bool = False) -> Arrays:
     """Errors of about `scale` pixels, larger for the hidden; the draws of one seed are shared by all methods."""
     draw = np.random.default_rng([7, seed])
