@@ -74,11 +74,13 @@ def accuracy_and_cost(setting: Setting) -> FigurePart:
         drawing.figure.legend(handles=handles[:40], loc="outside right upper", fontsize=6.5)
 
     caption = (
-        f"{headline} after the last epoch against the {unit} of a trial, means over seeds; process hours are wall time by "
-        f"processes, where there is no accounting; whiskers are the standard "
-        f"deviation of {headline}. {setting.protocol(setting.finished)}"
+        f"{headline} after the last epoch against the {unit} of a trial, means over seeds; process hours are wall time "
+        f"by processes, where there is no accounting; whiskers are the standard deviation of {headline}. "
+        f"{setting.protocol(setting.finished)}"
     )
-    return FigurePart(drawn(draw, 2.8), caption, f"Points of {headline} over {unit}", title)
+    left_out = [cell.label for cell in setting.finished if cell.label not in {point.cell.label for point in points}]
+    absent = f"{', '.join(left_out)}: left out, without {headline} or a cost in {unit} on record." if left_out else ""
+    return FigurePart(drawn(draw, 2.8), caption, f"Points of {headline} over {unit}", title, absent)
 
 
 def _axes(axes: Axes, headline: str, unit: str, spent: Sequence[float]) -> None:

@@ -63,9 +63,11 @@ def overlay(density_HW: npt.NDArray[np.floating], crop_RC3: Pixels) -> Pixels:
     weight_HW = np.clip(np.nan_to_num(density_HW.astype(np.float32)), 0, None)
     weight_HW /= max(float(weight_HW.max()), 1e-12)
     # Heatmap pixel u lies at crop pixel stride * u (datasets/geometry.py), and is drawn around it.
-    stride_x, stride_y = columns / weight_HW.shape[1], rows / weight_HW.shape[0]
-    affine_23 = np.array([[stride_x, 0, 0], [0, stride_y, 0]])
-    large_RC = cv2.warpAffine(weight_HW, affine_23, (columns, rows), flags=cv2.INTER_NEAREST)
+    nearest = [
+        np.minimum((np.arange(size) * maps / size + 0.5).astype(int), maps - 1)
+        for size, maps in zip((rows, columns), weight_HW.shape, strict=True)
+    ]
+    large_RC = weight_HW[np.ix_(*nearest)]
     color_RC3 = matplotlib.colormaps["inferno"](large_RC)[..., :3]
     grey_RC1 = DIMMED * cv2.cvtColor(crop_RC3, cv2.COLOR_RGB2GRAY)[..., None] / 255
     alpha_RC1 = np.clip(2 * large_RC, 0, 1)[..., None]

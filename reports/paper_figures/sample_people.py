@@ -46,8 +46,10 @@ def _pictures(members: Sequence[Person], frame: str) -> list[Picture]:
     """Of people spread evenly over the split, each on another image where there are enough."""
     first_on_image = list({person.image_id: person for person in reversed(members)}.values())[::-1]
     step = max(1, len(first_on_image) // PER_ROW)
+    spread = first_on_image[::step]
+    order = [*spread, *(person for place, person in enumerate(first_on_image) if place % step)]
     pictures: list[Picture] = []
-    for person in [*first_on_image[::step], *first_on_image[1::step]]:
+    for person in order:
         cut = cut_out(person, SIDE) if len(pictures) < PER_ROW else None
         if cut is not None:
             note = f"{labelled_joints(person):.0f}, {100 * occluded_share(person):.0f} %, {root_of_area(person):.0f} px"
