@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ BETA_TICKS = (0.5, 2, 10, 50)
 AXES = {"beta": "β, log scale", "sigma": "σ (heatmap px)", "step": "from the centre (px)"}
 
 
+@cache
 def bias() -> FigurePart:
     try:
         from heatmark.workloads.analysis.bias import TYPICAL, measured

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import matplotlib
 import numpy as np
@@ -37,6 +39,7 @@ def expectation(weight_HW: Map) -> tuple[float, float]:
     return float((columns * weight_HW).sum() / total), float((rows * weight_HW).sum() / total)
 
 
+@cache
 def decodings() -> FigurePart:
     heatmap_HW = toy_heatmap()
     softmax_HW, compensated_HW = np.exp(BETA * heatmap_HW), np.expm1(BETA * heatmap_HW)
