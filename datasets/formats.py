@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heatmark.datasets import coco, lspet, mpii, mpii_files, rhd
+from heatmark.datasets.augment import USUAL_VARIATION, RecipeName, Variation
 from heatmark.datasets.coco_detections import load_detections
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics import score_lspet, score_mpii, score_rhd
@@ -39,7 +40,7 @@ class Format:
     load_detections: root folder, detection file, strict -> validation people in a detector's boxes.
     boxes: other boxes by the name that bbox_source gives them: a split -> the same people in them.
     in_space: its people have joints in 3D, from which a trial can learn depth.
-    input_size, scale, rotation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
+    input_size, variation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
     """
 
     load: Callable[[Path, Split, bool], PoseDataset]
@@ -56,8 +57,7 @@ class Format:
     boxes: Mapping[str, Callable[[PoseDataset], PoseDataset]] = field(default_factory=dict)
     in_space: bool = False
     input_size: tuple[int, int] = (256, 256)
-    scale: float = 0.25
-    rotation: float = 30.0
+    variation: Mapping[RecipeName, Variation] = field(default_factory=lambda: USUAL_VARIATION)
 
     def recognise(self, root: Path) -> bool:
         """Whether a folder holds annotations of this format, for one split at least."""
@@ -96,8 +96,12 @@ FORMATS: dict[FormatName, Format] = {
         score=score_coco,
         load_detections=lambda root, path, strict: load_detections(root, path, strict=strict),
         input_size=(192, 256),
-        scale=0.3,
-        rotation=40.0,
+        variation={
+            "sbl": Variation(0.3, 40.0),
+            "hrnet": Variation(0.35, 45.0, half_body=0.3),
+            "rle": Variation(0.25, 45.0, half_body=0.3),
+            "mmpose": Variation(0.5, 80.0, half_body=0.3, shift=0.16),
+        },
     ),
     "mpii": Format(
         load=lambda root, split, strict: mpii.load_mpii(root, split, strict=strict),
@@ -135,8 +139,7 @@ FORMATS: dict[FormatName, Format] = {
         boxes={"mmpose": rhd.in_mmpose_boxes},
         in_space=True,
         # mmpose turns hands by up to 180 degrees.
-        scale=0.3,
-        rotation=90.0,
+        variation={**USUAL_VARIATION, "sbl": Variation(0.3, 90.0), "mmpose": Variation(0.3, 180.0, shift=0.16)},
     ),
 }
 

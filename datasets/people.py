@@ -17,13 +17,16 @@ SPLITS: tuple[Split, ...] = ("train", "val")
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, the OKS sigmas (none without OKS)."""
+    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, the OKS sigmas (none without OKS), and
+    the joints of the upper body where published augmentations cut bodies in two.
+    """
 
     name: str
     joints: tuple[str, ...]
     swaps: tuple[tuple[int, int], ...]
     bones: tuple[tuple[int, int], ...]
     sigmas: tuple[float, ...] = ()
+    upper_body: tuple[int, ...] = ()
 
     @property
     def mirrored_order(self) -> tuple[int, ...]:

@@ -53,6 +53,7 @@ COCO_PERSON = Skeleton(
         *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
         *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
     ),
+    upper_body=tuple(range(11)),
 )
 
 # The joints of Leeds Sports Pose and its extension, person-centric, in the order of their README.

@@ -41,8 +41,11 @@ class Method(BaseModel):
         """joints_BK2 in heatmap pixels."""
         raise NotImplementedError
 
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
-        """joints_BK2 from an image and its mirror (heatmaps already mirrored back, left and right swapped)."""
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
+        """joints_BK2 from an image and its mirror (heatmaps already mirrored back, left and right swapped).
+
+        lag: heatmap pixels that a mirrored-back map lies to the left (datasets/geometry.py).
+        """
         raise NotImplementedError
 
     def density(self, heatmap_BKHW: Tensor) -> Tensor:
@@ -103,11 +106,11 @@ class HeatmapRegression(Method):
         )
         return {"l_de": losses.heatmap_loss(heatmap_BKHW, target_BKHW, weight_BK, self.l_de_reduction)}
 
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
-        """The maximum of the mean map, as SBL and HRNet take it."""
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
+        """The maximum of the mean map, as SBL and HRNet take it: a map that lags is shifted by a whole pixel."""
         from heatmark.models import decoding
 
-        return self.decode((heatmap_BKHW + decoding.shift_right(mirrored_BKHW)) / 2)
+        return self.decode((heatmap_BKHW + (decoding.shift_right(mirrored_BKHW) if lag else mirrored_BKHW)) / 2)
 
     def density(self, heatmap_BKHW: Tensor) -> Tensor:
         """The positive part over its sum: the map itself learns a Gaussian."""
@@ -182,10 +185,10 @@ class CoordinateRegression(Method):
             return decoding.confidence(heatmap_BKHW)
         return decoding.peak_probability(heatmap_BKHW, self.beta)
 
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
         from heatmark.models import decoding
 
-        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW))
+        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW), lag)
 
 
 class SoftmaxRegression(CoordinateRegression):

@@ -171,7 +171,8 @@ def score(
 
     coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent. lspet:
     joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent. rhd:
-    anno_evaluation.pickle beside mask/, and a .mat or .h5 with `preds` of the dominant hands; AUC as a fraction.
+    anno_evaluation.pickle beside mask/, and a .mat or .h5 with `preds` of the dominant hands and, for 3D, `preds_xyz`
+    in millimetres; AUC as a fraction.
     """
     from heatmark.datasets import formats
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from heatmark.models.methods import METHODS, Method
 from heatmark.pipeline.sweep import (
     ClusterSection,
     DataSection,
+    Grid,
     PretrainedSection,
     SweepFile,
     expand_path,
@@ -78,7 +79,7 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
 
     Raises InputError for a value no trial can have and for a data set that is not there.
     """
-    prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.grid["dataset"])}
+    prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.named("dataset"))}
     weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
     cells = 0
@@ -89,11 +90,11 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     return Plan(sweep, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
 
 
-def _cells(grid: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+def _cells(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
     # The seed varies slowest, so that a first answer for every method comes early.
-    axes = sorted(grid, key=lambda axis: axis != "seed")
-    for values in itertools.product(*(grid[axis] for axis in axes)):
-        yield dict(zip(axes, values, strict=True))
+    cells = [dict(zip(grid, values, strict=True)) for grid in grids for values in itertools.product(*grid.values())]
+    seeds = list(dict.fromkeys(str(cell.get("seed", 0)) for cell in cells))
+    yield from sorted(cells, key=lambda cell: seeds.index(str(cell.get("seed", 0))))
 
 
 def _weights(backbone: str, section: PretrainedSection, source: Path) -> PretrainedSpec:
@@ -154,6 +155,7 @@ def _trial(
             data_root=str(data_root(data)),
             detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
+            image_cache=str(expand_path(cluster.image_cache)) if cluster.image_cache is not None else None,
             workers=cluster.workers,
             threads=cluster.threads or _threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,
@@ -168,8 +170,9 @@ def _trial(
 def _crop_fields(data: DataSection) -> dict[str, Any]:
     """The fields of DataSpec, those the file leaves open as the format usually has them."""
     given = data.model_dump(mode="json", exclude={"root", "synthetic", "detections"})
-    usual = FORMATS[data.format]
-    return {field: getattr(usual, field) if value is None else value for field, value in given.items()}
+    found = FORMATS[data.format]
+    usual = {"input_size": found.input_size, **found.variation[data.augmentation]._asdict()}
+    return {field: usual[field] if value is None else value for field, value in given.items()}
 
 
 def _threads_per_rank(cluster: ClusterSection) -> int:

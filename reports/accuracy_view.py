@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from heatmark.reports.collect import BOX_SOURCES
-from heatmark.reports.tables import LOWER_IS_BETTER, METRICS, SETTING
+from heatmark.reports.collect import BOX_SOURCES, Trial
+from heatmark.reports.measures import amount, formats_of, headline_of, lower_is_better, shown_metrics, unit_of
+from heatmark.reports.table import MISSING, Cell, Column, Table
+from heatmark.reports.table_files import Export
+from heatmark.reports.tables import SETTING
 
-MISSING = "–"
-PERCENT = frozenset({"AP", "AP50", "AP75", "AR"})
 KEY_TITLES = {"backbone": "Backbone", "dataset": "Data set", "boxes": "Boxes", "settings": "Settings"}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """text, and the standard deviation under it. order: what a click on the column's header sorts by."""
-
-    text: str
-    spread: str = ""
-    best: bool = False
-    order: float | str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """unit is shown under the title; width is relative to a column of numbers."""
-
-    title: str
-    numeric: bool
-    unit: str = ""
-    width: float = 1.0
-
-
 COST_COLUMNS = {
     "cpu_hours": Column("CPU hours", True, width=0.8),
     "gpu_hours": Column("GPU hours", True, width=0.8),
@@ -44,21 +23,40 @@ COST_COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class Table:
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    caption: str
+def accuracy_views(
+    table: pd.DataFrame, trials: Sequence[Trial], protocol: Callable[[Sequence[Trial]], str]
+) -> list[Table]:
+    """One table per data set format, as formats share no metrics; trials without a spec are in the first."""
+    formats = formats_of(trials)
+    views = []
+    for position, data_format in enumerate(formats):
+        own = (table["format"] == data_format) | ((table["format"] == "") & (position == 0))
+        members = [trial for trial in trials if trial.format == data_format or not (trial.spec or position)]
+        name = "accuracy" if position == 0 else f"accuracy-{data_format}"
+        view = _view(table[own], data_format, shown_metrics(data_format, trials), protocol(members))
+        title = f"Accuracy ({data_format} metrics)" if len(formats) > 1 else "Accuracy"
+        views.append(replace(view, name=name, title=title))
+    return views
 
 
-def accuracy_view(table: pd.DataFrame, protocol: str) -> Table:
+def accuracy_exports(table: pd.DataFrame, views: Sequence[Table]) -> list[Export]:
+    """`accuracy` holds the numbers of every format; the views of further formats hold theirs alone."""
+    exports = [Export(views[0], table)]
+    for view in views[1:]:
+        own = table[table["format"] == view.name.removeprefix("accuracy-")]
+        exports.append(Export(view, own.dropna(axis="columns", how="all")))
+    return exports
+
+
+def _view(table: pd.DataFrame, data_format: str, metrics: Sequence[str], protocol: str) -> Table:
     """Key columns that do not vary go into the caption's protocol instead of repeating in every row."""
     keys = [key for key in KEY_TITLES if table[key].replace("", pd.NA).dropna().nunique() > (key != "settings")]
     sources = [source for source in table["boxes"].unique() if source]
     boxes = f" ({BOX_SOURCES.get(sources[0], sources[0])})" if len(sources) == 1 else ""
+    headline = headline_of(data_format)
     measures = {
-        **{name: Column(f"{name}{boxes}", True, "%" if name in PERCENT else "px") for name in METRICS},
-        "epochs_to_80": Column("Epochs to 80 % of final AP", True),
+        **{name: Column(f"{name}{boxes}", True, unit_of(name)) for name in metrics},
+        "epochs_to_80": Column(f"Epochs to 80 % of final {headline}", True),
         "wall_s": Column("Wall time", True, width=1.1),
         "images_per_s": Column("Images per s", True, width=0.9),
         **{name: column for name, column in COST_COLUMNS.items() if table[name].fillna(0).any()},
@@ -66,12 +64,12 @@ def accuracy_view(table: pd.DataFrame, protocol: str) -> Table:
     columns = [Column("Method", False, width=1.2), Column("β", True, width=0.4)]
     columns += [Column(KEY_TITLES[key], False, width=1.2) for key in keys]
     columns += [Column("Seeds", True, width=0.7), *measures.values(), Column("State", False)]
-    best = _best(table)
+    best = _best(table, metrics)
     rows = tuple(
         _row(row, keys, list(measures), {name for name, index in best if index == position})
         for position, row in enumerate(table.to_dict("records"))
     )
-    return Table(tuple(columns), rows, _caption(table, protocol))
+    return Table(tuple(columns), rows, _caption(table, headline, protocol))
 
 
 def _row(row: Mapping[Any, Any], keys: list[str], measures: list[str], best: set[str]) -> tuple[Cell, ...]:
@@ -102,15 +100,15 @@ def _value(row: Mapping[Any, Any], measure: str, best: bool) -> Cell:
 
 
 def _text(measure: str, value: float) -> str:
-    if measure in PERCENT:
-        return f"{100 * value:.1f}"
     if measure == "wall_s":
         return duration(value)
     if measure in COST_COLUMNS:
         return f"{value:.3g}"
     if measure == "epochs_to_80":
         return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
-    return f"{value:.2f}" if measure == "EPE" else f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    if measure == "images_per_s":
+        return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return amount(measure, value)
 
 
 def duration(seconds: float) -> str:
@@ -123,23 +121,24 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _best(table: pd.DataFrame) -> list[tuple[str, int]]:
+def _best(table: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, int]]:
     """(metric, row) of the best means within each setting; none where there is nothing to compare with."""
     best = []
     for _, rows in table.reset_index(drop=True).groupby(SETTING, sort=False):
-        for metric in METRICS:
+        for metric in metrics:
             values = rows[metric].dropna()
             if len(values) < 2:
                 continue
-            top = values.min() if metric in LOWER_IS_BETTER else values.max()
+            top = values.min() if lower_is_better(metric) else values.max()
             best += [(metric, int(index)) for index in values.index[values == top]]
     return best
 
 
-def _caption(table: pd.DataFrame, protocol: str) -> str:
+def _caption(table: pd.DataFrame, headline: str, protocol: str) -> str:
     spread = "± is the standard deviation over seeds. " if (table["seeds"] > 1).any() else ""
     return (
         f"Accuracy after the last epoch and cost. {spread}Bold marks the best value of a column, which says nothing "
         "about significance. Epochs to 80 % counts from 1 to the first evaluation with at least 0.8 times the final "
-        f"AP. Wall time is that of training and evaluation; images per s is the median over the epochs. {protocol}"
+        f"{headline}. Wall time is that of training and evaluation; images per s is the median over the epochs. "
+        f"{protocol}"
     )

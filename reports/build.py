@@ -8,17 +8,20 @@ from heatmark.reports.collect import collect
 from heatmark.reports.document import assemble
 from heatmark.reports.html_file import render_html
 from heatmark.reports.pdf_file import render_pdf
+from heatmark.reports.table_files import write_exports
 from heatmark.reports.tables import accuracy_table
 from heatmark.workloads.run_folder import write_atomic
 
 
 def build_report(sweep: Path) -> list[Path]:
-    """Write report.pdf, report.html and report/tables/accuracy.csv into a sweep folder; InputError if it is none."""
+    """Write report.pdf, report.html and report/tables/ into a sweep folder; InputError if it is none.
+
+    Returns the two, and the csv of the accuracy; every table is in report/tables/ as csv, parquet and LaTeX.
+    """
     record = collect(sweep)
-    table = accuracy_table(record.trials)
-    document = assemble(record, table)
-    pdf, page, csv = sweep / "report.pdf", sweep / "report.html", sweep / "report" / "tables" / "accuracy.csv"
-    write_atomic(csv, table.to_csv(index=False, lineterminator="\n"))
+    document = assemble(record, accuracy_table(record.trials))
+    pdf, page, tables = sweep / "report.pdf", sweep / "report.html", sweep / "report" / "tables"
+    write_exports(tables, document.exports)
     write_atomic(page, render_html(document))
     write_atomic(pdf, render_pdf(document))
-    return [pdf, page, csv]
+    return [pdf, page, tables / "accuracy.csv"]

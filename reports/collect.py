@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import FORMATS
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders
 from heatmark.workloads.spec import TrialSpec
 
@@ -21,11 +22,15 @@ BOX_SOURCES = {"gtbox": "GT boxes", "detbox": "detected boxes", "mmposebox": "mm
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of metrics.jsonl. number counts from 1; val is empty where nothing was evaluated."""
+    """One line of metrics.jsonl. number counts from 1; val is empty where nothing was evaluated.
+
+    samples_seen: people trained on so far, each as often as it was drawn.
+    """
 
     number: int
     time: str
     wall_s: float | None
+    samples_seen: float | None
     images_per_s: float | None
     train: Numbers
     val: Numbers
@@ -64,6 +69,16 @@ class Trial:
         value: float | None = getattr(self.spec.method, "beta", None) if self.spec else None
         return value
 
+    @property
+    def format(self) -> str:
+        """Of the data set: what it is measured by follows from it."""
+        return self.spec.data.format if self.spec else ""
+
+    @property
+    def headline(self) -> str:
+        """The metric of the trial's format to show first, such as `AP`; higher is better."""
+        return FORMATS[self.spec.data.format].headline if self.spec else ""
+
     def final_metric(self, name: str) -> float | None:
         return self.final.get(f"{self.boxes}/{name}")
 
@@ -73,12 +88,13 @@ class Trial:
         points = [(epoch.number, epoch.val[key]) for epoch in self.epochs if key in epoch.val]
         return [number for number, _ in points], [value for _, value in points]
 
-    def epochs_to(self, fraction: float, name: str = "AP") -> int | None:
-        """The first epoch whose metric reaches a fraction of the final one; None where there is none."""
-        final = self.final_metric(name)
+    def epochs_to(self, fraction: float) -> int | None:
+        """The first epoch whose headline metric reaches a fraction of the final one; None where there is none."""
+        final = self.final_metric(self.headline)
         if final is None or final <= 0:
             return None
-        reached = (number for number, value in zip(*self.curve(name), strict=True) if value >= fraction * final)
+        points = zip(*self.curve(self.headline), strict=True)
+        reached = (number for number, value in points if value >= fraction * final)
         return next(reached, None)
 
     @property
@@ -192,6 +208,7 @@ def _epoch(line: Mapping[str, Any]) -> Epoch:
         int(own["epoch"]) + 1,
         printable(str(line.get("time", ""))),
         own.get("wall_s"),
+        own.get("samples_seen"),
         own.get("images_per_s"),
         train,
         val,

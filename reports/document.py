@@ -8,24 +8,31 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from heatmark.reports.accuracy_view import Table, accuracy_view
+from heatmark.reports.accuracy_view import accuracy_exports, accuracy_views
+from heatmark.reports.cells import GridCell, best_of_each, grid_cells
 from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
+from heatmark.reports.comparisons import compare, settings_of
+from heatmark.reports.convergence_view import comparisons_export, convergence_export
+from heatmark.reports.digest import gather_evidence
+from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.figures import convergence_figure, loss_figure
+from heatmark.reports.measures import headline_of
+from heatmark.reports.paper_entries import as_frame, as_table
+from heatmark.reports.paper_figures.figures import paper_figures
+from heatmark.reports.paper_tables import compare_with_paper, file_names
 from heatmark.reports.prediction_sheet import Sheet, prediction_sheets
+from heatmark.reports.protocol import protocol
 from heatmark.reports.summary import TRUNCATED, summarise
-from heatmark.reports.tables import differing_settings, grid_order
+from heatmark.reports.table import Table
+from heatmark.reports.table_files import Export
+from heatmark.reports.tables import cell_of, differing_settings, grid_order
+from heatmark.reports.verdict import judge
+from heatmark.reports.verdict_view import verdict_exports
 
 LONGEST_MESSAGE = 1500
+# Cells of one data set and backbone in a figure.
+MOST_DRAWN = 12
 MACHINE = {"host": "Host", "cpu": "CPU", "cores": "Cores", "memory_gib": "Memory, GiB", "gpus": "GPUs"}
-
-
-@dataclass(frozen=True)
-class FigurePart:
-    """A drawing as SVG with its caption, and what it shows in a few words for those who cannot see it."""
-
-    svg: str
-    caption: str
-    description: str
 
 
 @dataclass(frozen=True)
@@ -46,74 +53,97 @@ class Document:
     date: str
     stamp: str
     summary: tuple[str, ...]
-    accuracy: Table
+    verdict: tuple[str, ...]
+    verdict_tables: tuple[Table, ...]
+    accuracy: tuple[Table, ...]
+    convergence: tuple[Table, ...]
+    paper: tuple[Table, ...]
+    record_notes: tuple[str, ...]
     figures: tuple[FigurePart, ...]
+    paper_figures: tuple[FigurePart, ...]
     sheets: tuple[Sheet, ...]
     sheet_notes: tuple[str, ...]
     problems: tuple[Problem, ...]
     setup: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
+    exports: tuple[Export, ...]
 
 
 def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
+    """table: of the accuracy (tables.accuracy_table)."""
     trials = sorted(sweep.trials, key=grid_order)
     settings = differing_settings(trials)
-    sheets, sheet_notes = prediction_sheets(trials, settings)
-    sheets = [replace(sheet, caption=f"{sheet.caption} {_protocol(sheet.trials)}") for sheet in sheets]
+    evidence = gather_evidence(trials)
+    cells = grid_cells(trials, evidence)
+    accuracy = accuracy_views(table, trials, protocol)
     stamp = TRUNCATED if sweep.truncated else ""
+    comparisons = compare(cells)
+    verdict = judge(cells, comparisons)
+    judged, convergence = verdict_exports(verdict, comparisons), convergence_export(cells, stamp)
+    beside = compare_with_paper(cells)
+    names = zip(beside, file_names(beside), strict=True)
+    paper = [Export(as_table(each, name), as_frame(each)) for each, name in names]
+    drawn = _drawn_trials(cells)
+    sheets, sheet_notes = prediction_sheets(drawn, settings)
+    sheets = [replace(sheet, caption=f"{sheet.caption} {protocol(sheet.trials)}") for sheet in sheets]
     return Document(
         title=sweep.name,
         date=sweep.date,
         stamp=stamp,
         summary=(*summarise(sweep, table), *sweep.notes),
-        accuracy=accuracy_view(table, _protocol(trials)),
-        figures=tuple(_figures(trials, settings)),
+        verdict=verdict.sentences,
+        verdict_tables=tuple(export.table for export in judged),
+        accuracy=tuple(accuracy),
+        convergence=tuple(export.table for export in convergence),
+        paper=tuple(export.table for export in paper),
+        record_notes=tuple(printable(note) for note in evidence.notes),
+        figures=tuple(_figures(drawn, settings, len(cells) - len({cell_of(trial) for trial in drawn}))),
+        paper_figures=paper_figures(cells),
         sheets=tuple(sheets),
         sheet_notes=tuple(printable(note) for note in sheet_notes),
         problems=tuple(_problem(trial) for trial in trials if not trial.finished),
         setup=tuple(_setup(trials)),
         environment=tuple(_environment(trials)),
+        exports=(
+            *accuracy_exports(table, accuracy),
+            *judged,
+            *comparisons_export(comparisons),
+            *convergence,
+            *paper,
+        ),
     )
 
 
-def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[FigurePart]:
-    """Curves of every data set and backbone that has an epoch on record."""
+def _drawn_trials(cells: Sequence[GridCell]) -> list[Trial]:
+    """Those of every cell; of a data set and backbone with too many, of the best cell of each method and beta."""
+    drawn = []
+    for setting, members in settings_of(cells).items():
+        if len(members) > MOST_DRAWN:
+            headline = headline_of(setting.format)
+            members = best_of_each(members, lambda cell: (cell.spec.method.name, cell.beta), headline)[:MOST_DRAWN]
+        drawn += [trial for cell in members for trial in cell.trials]
+    return drawn
+
+
+def _figures(trials: Sequence[Trial], settings: dict[str, str], left_out: int) -> Iterable[FigurePart]:
+    """Curves of every data set and backbone that has an epoch on record. left_out: cells of the sweep not drawn."""
+    rest = f" {left_out} cells of the sweep are not drawn: these are the best of each method and β." if left_out else ""
     groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         if trial.spec and trial.epochs:
             groups.setdefault((trial.spec.data.name, trial.spec.backbone), []).append(trial)
     for members in groups.values():
-        protocol = _protocol(members)
+        measured, headline = protocol(members), members[0].headline
         yield FigurePart(
             convergence_figure(members, settings),
-            f"AP and EPE on the validation people over epochs, one line per trial. {protocol}",
-            "Line plots of AP and EPE over epochs",
+            f"{headline} and EPE on the validation people over epochs, one line per trial.{rest} {measured}",
+            f"Line plots of {headline} and EPE over epochs",
         )
         yield FigurePart(
             loss_figure(members, settings),
             "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
             "Small line plots of training loss over epochs",
         )
-
-
-def _protocol(trials: Sequence[Trial]) -> str:
-    """How the numbers were measured: data set, box source, flip test, backbone, input size, seeds."""
-    specs = [trial.spec for trial in trials if trial.spec]
-    if not specs:
-        return ""
-    boxes = {BOX_SOURCES.get(trial.boxes, trial.boxes) for trial in trials if trial.spec}
-    parts = {
-        "Data set": {spec.data.name for spec in specs},
-        "Boxes": boxes,
-        "Flip test": {"yes" if spec.train.flip_test else "no" for spec in specs},
-        "Backbone": {spec.backbone for spec in specs},
-        "Input": {"{} × {} px".format(*spec.data.input_size) for spec in specs},
-        "Evaluated every": {f"{spec.train.eval_every} epoch(s)" for spec in specs if spec.train.eval_every > 1},
-    }
-    text = "; ".join(f"{name.lower()} {', '.join(sorted(values))}" for name, values in parts.items() if values)
-    seeds = sorted({spec.seed for spec in specs})
-    noun = "seed" if len(seeds) == 1 else "seeds"
-    return printable(f"{text[0].upper()}{text[1:]}; {noun} {', '.join(map(str, seeds))}.")
 
 
 def _problem(trial: Trial) -> Problem:

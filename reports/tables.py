@@ -12,17 +12,16 @@ import pandas as pd
 
 from heatmark.models.methods import METHODS
 from heatmark.reports.collect import Trial
+from heatmark.reports.measures import metrics_of
 from heatmark.workloads.run_folder import read_json
 
 CONVERGED = 0.8
-METRICS = ("AP", "AP50", "AP75", "AR", "EPE")
 # From SLURM's accounting; absent elsewhere. Wasted: after the last checkpoint of an attempt that ended badly.
 COSTS = ("cpu_hours", "gpu_hours", "wasted_cpu_hours", "wasted_gpu_hours")
-MEASURES = (*METRICS, "epochs_to_80", "wall_s", "images_per_s", *COSTS)
-LOWER_IS_BETTER = frozenset({"EPE"})
+OTHER_MEASURES = ("epochs_to_80", "wall_s", "images_per_s", *COSTS)
 # What two rows must share before one may be called better than the other.
 SETTING = ["dataset", "backbone", "boxes"]
-KEYS = ["method", "beta", "backbone", "dataset", "boxes", "settings"]
+KEYS = ["method", "beta", "backbone", "dataset", "format", "boxes", "settings"]
 NAMED_FIELDS = frozenset({"method.name", "method.beta", "backbone", "data.name", "seed"})
 
 
@@ -30,25 +29,29 @@ def accuracy_table(trials: Sequence[Trial]) -> pd.DataFrame:
     """One row per cell: its keys, `seeds` (finished ones), mean and standard deviation of every measure, `state`.
 
     A cell is everything that decides the numbers except the seed, so that runs of unlike settings are never averaged.
-    AP and AR are fractions of 1, EPE is in image pixels, wall_s in seconds, the deviation is the sample's (n - 1).
+    The metrics are those of all formats in the sweep (measures.py): AP, PCK and the like as fractions of 1, EPE in
+    image pixels; a metric of another format has no value. epochs_to_80: to 0.8 of the final headline metric. wall_s
+    in seconds; the deviation is the sample's (n - 1).
     """
     frame = trial_table(trials)
+    metrics = metrics_of(trials)
     groups = frame.groupby("cell", sort=False)
     table = groups[KEYS].first().join(groups["finished"].sum().rename("seeds"))
-    for measure in MEASURES:
+    for measure in (*metrics, *OTHER_MEASURES):
         table[measure] = groups[measure].mean()
         table[f"{measure}_sd"] = groups[measure].std(ddof=1)
-    table["state"] = [_cell_state(group) for _, group in groups]
+    table["state"] = [_cell_state(group, metrics) for _, group in groups]
     return table.reset_index(drop=True)
 
 
 def trial_table(trials: Sequence[Trial]) -> pd.DataFrame:
     """One row per trial; a trial that has not finished has no values."""
     settings = differing_settings(trials)
-    rows = [{**_keys(trial, settings), **_measures(trial)} for trial in sorted(trials, key=grid_order)]
-    columns = ["cell", *KEYS, "finished", *MEASURES, "state"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype(dict.fromkeys((*MEASURES, "beta"), "float64"))
+    metrics = metrics_of(trials)
+    measures = [*metrics, *OTHER_MEASURES]
+    rows = [{**_keys(trial, settings), **_measures(trial, metrics)} for trial in sorted(trials, key=grid_order)]
+    frame = pd.DataFrame(rows, columns=["cell", *KEYS, "finished", *measures, "state"])
+    return frame.astype(dict.fromkeys((*measures, "beta"), "float64"))
 
 
 def grid_order(trial: Trial) -> tuple[Any, ...]:
@@ -91,7 +94,9 @@ def differing_settings(trials: Sequence[Trial]) -> dict[str, str]:
         names = sorted({name for signature in signatures for name in flat[signature]} - NAMED_FIELDS)
         differing = [name for name in names if len({flat[signature].get(name) for signature in signatures}) > 1]
         for signature in signatures:
-            text[signature] = ", ".join(f"{name} {flat[signature].get(name)}" for name in differing)
+            # A field that a trial is without (depth, pretrained) is told by the trials that have it.
+            known = [name for name in differing if name in flat[signature]]
+            text[signature] = ", ".join(f"{name} {flat[signature][name]}" for name in known)
     return text
 
 
@@ -116,12 +121,13 @@ def _keys(trial: Trial, settings: Mapping[str, str]) -> dict[str, object]:
         "beta": trial.beta,
         "backbone": spec.backbone,
         "dataset": spec.data.name,
+        "format": trial.format,
         "boxes": trial.boxes,
         "settings": settings[trial.signature],
     }
 
 
-def _measures(trial: Trial) -> dict[str, object]:
+def _measures(trial: Trial, metrics: Sequence[str]) -> dict[str, object]:
     values: dict[str, object] = {"finished": trial.finished, "state": trial.state}
     spent = trial.folder and read_json(trial.folder.accounting_file)
     values |= {name: (spent or {}).get(name) for name in COSTS}
@@ -130,7 +136,7 @@ def _measures(trial: Trial) -> dict[str, object]:
     speeds = [epoch.images_per_s for epoch in trial.epochs if epoch.images_per_s is not None]
     return {
         **values,
-        **{name: trial.final_metric(name) for name in METRICS},
+        **{name: trial.final_metric(name) for name in metrics},
         "epochs_to_80": trial.epochs_to(CONVERGED),
         "wall_s": wall_seconds(trial),
         "images_per_s": statistics.median(speeds) if speeds else None,
@@ -145,11 +151,11 @@ def wall_seconds(trial: Trial) -> float | None:
     return trial.epochs[-1].wall_s if trial.epochs else None
 
 
-def _cell_state(group: pd.DataFrame) -> str:
+def _cell_state(group: pd.DataFrame, metrics: Sequence[str]) -> str:
     """`finished`, `failed`, or counts where seeds differ; a mean that lacks a seed's value says so."""
     counts = Counter(group["state"])
     state = next(iter(counts)) if len(counts) == 1 else ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
     finished = int(group["finished"].sum())
-    partial = [name for name in METRICS if 0 < group[name].count() < finished]
+    partial = [name for name in metrics if 0 < group[name].count() < finished]
     short = [f"{name} from {group[name].count()} of {finished} seeds" for name in partial]
     return "; ".join([state, *short])

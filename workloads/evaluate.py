@@ -149,7 +149,7 @@ def _predict(
         seen = all_maps(model, spec, people, batch, ranks.device)
         heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
         joints_BK2, confidence_BK, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
-        joints_BK3 = image_joints(joints_BK2, confidence_BK, batch, spec.data.stride)
+        joints_BK3 = image_joints(joints_BK2, confidence_BK, batch, spec.data.pitch)
         rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | describe(spec, heatmap_BKHW, batch))
         depth_BK = _depths(spec, seen)
         if depth_BK is not None:
@@ -164,7 +164,7 @@ def _predict(
 def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None) -> tuple[Tensor, Tensor, int]:
     """Joints in heatmap pixels, their confidence, and how many maps had C <= n."""
     if mirrored_BKHW is not None:
-        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW)
+        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
     else:
         joints_BK2 = spec.method.decode(heatmap_BKHW)
     joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
@@ -202,9 +202,9 @@ def _heatmaps_of(seen: list[Maps]) -> tuple[Tensor, Tensor | None]:
     return seen[0].heatmap_BKHW, seen[1].heatmap_BKHW if len(seen) > 1 else None
 
 
-def image_joints(joints_BK2: Tensor, confidence_BK: Tensor, batch: Batch, stride: int) -> Array:
+def image_joints(joints_BK2: Tensor, confidence_BK: Tensor, batch: Batch, pitch: npt.ArrayLike) -> Array:
     """Joints in heatmap pixels to image pixels, with their confidence: joints_BK3."""
-    crop_BK2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), stride)
+    crop_BK2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), pitch)
     image_BK2 = apply_affine(invert_affine(batch["image_to_crop_B23"].numpy()), crop_BK2)
     return np.concatenate([image_BK2, confidence_BK.double().cpu().numpy()[..., None]], axis=-1)
 

@@ -54,7 +54,7 @@ Description = dict[str, Array]
 @torch.no_grad()
 def describe(spec: TrialSpec, heatmap_BKHW: Tensor, batch: Batch) -> Description:
     """What the heatmaps of a batch look like around the true joints: a row per person."""
-    true_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].double().numpy(), spec.data.stride))
+    true_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].double().numpy(), spec.data.pitch))
     true_BK2 = true_BK2.to(heatmap_BKHW.device)
     counts_BK = inside(true_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
     density_BKHW = spec.method.density(heatmap_BKHW)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.formats import FORMATS, FormatName
+from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
+from heatmark.datasets.people import FloatArray
 from heatmark.models.methods import AnyMethod
 
 SCHEMA_VERSION: Final = 1
@@ -30,8 +34,9 @@ class DataSpec(Section):
     input_size: width and height of the crop in pixels. stride: input pixels per heatmap pixel.
     bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart). For rhd,
     `gt` is hand3d's square and `mmpose` the extent of the joints.
-    padding: the box grows by this factor (SBL 1.25). scale, rotation, flip: SBL's augmentation (factor clipped to
-    1 +- scale, degrees clipped to 2 rotation and applied with probability 0.6, mirrored with probability flip).
+    padding: the box grows by this factor (SBL 1.25). augmentation: whose distributions scale, rotation, half_body and
+    shift are the amplitudes of (datasets/augment.py). flip: probability of mirroring. geometry: the convention of all
+    pixels (datasets/geometry.py), SimpleBaseline's or UDP's.
     """
 
     name: str
@@ -44,12 +49,26 @@ class DataSpec(Section):
     scale: float = Field(0.3, ge=0, lt=1)
     rotation: float = Field(40.0, ge=0, le=180)
     flip: float = Field(0.5, ge=0, le=1)
+    augmentation: RecipeName = "sbl"
+    half_body: float = Field(0.0, ge=0, le=1)
+    shift: float = Field(0.0, ge=0, lt=1)
+    geometry: Convention = "biased"
 
     @model_validator(mode="after")
     def _size_fits_stride(self) -> DataSpec:
         if any(side <= 0 or side % 32 for side in self.input_size):
             raise ValueError(f"input_size {list(self.input_size)}: both sides must be positive multiples of 32")
         return self
+
+    @property
+    def pitch(self) -> FloatArray:
+        """Input pixels per heatmap pixel, across and down."""
+        return heatmap_pitch(self.input_size, self.stride, self.geometry)
+
+    @property
+    def lag(self) -> float:
+        """How far a mirrored-back map lies to the left, in heatmap pixels."""
+        return mirror_lag(self.stride, self.geometry)
 
     @property
     def heatmap_size(self) -> tuple[int, int]:
@@ -113,11 +132,13 @@ class RuntimeSpec(Section):
     hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
     pretrained: the file of the weights that a trial with `pretrained` starts from.
     detections: the file of the validation boxes where bbox_source is `det`; its hash is in the data's fingerprint.
+    image_cache: a folder for decoded images (datasets/image_cache.py).
     """
 
     data_root: str
     pretrained: str | None = None
     detections: str | None = None
+    image_cache: str | None = None
     workers: int = Field(0, ge=0)
     threads: int = Field(0, ge=0)
     zero_stage: Literal[0, 1, 2] = 0
@@ -125,6 +146,10 @@ class RuntimeSpec(Section):
     strict: bool = False
     keep_checkpoints: int = Field(2, ge=1)
     hang_s: float = Field(600.0, gt=0)
+
+    @property
+    def cache(self) -> Path | None:
+        return Path(self.image_cache) if self.image_cache else None
 
 
 def in_space() -> list[str]:
@@ -159,6 +184,8 @@ class TrialSpec(Section):
             excluded["pretrained"] = True
         if not self.train.depth:
             excluded["train"] = {"depth", "depth_weight"}
+        later = ("augmentation", "half_body", "shift", "geometry")
+        excluded["data"] = {name for name in later if getattr(self.data, name) == DataSpec.model_fields[name].default}
         return self.model_dump(mode="json", exclude=excluded)
 
     @property

@@ -66,7 +66,15 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
 def crop_settings(spec: TrialSpec) -> CropSettings:
     data = spec.data
     return CropSettings(
-        input_size=data.input_size, padding=data.padding, scale=data.scale, rotation=data.rotation, flip=data.flip
+        input_size=data.input_size,
+        padding=data.padding,
+        scale=data.scale,
+        rotation=data.rotation,
+        flip=data.flip,
+        half_body=data.half_body,
+        shift=data.shift,
+        recipe=data.augmentation,
+        geometry=data.geometry,
     )
 
 
@@ -119,6 +127,7 @@ class Trial:
             seed=self.spec.seed,
             workers=self.spec.runtime.workers,
             strict=self.spec.runtime.strict,
+            cache=self.spec.runtime.cache,
         )
 
     def run(self) -> None:
@@ -187,7 +196,7 @@ class Trial:
         spec, device = self.spec, self.ranks.device
         self._note_unreadable(batch, self.train_people)
         maps_BCHW = self.engine(network_input(batch["image_BHW3"], device, spec.channels))
-        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)).to(device)
+        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.pitch)).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
             heatmap_BKHW, depth_BKHW = split_maps(maps_BCHW, labelled_BK.shape[1])

@@ -139,3 +139,21 @@ def test_ready_sweep_files_are_valid() -> None:
     assert {path.stem for path in sweeps} >= {"demo", "coco_real"}
     for path in sweeps:
         load_sweep(path)
+
+
+def test_grids_follow_one_another_and_equal_cells_are_run_once(tmp_path: Path) -> None:
+    place = {"backbone": "sbl-r18-w8", "dataset": "drawn"}
+    first, second = {"method": ["detection", "bcir"], "seed": [0, 1]}, {"method": ["detection", "ipr"], "seed": 1}
+    plan = planned(changed("grid", [first | place, second | place]), tmp_path)
+    found = [(trial.method.name, trial.seed) for trial in plan.trials]
+    assert found == [("detection", 0), ("bcir", 0), ("detection", 1), ("bcir", 1), ("ipr", 1)]
+    assert plan.collapsed == 1
+    with pytest.raises(InputError, match=r"grid\.backbone: missing"):
+        planned(changed("grid", [first | place, second]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_ready_sweep_file_is_valid_and_named_after_its_file(path: Path) -> None:
+    assert load_sweep(path).name == path.stem

@@ -1,0 +1,101 @@
+"""What a table of the paper is filled from: the cells of one data set, and how its numbers came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from heatmark.reports.cells import GridCell, Measured
+from heatmark.reports.digest import Digest
+from heatmark.reports.paper import PaperRow
+from heatmark.reports.paper_entries import NO_RECORDS, NOBODY, NOT_RUN
+from heatmark.reports.paper_match import Backbones, find_cell, match_backbones
+from heatmark.reports.protocol import protocol
+
+# The people that the paper's own tables are over.
+PAPER_PEOPLE = {"coco": 6352, "mpii": 2958, "rhd": 2728}
+PAPER_PROTOCOL = {
+    "coco": "The paper: COCO val2017, boxes of a Faster R-CNN detector, flip test not stated.",
+    "mpii": "The paper: MPII's validation split, flip test not stated.",
+    "rhd": "The paper: RHD's test set, crop and flip test not stated.",
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """format: whose tables these are. dataset: the name of ours, "" where the sweep has none of that format."""
+
+    format: str
+    dataset: str
+    cells: tuple[GridCell, ...]
+    backbones: Backbones
+
+    def cell(self, row: PaperRow) -> GridCell | None:
+        return find_cell(self.cells, row, self.backbones)
+
+    def method_cell(self, method: str, backbone: str) -> GridCell | None:
+        """Ours of one of the paper's three methods, at its beta of 10, on one of its backbones."""
+        beta = None if method == "detection" else 10.0
+        return self.cell(PaperRow(method, (), method=method, beta=beta, backbone=backbone))
+
+    @property
+    def digest(self) -> Digest | None:
+        """Of any trial: everyone evaluates the same people."""
+        return next((digest for cell in self.cells for digest in cell.digests), None)
+
+    def caption(self, title: str, used: Sequence[GridCell | None], note: str = "", paper: str = "") -> str:
+        """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual."""
+        unlike = {cell.trials[0].signature: cell for cell in used if cell}
+        trials = [trial for cell in unlike.values() for trial in cell.finished]
+        measured = protocol(trials)
+        ours = f"Ours: {measured[:1].lower()}{measured[1:]}" if trials else "Ours: nothing of this table was run."
+        several = len({trial.spec.seed for trial in trials if trial.spec}) > 1
+        seeds = "Means over seeds, ± their standard deviation." if several else ""
+        parts = (f"{title}.", ours, seeds, paper or PAPER_PROTOCOL[self.format], note)
+        return " ".join(part for part in parts if part)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What keeps ours and the paper's numbers from being compared."""
+        if not self.dataset:
+            return ()
+        people, expected = len(self.digest) if self.digest else None, PAPER_PEOPLE[self.format]
+        if people == expected:
+            return ()
+        have = "an unrecorded number of people" if people is None else f"{people:,} people"
+        return (
+            f"The data differ from the paper's ({have} of {self.dataset}, there {expected:,}): a difference shows how "
+            "far apart the numbers are, not who is better.",
+        )
+
+
+def make_context(data_format: str, dataset: str, cells: Sequence[GridCell]) -> Context:
+    own = tuple(cell for cell in cells if cell.spec.data.format == data_format and cell.spec.data.name == dataset)
+    return Context(data_format, dataset, own, match_backbones(own))
+
+
+def final_value(metric: str, scale: float = 1.0) -> Callable[[GridCell], Measured | None]:
+    """A metric of the last evaluation, in the paper's unit."""
+    return lambda cell: scaled(cell.final(metric), scale)
+
+
+def digest_value(value: Callable[[Digest], float | None], scale: float = 1.0) -> Callable[[GridCell], Measured | None]:
+    """Something of the records, in the paper's unit."""
+    return lambda cell: scaled(cell.over_digests(value), scale)
+
+
+def scaled(found: Measured | None, scale: float) -> Measured | None:
+    if found is None or scale == 1:
+        return found
+    return Measured(found.value * scale, None if found.spread is None else found.spread * scale, found.seeds)
+
+
+def why_missing(cell: GridCell | None, needs_records: bool) -> str:
+    """Why a cell of the grid gives no number."""
+    if cell is None:
+        return NOT_RUN
+    if not cell.finished:
+        return cell.state
+    if needs_records:
+        return NOBODY if cell.digests else NO_RECORDS
+    return "no value"

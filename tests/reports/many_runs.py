@@ -1,0 +1,97 @@
+"""A thousand made-up run folders, to see that a report of them takes under a minute and 2 GiB.
+
+python -m tests.reports.many_runs FOLDER [COUNT]     writes FOLDER/many and reports it, with time and memory
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
+from heatmark.reports.build import build_report
+from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from tests.reports.recorded import Arrays, made_up_people, with_errors, write_records
+
+EPOCHS, PEOPLE = 20, 100
+METHODS = (
+    Detection(),
+    *(IntegralRegression(beta=beta) for beta in (1.0, 5.0, 10.0, 20.0)),
+    *(BiasCompensated(beta=beta, t_o=17) for beta in (1.0, 5.0, 10.0, 20.0)),
+)
+
+
+def write_many(sweep: Path, count: int) -> None:
+    """Grid of method, learning rate, batch, backbone, data set and seed; every fiftieth failed, some are unfinished."""
+    people = made_up_people(PEOPLE)
+    grid = itertools.product(
+        METHODS, (1e-3, 3e-4, 1e-4, 3e-5), (32, 64), ("sbl-r18-w16", "hrnet-w8"), ("a", "b"), range(4)
+    )
+    cells = []
+    for number, (method, lr, batch, backbone, name, seed) in enumerate(itertools.islice(grid, count)):
+        spec = TrialSpec(
+            method=method,
+            backbone=backbone,
+            data=DataSpec(name=name, fingerprint="0123abcd"),
+            train=TrainSpec(epochs=EPOCHS, batch_size=batch, lr=lr).resolved(),
+            seed=seed,
+            runtime=RuntimeSpec(data_root=str(sweep / "gone")),
+        )
+        cells.append({"signature": spec.signature, "label": spec.label})
+        _write_run(RunFolder(sweep / spec.signature), spec, number, people)
+    (sweep / "sweep.json").write_text(json.dumps({"schema_version": 1, "name": "many", "cells": cells}))
+
+
+def _write_run(run: RunFolder, spec: TrialSpec, number: int, people: Arrays) -> None:
+    run.path.mkdir(parents=True)
+    run.spec_file.write_text(json.dumps({**spec.model_dump(mode="json"), "signature": spec.signature}))
+    epochs = EPOCHS // 2 if number % 50 in (0, 1) else EPOCHS
+    lines = [_line(epoch, 0.3 + 0.4 * (number % 97) / 97) for epoch in range(epochs)]
+    run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if number % 50 == 0:
+        run.failure_file.write_text(json.dumps({"kind": "crash", "message": "made up", "time": "2027-01-01"}))
+    if epochs < EPOCHS:
+        return
+    result = {"state": "finished", "final": lines[-1]["val"], "wall_s": 900.0, "finished": "2026-03-04T10:20:00.000Z"}
+    run.result_file.write_text(json.dumps(result))
+    keypoints = {"category_id": 1, "score": 0.5, "keypoints": [10.5] * 51}
+    predictions = [{"image_id": 1000 + row // 2, "annotation_id": 5000 + row, **keypoints} for row in range(PEOPLE)]
+    run.predictions_file.write_text(json.dumps(predictions))
+    write_records(run.path, with_errors(people, 3 + (number % 97) / 20, seed=number), epoch=EPOCHS - 1)
+
+
+def _line(epoch: int, final: float) -> dict[str, Any]:
+    ap = final * (1 - 0.8 ** (epoch + 1))
+    val = {
+        "gtbox/AP": ap,
+        "gtbox/AP50": ap,
+        "gtbox/AP75": ap,
+        "gtbox/AR": ap,
+        "gtbox/EPE": 4 / ap,
+        "gtbox/EPE/hard": 9 / ap,
+    }
+    line = {"epoch": epoch, "samples_seen": 1000 * (epoch + 1), "wall_s": 45.0 * (epoch + 1), "images_per_s": 100.0}
+    return {**line, "time": "2026-03-04T10:00:00.000Z", "train": {"loss": 1 - ap}, "val": val}
+
+
+def main(folder: Path, count: int) -> None:
+    write_many(folder / "many", count)
+    started, busy = time.monotonic(), time.process_time()
+    build_report(folder / "many")
+    measured = {
+        "run_folders": count,
+        "wall_s": round(time.monotonic() - started, 1),
+        "cpu_s": round(time.process_time() - busy, 1),
+        "memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1000)

@@ -1,0 +1,91 @@
+"""A sweep over data sets of several formats: each is measured by its own metrics, in a table of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from heatmark.models.methods import Detection, IntegralRegression
+from heatmark.reports.build import build_report
+from heatmark.reports.collect import collect
+from heatmark.reports.document import Document, assemble
+from heatmark.reports.tables import accuracy_table
+from heatmark.workloads.spec import DataSpec
+
+Replay = dict[str, Callable[..., Any]]
+FINALS = {
+    "coco": {"AP": 0.5, "AP50": 0.8, "AP75": 0.4, "AR": 0.6, "EPE": 5.0},
+    "mpii": {"PCKh@0.5": 0.875, "PCKh@0.10": 0.25, "PCKh@0.11": 0.3, "PCKh@0.5/head": 0.96, "EPE": 20.94},
+    "lspet": {"PCK@0.2": 0.7, "PCK@0.1": 0.4, "PCK@0.2/knee": 0.1, "EPE": 12.3},
+    "rhd": {"AUC@0-30px": 0.8, "PCK@0.2": 0.9, "AUC@20-50mm": 0.6, "EPE": 3.5, "EPE mm": 14.0, "EPE/visible": 3.0},
+}
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, replay: Replay) -> Path:
+    """Detection and IPR on three formats. PCKh grows as 0.1 a epoch to 0.875 at epoch 9."""
+    sweep = tmp_path / "mixed"
+    for data_format, final in FINALS.items():
+        for method, gain in ((Detection(), 0.0), (IntegralRegression(), -0.02)):
+            spec = replay["trial_spec"](method, tmp_path / "gone")
+            data = DataSpec(name=f"drawn {data_format}", format=data_format, fingerprint="0123abcd")  # type: ignore[arg-type]
+            spec = spec.model_copy(update={"data": data})
+            run = replay["write_spec"](sweep, spec)
+            headline = next(iter(final))
+            for epoch in range(9):
+                val = {f"gtbox/{headline}": min(0.1 * (epoch + 1), final[headline] + gain), "gtbox/EPE": 30.0 - epoch}
+                run.append_metrics({"epoch": epoch, "time": "", "wall_s": epoch, "train": {"loss": 1.0}, "val": val})
+            replay["write_result"](run, {f"gtbox/{name}": value + gain for name, value in final.items()})
+    return sweep
+
+
+def read_document(sweep: Path) -> Document:
+    record = collect(sweep)
+    return assemble(record, accuracy_table(record.trials))
+
+
+def test_each_format_has_a_table_of_its_own_metrics(mixed: Path) -> None:
+    tables = read_document(mixed).accuracy
+    assert [table.name for table in tables] == [*("accuracy", "accuracy-mpii", "accuracy-lspet", "accuracy-rhd")]
+    mpii = tables[1]
+    titles = [column.title for column in mpii.columns]
+    assert [title for title in titles if "PCKh@" in title and "Epochs" not in title] == [
+        *("PCKh@0.5 (GT boxes)", "PCKh@0.10 (GT boxes)", "PCKh@0.11 (GT boxes)")
+    ]
+    assert "Epochs to 80 % of final PCKh@0.5" in titles and not any(title.startswith("AP") for title in titles)
+    detection = dict(zip(titles, mpii.rows[0], strict=True))
+    assert detection["PCKh@0.5 (GT boxes)"].text == "87.5" and detection["PCKh@0.5 (GT boxes)"].best
+    assert detection["EPE (GT boxes)"].text == "20.94" and not detection["EPE (GT boxes)"].best
+    # 0.8 * 0.875 = 0.7, reached at the seventh epoch.
+    assert detection["Epochs to 80 % of final PCKh@0.5"].text == "7"
+
+
+def test_hands_have_pixels_and_millimetres(mixed: Path) -> None:
+    columns = {column.title: column.unit for column in read_document(mixed).accuracy[3].columns}
+    assert columns["AUC@0-30px (GT boxes)"] == columns["AUC@20-50mm (GT boxes)"] == "%"
+    assert (columns["EPE (GT boxes)"], columns["EPE mm (GT boxes)"]) == ("px", "mm")
+    assert "AUC@0-50mm (GT boxes)" not in columns
+
+
+def test_the_csv_holds_all_formats_and_no_metric_of_another(mixed: Path) -> None:
+    build_report(mixed)
+    table = pd.read_csv(mixed / "report" / "tables" / "accuracy.csv").set_index(["format", "method"])
+    assert table.loc[("lspet", "Detection"), "PCK@0.2"] == 0.7
+    assert table.loc[("lspet", "Detection"), ["AP", "PCKh@0.5"]].isna().all()
+    assert table.loc[("mpii", "IPR"), "epochs_to_80"] == 7 and table["EPE"].notna().all()
+
+
+def test_the_summary_names_each_formats_metric(mixed: Path) -> None:
+    text = " ".join(read_document(mixed).summary)
+    assert "On drawn mpii with sbl_r18_w16 (GT boxes), Detection has the highest PCKh@0.5, 87.5 %" in text
+    assert "Detection has the highest PCK@0.2, 70.0 %, 2.0 points above IPR" in text
+
+
+def test_curves_are_of_the_headline_metric(mixed: Path) -> None:
+    captions = [figure.caption for figure in read_document(mixed).figures]
+    assert any(caption.startswith("PCKh@0.5 and EPE on the validation people") for caption in captions)
+    assert any(caption.startswith("PCK@0.2 and EPE") for caption in captions)

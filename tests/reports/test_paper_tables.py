@@ -1,0 +1,290 @@
+"""The paper's tables filled from made-up run folders: values worked out by hand, and what was not run said to be so."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from heatmark.datasets.people import Person
+from heatmark.datasets.subsets import PRESETS, cell_counts
+from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
+from heatmark.models.variants import IntegralWithPrior
+from heatmark.pipeline import plan
+from heatmark.pipeline.sweep import load_sweep
+from heatmark.reports.cells import grid_cells
+from heatmark.reports.collect import collect
+from heatmark.reports.digest import gather_evidence
+from heatmark.reports.paper import paper_tables
+from heatmark.reports.paper_entries import Entry, PaperComparison, as_frame, as_table
+from heatmark.reports.paper_subsets import JOINTS, OCCLUSION_ROWS, place_of
+from heatmark.reports.paper_tables import compare_with_paper, file_names
+from heatmark.workloads.spec import DataSpec
+from tests.reports.recorded import SIGMAS, WINDOWS, made_up_people, with_errors, write_records
+
+Replay = dict[str, Callable[..., Any]]
+METHODS = (Detection(), IntegralRegression(beta=10.0), BiasCompensated(beta=10.0, t_o=10))
+ABLATIONS = Path(__file__).parents[2] / "sweeps" / "ablations.yaml"
+
+
+def compared(sweep: Path) -> dict[int, PaperComparison]:
+    trials = collect(sweep).trials
+    found = compare_with_paper(grid_cells(trials, gather_evidence(trials)))
+    return {comparison.paper.number: comparison for comparison in found}
+
+
+def entry(comparison: PaperComparison, row: str, column: str) -> Entry:
+    found = next(each for each in comparison.rows if row in (each.key, each.heads[0]))
+    return next(each for each in found.entries if each.column.name == column)
+
+
+def write_trial(sweep: Path, replay: Replay, method: Any, final: dict[str, float], seed: int = 0, **data: Any) -> Any:
+    spec = replay["trial_spec"](method, sweep / "gone", seed)
+    backbone, depth = data.pop("backbone", spec.backbone), data.pop("depth", False)
+    section, train = DataSpec(**{"name": "drawn", "fingerprint": "0123abcd", **data}), {"depth": depth}
+    changed = {"data": section, "backbone": backbone, "train": spec.train.model_copy(update=train)}
+    run = replay["write_spec"](sweep, spec.model_copy(update=changed))
+    replay["write_result"](run, {f"gtbox/{name}": value for name, value in final.items()})
+    return run
+
+
+def three_people(scale: float) -> dict[str, Any]:
+    """Two of 12 joints and 40 px whose means are 2 and 7 pixels, and a hard one (3 joints, 50 px, all hidden) at 20."""
+    people = with_errors(made_up_people(3), 1.0)
+    error_NK = np.full((3, 17), np.nan, np.float32)
+    error_NK[0, :2], error_NK[1, 0], error_NK[2, :3] = (1, 3), 7, 20
+    visibility_NK = np.where(np.isnan(error_NK), 0, 2).astype(np.uint8)
+    visibility_NK[2, :3] = 1
+    chi_square = np.full((3, len(WINDOWS) * len(SIGMAS)), 2.5, np.float32)
+    # Window 8 at sigma 2 and 5 of the hard person.
+    chi_square[2, len(SIGMAS) + SIGMAS.index(2)], chi_square[2, len(SIGMAS) + SIGMAS.index(5)] = np.inf, 3.5
+    return {
+        **people,
+        "error": error_NK * np.float32(scale),
+        "visibility": visibility_NK,
+        "labelled_joints": np.array([12, 12, 3], np.float32),
+        "occluded_share": np.array([0, 0.3, 1], np.float32),
+        "root_of_area": np.array([40, 40, 50], np.float32),
+        "chi_square": chi_square,
+    }
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, replay: Replay) -> Path:
+    """Three methods, two seeds; IPR's errors are 10 % larger than detection's, BCIR's 10 % smaller."""
+    sweep = tmp_path / "recorded"
+    for seed in (0, 1):
+        for method, scale, ap in zip(METHODS, (1.0, 1.1, 0.9), (0.50, 0.48, 0.53), strict=True):
+            final = {"AP": ap + 0.01 * seed, "EPE": 5 * scale, "EPE/hard": 20 * scale}
+            run = write_trial(sweep, replay, method, final, seed)
+            write_records(run.path, three_people(scale))
+    return sweep
+
+
+def test_table_1_is_a_mean_over_people(recorded: Path) -> None:
+    table = compared(recorded)[1]
+    found = entry(table, "32²-64²", "11-17 D")
+    assert found.ours is not None
+    # (2 + 7) / 2, not (1 + 3 + 7) / 3.
+    assert (found.ours.value, found.people, found.paper) == (pytest.approx(4.5), 2, 2.97)
+    assert found.difference == pytest.approx(1.53)
+    ipr = entry(table, "32²-64²", "11-17 R").ours
+    assert ipr is not None and (ipr.value, ipr.spread, ipr.seeds) == (pytest.approx(4.95), 0, 2)
+    assert entry(table, "128² and more", "11-17 D").state == "nobody"
+    # The hard person is among the 32 to 64, and alone among the hidden.
+    assert entry(table, "> 50 %", "1-5 D").ours.value == pytest.approx(20)  # type: ignore[union-attr]
+    assert entry(table, "all", "all D").ours.value == pytest.approx((2 + 7 + 20) / 3)  # type: ignore[union-attr]
+
+
+def test_turned_back_table_1_prints_what_table_12_prints() -> None:
+    first, twelfth = paper_tables()[1], paper_tables()[12]
+    for row in (row for row in first.rows if row.name in OCCLUSION_ROWS):
+        for joints in JOINTS:
+            for letter in "DR":
+                place = place_of(first, row, f"{joints} {letter}")
+                ours = first.value(place.printed_row, place.printed_column)
+                theirs = twelfth.value(twelfth.row(row.name), f"{joints} {letter}")
+                if (row.name, joints) == ("< 10 %", "6-10"):
+                    assert (ours, theirs) in ((7.02, 8.36), (7.36, 8.53))
+                else:
+                    assert ours == theirs
+
+
+def test_table_3_sets_our_net_beside_the_papers_first_of_its_family(recorded: Path) -> None:
+    table = compared(recorded)[3]
+    found = entry(table, "+ BCIR, sbl-r50, 192x256", "AP")
+    assert found.ours is not None and found.paper == 71.2
+    assert (found.ours.value, found.ours.seeds, found.people) == (pytest.approx(53.5), 2, 3)
+    assert found.ours.spread == pytest.approx(100 * np.std([0.53, 0.54], ddof=1))
+    # As in print: AP over detection, EPE over IPR.
+    assert entry(table, "+ BCIR, sbl-r50, 192x256", "AP gain").ours.value == pytest.approx(3.0)  # type: ignore[union-attr]
+    assert entry(table, "+ BCIR, sbl-r50, 192x256", "EPE gain").ours.value == pytest.approx(-1.0)  # type: ignore[union-attr]
+    assert entry(table, "+ BCIR, hrnet-w32, 192x256", "AP").state == "not run"
+    assert entry(table, "Hourglass [5], 8-stage Hourglass, 192x256", "AP").state == "published, not run here"
+    row = next(row for row in table.rows if row.key == "+ BCIR, sbl-r50, 192x256")
+    assert row.heads == ("+ BCIR", "R", "ResNet-50, 192 × 256", "sbl_r18_w16, 192 × 256")
+    assert "data set drawn; boxes GT boxes; flip test yes" in table.caption and "seeds 0, 1" in table.caption
+    assert "3 people of drawn, there 6,352" in table.remarks[0]
+
+
+def test_the_same_net_goes_before_another_of_its_family(tmp_path: Path, replay: Replay) -> None:
+    for backbone, ap in (("sbl-r18-w16", 0.3), ("sbl-r152", 0.7), ("hrnet-w8", 0.4)):
+        write_trial(tmp_path, replay, Detection(), {"AP": ap}, backbone=backbone)
+    table = compared(tmp_path)[3]
+    values = [entry(table, f"SBL [7], {name}", "AP").ours for name in ("sbl-r50, 192x256", "sbl-r152, 288x384")]
+    assert [value.value for value in values if value] == pytest.approx([30, 70])
+    assert entry(table, "HRNet [8], hrnet-w32, 192x256", "AP").ours.value == pytest.approx(40)  # type: ignore[union-attr]
+
+
+def test_table_4_is_never_run(recorded: Path) -> None:
+    table = compared(recorded)[4]
+    states = {each.state for row in table.rows for each in row.entries}
+    assert states == {"published, not run here", "no number in the paper"}
+    assert "test-dev annotations are not public" in table.caption and not table.commands
+
+
+def test_table_6_tells_how_long_the_prior_lasts(tmp_path: Path, replay: Replay) -> None:
+    write_trial(tmp_path, replay, IntegralWithPrior(beta=10.0), {"AP": 0.31, "EPE": 9.0})
+    write_trial(tmp_path, replay, IntegralWithPrior(beta=10.0, t_o=10), {"AP": 0.42, "EPE": 8.0})
+    write_trial(tmp_path, replay, BiasCompensated(beta=20.0, t_o=10), {"AP": 0.53, "EPE": 7.0})
+    table = compared(tmp_path)[6]
+    assert entry(table, "+ L_de, λ = 1 all epochs", "AP").ours.value == pytest.approx(31)  # type: ignore[union-attr]
+    assert entry(table, "+ L_de", "AP").ours.value == pytest.approx(42)  # type: ignore[union-attr]
+    assert entry(table, "+ BCIR (L_de + de-bias), β 20", "EPE").ours.value == 7  # type: ignore[union-attr]
+    assert entry(table, "+ BCIR (L_de + de-bias), β 10", "EPE").state == "not run"
+    assert entry(table, "+ L_de", "A(2) e/m").state == "no records"
+    assert entry(table, "+ L_de", "EPE hard").state == "no value"
+
+
+def test_table_7_has_detection_where_it_was_no_better_than_ipr(tmp_path: Path, replay: Replay) -> None:
+    """Hidden joints are at 20, visible ones at 11 / 3; detection's EPE was nearest to IPR's at its second epoch."""
+    detection = write_trial(tmp_path, replay, Detection(), {"EPE": 5.0}, format="rhd")
+    ipr = write_trial(tmp_path, replay, IntegralRegression(beta=10.0), {"EPE": 8.9}, format="rhd")
+    for epoch, error in enumerate((20.0, 9.0, 6.0, 5.0)):
+        detection.append_metrics({"epoch": epoch, "time": "", "train": {}, "val": {"gtbox/EPE": error}})
+        write_records(detection.path, three_people(error), epoch=epoch, data_format="rhd")
+    write_records(ipr.path, three_people(1.0), epoch=3, data_format="rhd")
+    table = compared(tmp_path)[7]
+    assert entry(table, "IPR", "v = 1").ours.value == pytest.approx(11 / 3)  # type: ignore[union-attr]
+    assert entry(table, "IPR", "v = 0").ours.value == pytest.approx(20)  # type: ignore[union-attr]
+    assert entry(table, "IPR", "all").ours.value == pytest.approx((11 + 60) / 6)  # type: ignore[union-attr]
+    assert entry(table, "Detection", "v = 0").ours.value == pytest.approx(100)  # type: ignore[union-attr]
+    early = next(row for row in table.rows if row.heads[0].startswith("Detection at IPR's EPE"))
+    assert early.heads[1] == "2" and early.entries[2].ours.value == pytest.approx(180)  # type: ignore[union-attr]
+
+
+def test_table_7_without_records_has_what_the_evaluation_named(tmp_path: Path, replay: Replay) -> None:
+    write_trial(tmp_path, replay, Detection(), {"EPE": 5.0, "EPE/visible": 4.0, "EPE/occluded": 7.5}, format="rhd")
+    table = compared(tmp_path)[7]
+    values = [entry(table, "Detection", name).ours for name in ("all", "v = 1", "v = 0")]
+    assert [value.value for value in values if value] == [5.0, 4.0, 7.5]
+    assert entry(table, "Detection (30 epochs), sbl-r50, 256x256", "v = 0").ours is None
+
+
+def test_table_8_is_of_nets_that_learn_depth(tmp_path: Path, replay: Replay) -> None:
+    final = {"AUC@0-30px": 0.84, "AUC@20-50mm": 0.93, "EPE": 4.5, "EPE mm": 14.0}
+    flat = {"AUC@0-30px": 0.99, "EPE": 1.0}
+    for method in METHODS[1:]:
+        write_trial(tmp_path, replay, method, flat, format="rhd")
+    write_trial(tmp_path, replay, METHODS[1], final, format="rhd", depth=True)
+    table = compared(tmp_path)[8]
+    names = ("AUC 2D", "AUC 3D", "EPE 2D", "EPE 3D")
+    values = [entry(table, "2.5D regression [9]", name).ours for name in names]
+    assert [value.value for value in values if value] == pytest.approx([84, 93, 4.5, 14])
+    assert entry(table, "+ BCIR, sbl-r50, 256x256", "AUC 2D").state == "not run"
+    assert "depth: [true]" in table.commands[0]
+
+
+def test_the_usual_net_goes_before_variants_with_more_seeds(tmp_path: Path, replay: Replay) -> None:
+    write_trial(tmp_path, replay, Detection(), {"AP": 0.5})
+    for seed in (0, 1):
+        write_trial(tmp_path, replay, Detection(sigma=0.5), {"AP": 0.4}, seed)
+    assert entry(compared(tmp_path)[3], "SBL [7], sbl-r50, 192x256", "AP").ours.value == 50  # type: ignore[union-attr]
+
+
+def test_tables_10_and_11_count_as_the_splitter_does(tmp_path: Path, replay: Replay) -> None:
+    columns = with_errors(made_up_people(200), 4.0)
+    people = [
+        Person(1, row, Path(), (0, 0, 1, 1), np.zeros((17, 2)), visibility_K.astype(float), float(root) ** 2)
+        for row, (visibility_K, root) in enumerate(zip(columns["visibility"], columns["root_of_area"], strict=True))
+    ]
+    run = write_trial(tmp_path, replay, Detection(), {"AP": 0.5})
+    write_records(run.path, columns)
+    tables, rules = compared(tmp_path), PRESETS["paper_counts"]
+    for number, factor, row, band in ((10, rules.size, "64²-96²", "64-96"), (11, rules.occlusion, "> 50 %", "high")):
+        counts = cell_counts(people, factor, rules.joints)[band]
+        for joints in JOINTS:
+            assert entry(tables[number], row, joints).ours.value == counts[joints]  # type: ignore[union-attr]
+    assert entry(tables[10], "all", "all").ours.value == 200  # type: ignore[union-attr]
+
+
+def test_tables_13_to_15_and_what_is_above_1000(recorded: Path) -> None:
+    tables = compared(recorded)
+    hard = entry(tables[13], "s = 8", "R σ 5")
+    assert hard.ours is not None and (hard.ours.value, hard.people, hard.paper) == (3.5, 1, 3.95)
+    assert entry(tables[14], "s = 4", "D σ 3").state == entry(tables[15], "s = 4", "D σ 3").state == "nobody"
+    shown = as_table(tables[13], "paper-table-13")
+    assert shown.rows[0][1].text == "> 1000" and "paper –[a]" in shown.rows[0][1].under
+    assert any(note.startswith("[a] A dash stands for") for note in shown.notes)
+
+
+def test_every_form_of_a_table_has_the_same_cells(recorded: Path) -> None:
+    found = list(compared(recorded).values())
+    for comparison, name in zip(found, file_names(found), strict=True):
+        frame, shown = as_frame(comparison), as_table(comparison, name)
+        assert len(frame) == sum(len(row.entries) for row in comparison.rows)
+        assert len(frame) == len(comparison.paper.rows) * len(comparison.paper.columns)
+        assert frame["paper"].notna().sum() == len(list(comparison.paper.numbers()))
+        assert all(len(row) == len(shown.columns) for row in shown.rows) and len(shown.rows) == len(comparison.rows)
+        assert all(cell.text for row in shown.rows for cell in row), comparison.paper.number
+        assert set(frame.loc[frame["ours"].isna(), "state"]) <= {
+            *("not run", "no records", "nobody", "no value", "published, not run here", "no number in the paper")
+        }
+
+
+def test_each_data_set_has_its_tables_and_files_of_its_own(tmp_path: Path, replay: Replay) -> None:
+    for name in ("a b", "a/b", "c"):
+        write_trial(tmp_path, replay, Detection(), {"AP": 0.5}, name=name)
+    trials = collect(tmp_path).trials
+    found = compare_with_paper(grid_cells(trials, gather_evidence(trials)))
+    names = file_names(found)
+    assert [comparison.dataset for comparison in found if comparison.paper.number == 3] == ["a b", "a/b", "c"]
+    assert len(set(names)) == len(names) and not any("/" in name for name in names)
+
+
+def test_failed_trials_are_no_numbers(tmp_path: Path, replay: Replay) -> None:
+    run = replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path))
+    run.failure_file.write_text('{"kind": "crash", "message": "", "time": "2026-03-05T00:00:00Z"}')
+    tables = compared(tmp_path)
+    assert entry(tables[3], "SBL [7], sbl-r50, 192x256", "AP").state == "failed"
+    assert entry(tables[1], "32²-64²", "11-17 D").state == "failed"
+
+
+def test_a_broken_file_of_records_is_told_and_the_rest_stands(recorded: Path) -> None:
+    file = next(recorded.glob("*/evaluations/*.parquet"))
+    file.write_bytes(b"PAR1")
+    trials = collect(recorded).trials
+    evidence = gather_evidence(trials)
+    assert len(evidence.digests) == 5 and str(file) in evidence.notes[0]
+
+
+def test_the_sweep_lines_give_the_missing_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command is taken apart as a shell would and planned; what it would run fills a row of its table."""
+    monkeypatch.setattr(plan, "_fingerprint", lambda data: "0123abcd")
+    tables = {comparison.paper.number: comparison for comparison in compare_with_paper([])}
+    assert {number for number, table in tables.items() if not table.commands} == {4}
+    for number, table in tables.items():
+        wanted = {(row.method, row.beta, row.backbone) for row in table.paper.rows if row.method}
+        planned = set()
+        for command in table.commands:
+            program, *words = shlex.split(command)
+            assert (program, words[:3]) == ("heatmark", ["sweep", "run", "sweeps/ablations.yaml"])
+            assert words[3::2] == ["--set"] * len(words[3::2])
+            trials = plan.make_plan(load_sweep(ABLATIONS, words[4::2]), tmp_path, ABLATIONS).trials
+            assert {trial.seed for trial in trials} == {0, 1, 2}
+            planned |= {(t.method.name, getattr(t.method, "beta", None), t.backbone) for t in trials}
+        assert planned == wanted or not wanted or number == 4

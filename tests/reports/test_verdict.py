@@ -1,0 +1,221 @@
+"""Who is ahead and how sure that is, on made-up evaluations whose truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from heatmark.datasets.metrics.pckh import pckh, relative_errors
+from heatmark.datasets.metrics.score_lspet import torso_pck
+from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
+from heatmark.reports.cells import GridCell, grid_cells
+from heatmark.reports.collect import collect
+from heatmark.reports.comparisons import Comparisons, compare
+from heatmark.reports.convergence import arrivals, median_times
+from heatmark.reports.digest import digest, gather_evidence
+from heatmark.reports.records import read_records
+from heatmark.reports.verdict import Verdict, judge
+from heatmark.reports.verdict_view import verdict_exports
+from heatmark.workloads.spec import DataSpec
+from tests.reports.recorded import Arrays, made_hard_and_easy, made_up_people, with_errors, write_records
+
+Replay = dict[str, Callable[..., Any]]
+DETECTION, IPR, BCIR = Detection(), IntegralRegression(beta=10.0), BiasCompensated(beta=10.0, t_o=10)
+PEOPLE = made_hard_and_easy(made_up_people(300), hard=60, easy=80)
+
+
+def judged(sweep: Path) -> tuple[list[GridCell], Comparisons, Verdict]:
+    trials = collect(sweep).trials
+    cells = grid_cells(trials, gather_evidence(trials))
+    comparisons = compare(cells)
+    return cells, comparisons, judge(cells, comparisons)
+
+
+def write_trial(sweep: Path, replay: Replay, method: Any, columns: Arrays | None, seed: int = 0, rank: int = 0) -> Any:
+    run = replay["write_spec"](sweep, replay["trial_spec"](method, sweep / "gone", seed))
+    replay["write_result"](run, replay["write_epochs"](run, rank))
+    if columns is not None:
+        write_records(run.path, columns)
+    return run
+
+
+def faster_on_hard(columns: Arrays, factor: float) -> Arrays:
+    """The errors of the 60 hard people times a factor."""
+    error_NK = np.array(columns["error"])
+    error_NK[:60] *= np.float32(factor)
+    return {**columns, "error": error_NK}
+
+
+@pytest.fixture
+def paper_like(tmp_path: Path, replay: Replay) -> Path:
+    """As the paper finds it: IPR is worse than detection but on hard people and slower, BCIR the best of all."""
+    for seed in range(3):
+        write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0, seed), seed, rank=0)
+        write_trial(tmp_path, replay, IPR, faster_on_hard(with_errors(PEOPLE, 4.3, seed), 0.8), seed, rank=6)
+        write_trial(tmp_path, replay, BCIR, faster_on_hard(with_errors(PEOPLE, 3.6, seed), 0.8), seed, rank=2)
+    return tmp_path
+
+
+def test_the_better_method_is_found_everywhere(paper_like: Path) -> None:
+    _, comparisons, verdict = judged(paper_like)
+    assert [(standing.metric, standing.subset) for standing in verdict.standings] == [
+        *(("AP", "all"), ("EPE", "all"), ("EPE", "easy"), ("EPE", "hard"))
+    ]
+    assert all(standing.best.label == "BCIR β 10" and standing.clear for standing in verdict.standings)
+    assert "4 are clear (Holm-adjusted p below 0.05): BCIR β 10 in 4." in verdict.sentences[0]
+    easy = next(standing.comparison for standing in verdict.standings if standing.subset == "easy")
+    assert easy is not None and easy.agreeing == (3, 3) and easy.people >= 80
+    assert any("too few people to compare" in note and "medium" in note for note in comparisons.notes)
+
+
+def test_the_papers_findings_are_supported_where_they_hold(paper_like: Path) -> None:
+    findings = {(finding.hypothesis, finding.claim): finding for finding in judged(paper_like)[2].findings}
+    outcomes = {claim: finding.outcome for (_, claim), finding in findings.items()}
+    assert outcomes == {
+        "IPR β 10 has the lower EPE on hard people": "supported",
+        "BCIR β 10 has the lower EPE on hard people": "supported",
+        "IPR β 10 has the higher EPE on easy people": "supported",
+        "IPR β 10 needs more epochs than Detection to 80 % of its final AP": "supported",
+    }
+    speed = findings["H2", "IPR β 10 needs more epochs than Detection to 80 % of its final AP"]
+    assert speed.evidence.startswith("8 against 4 epochs, 2 times") and "3 and 3 seed(s)" in speed.evidence
+
+
+def test_the_opposite_is_called_contradicted(tmp_path: Path, replay: Replay) -> None:
+    for seed in range(3):
+        write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.3, seed), seed, rank=6)
+        write_trial(tmp_path, replay, IPR, faster_on_hard(with_errors(PEOPLE, 3.9, seed), 1.5), seed, rank=0)
+    outcomes = [finding.outcome for finding in judged(tmp_path)[2].findings]
+    assert outcomes == ["contradicted", "contradicted", "contradicted"]
+
+
+def test_chance_is_not_taken_for_a_difference(tmp_path: Path, replay: Replay) -> None:
+    """Two methods with errors of the same distribution and one seed: nothing is clear, nothing decided."""
+    write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0, seed=3))
+    write_trial(tmp_path, replay, IPR, with_errors(PEOPLE, 4.0, seed=4))
+    _, comparisons, verdict = judged(tmp_path)
+    assert not any(standing.clear for standing in verdict.standings)
+    assert all(pair.p_holm >= pair.p and pair.low < 0 < pair.high for pair in comparisons.pairs)
+    assert {finding.outcome.partition(":")[0] for finding in verdict.findings} == {"undecided"}
+    assert "3 seeds of each needed" in verdict.findings[-1].outcome
+    assert f"{len(verdict.standings)} cannot be told from chance" in verdict.sentences[0]
+
+
+def test_without_records_the_means_are_ordered_and_nothing_is_claimed(tmp_path: Path, replay: Replay) -> None:
+    for rank, method in enumerate((DETECTION, IPR, BCIR)):
+        write_trial(tmp_path, replay, method, None, rank=rank)
+    _, comparisons, verdict = judged(tmp_path)
+    assert verdict.sentences[0].startswith("Nothing can be said about chance")
+    assert [(each.metric, each.best.label, each.comparison) for each in verdict.standings] == [
+        *(("AP", "BCIR β 10", None), ("EPE", "BCIR β 10", None))
+    ]
+    assert verdict_exports(verdict, comparisons)[0].table.rows[0][5].text == "–"
+    assert {finding.outcome for finding in verdict.findings[:3]} == {"undecided: no records"}
+
+
+def test_one_trial_and_none(tmp_path: Path, replay: Replay) -> None:
+    replay["write_plan"](tmp_path, [])
+    _, comparisons, verdict = judged(tmp_path)
+    assert verdict.sentences[0] == "No trial has finished, so there is no verdict."
+    assert verdict_exports(verdict, comparisons) == []
+    (tmp_path / "sweep.json").unlink()
+    write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0))
+    _, _, verdict = judged(tmp_path)
+    assert [standing.second for standing in verdict.standings] == [None, None] and not verdict.findings
+
+
+def test_unlike_people_are_left_out(tmp_path: Path, replay: Replay) -> None:
+    """IPR lacks the last 20 images: it is compared on the others, where it is the same."""
+    columns = with_errors(PEOPLE, 4.0)
+    write_trial(tmp_path, replay, DETECTION, columns)
+    write_trial(tmp_path, replay, IPR, {name: values[:-40] for name, values in columns.items()})
+    _, comparisons, _ = judged(tmp_path)
+    assert "20 image(s) that not every trial evaluated alike" in comparisons.notes[0]
+    everyone = next(pair for pair in comparisons.pairs if (pair.metric, pair.subset) == ("EPE", "all"))
+    assert (everyone.difference, everyone.p, everyone.images) == (0, 1, 130)
+
+
+def test_too_many_cells_are_represented_by_the_best_of_each_method(tmp_path: Path, replay: Replay) -> None:
+    for beta in range(1, 9):
+        write_trial(tmp_path, replay, IntegralRegression(beta=float(beta)), with_errors(PEOPLE, 4.0), rank=beta % 5)
+    write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0))
+    _, comparisons, _ = judged(tmp_path)
+    assert {(pair.first.label, pair.second.label) for pair in comparisons.pairs} == {("Detection", "IPR β 3")}
+    assert "of 9 cells the best of each method by AP are compared, 2 in all" in comparisons.notes[0]
+
+
+def test_a_run_that_never_got_there_is_kept(tmp_path: Path, replay: Replay) -> None:
+    """Seeds that arrive at epochs 3 and 9, and one that was last seen at 5, below the others' mean: the median is 9."""
+    runs = [replay["write_spec"](tmp_path, replay["trial_spec"](DETECTION, tmp_path, seed)) for seed in range(3)]
+    for run, arrives, last in zip(runs, (3, 9, 99), (12, 12, 5), strict=True):
+        for epoch in range(last):
+            val = {"gtbox/AP": 0.5 if epoch + 1 >= arrives else 0.39}
+            line = {"epoch": epoch, "samples_seen": 100 * (epoch + 1), "wall_s": 3600 * (epoch + 1), "time": ""}
+            run.append_metrics({**line, "train": {}, "val": val})
+    for run in runs[:2]:
+        replay["write_result"](run, {"gtbox/AP": 0.5})
+    trials = collect(tmp_path).trials
+    (cell,) = grid_cells(trials, gather_evidence(trials))
+    found = {(arrival.epochs, arrival.arrived) for arrival in arrivals(cell, 0.8)}
+    assert found == {(3, True), (9, True), (5, False)}
+    times = median_times(cell, 0.8)
+    # Of three, one arrives at 3; of the one still watched, it arrives at 9.
+    assert (times.epochs, times.images, times.hours) == (9, 900, 9)
+    assert (times.arrived, times.censored) == (2, 1)
+
+
+@pytest.mark.parametrize("data_format", ["mpii", "lspet"])
+def test_shares_of_records_are_the_formats_own_metric(tmp_path: Path, data_format: str) -> None:
+    columns = with_errors(made_up_people(60, data_format), 6.0, oks=False)
+    columns["reference_length"][:3] = np.nan
+    found = digest(read_records(write_records(tmp_path, columns, data_format=data_format)))
+    image_I = np.unique(found.image_N)
+    statistic = found.headline_statistic(image_I)
+    assert statistic is not None
+    error_NK, length_N = np.nan_to_num(columns["error"]).astype(float), columns["reference_length"].astype(float)
+    predicted_NK2, labelled_NK = np.stack([error_NK, 0 * error_NK], -1), (columns["visibility"] > 0).astype(float)
+    if data_format == "mpii":
+        known = np.isfinite(length_N)
+        errors_NK = relative_errors(predicted_NK2[known], 0 * predicted_NK2[known], length_N[known])
+        expected = pckh(errors_NK, labelled_NK[known], 0.5)["mean"]
+    else:
+        expected = torso_pck(predicted_NK2, 0 * predicted_NK2, labelled_NK, length_N, 0.2)["mean"]
+    assert statistic(np.ones((1, len(image_I)), np.float32))[0] == pytest.approx(expected)
+
+
+def test_other_formats_are_compared_by_their_headline(tmp_path: Path, replay: Replay) -> None:
+    people = made_up_people(120, "mpii")
+    for method, scale in ((DETECTION, 6.0), (IPR, 7.0)):
+        spec = replay["trial_spec"](method, tmp_path / "gone")
+        spec = spec.model_copy(update={"data": DataSpec(name="m", format="mpii", fingerprint="0123abcd")})
+        run = replay["write_spec"](tmp_path, spec)
+        replay["write_result"](run, {"gtbox/PCKh@0.5": 0.8, "gtbox/EPE": scale})
+        write_records(run.path, with_errors(people, scale, oks=False), data_format="mpii")
+    _, _, verdict = judged(tmp_path)
+    best = {(standing.metric, standing.subset): standing for standing in verdict.standings}
+    assert best["PCKh@0.5", "all"].best.label == best["EPE", "all"].best.label == "Detection"
+    assert best["PCKh@0.5", "all"].clear and best["EPE", "all"].clear
+
+
+def test_hands_are_divided_by_visible_and_hidden_joints(tmp_path: Path, replay: Replay) -> None:
+    """IPR is worse on visible joints and better on hidden ones: both claims of H1 hold."""
+    people = made_up_people(120, "rhd")
+    for method, visible, hidden in ((DETECTION, 4.0, 4.0), (IPR, 4.4, 3.2)):
+        spec = replay["trial_spec"](method, tmp_path / "gone")
+        spec = spec.model_copy(update={"data": DataSpec(name="r", format="rhd", fingerprint="0123abcd")})
+        run = replay["write_spec"](tmp_path, spec)
+        replay["write_result"](run, {"gtbox/AUC@0-30px": 0.8, "gtbox/EPE": visible})
+        columns = with_errors(people, 1.0, oks=False)
+        columns["error"] *= np.where(people["visibility"] == 1, np.float32(hidden), np.float32(visible))
+        write_records(run.path, columns, data_format="rhd")
+    _, _, verdict = judged(tmp_path)
+    best = {(standing.metric, standing.subset): standing.best.label for standing in verdict.standings}
+    assert (best["EPE", "visible joints"], best["EPE", "hidden joints"]) == ("Detection", "IPR β 10")
+    assert {finding.claim: finding.outcome for finding in verdict.findings if finding.hypothesis == "H1"} == {
+        "IPR β 10 has the lower EPE on hidden joints": "supported",
+        "IPR β 10 has the higher EPE on visible joints": "supported",
+    }
