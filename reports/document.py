@@ -14,9 +14,11 @@ from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
 from heatmark.reports.comparisons import compare, settings_of
 from heatmark.reports.convergence_view import comparisons_export, convergence_export
 from heatmark.reports.digest import gather_evidence
+from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.figures import convergence_figure, loss_figure
 from heatmark.reports.measures import headline_of
 from heatmark.reports.paper_entries import as_frame, as_table
+from heatmark.reports.paper_figures.figures import paper_figures
 from heatmark.reports.paper_tables import compare_with_paper, file_names
 from heatmark.reports.prediction_sheet import Sheet, prediction_sheets
 from heatmark.reports.protocol import protocol
@@ -31,15 +33,6 @@ LONGEST_MESSAGE = 1500
 # Cells of one data set and backbone in a figure.
 MOST_DRAWN = 12
 MACHINE = {"host": "Host", "cpu": "CPU", "cores": "Cores", "memory_gib": "Memory, GiB", "gpus": "GPUs"}
-
-
-@dataclass(frozen=True)
-class FigurePart:
-    """A drawing as SVG with its caption, and what it shows in a few words for those who cannot see it."""
-
-    svg: str
-    caption: str
-    description: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +60,7 @@ class Document:
     paper: tuple[Table, ...]
     record_notes: tuple[str, ...]
     figures: tuple[FigurePart, ...]
+    paper_figures: tuple[FigurePart, ...]
     sheets: tuple[Sheet, ...]
     sheet_notes: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -104,6 +98,7 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
         paper=tuple(export.table for export in paper),
         record_notes=tuple(printable(note) for note in evidence.notes),
         figures=tuple(_figures(drawn, settings, len(cells) - len({cell_of(trial) for trial in drawn}))),
+        paper_figures=paper_figures(cells),
         sheets=tuple(sheets),
         sheet_notes=tuple(printable(note) for note in sheet_notes),
         problems=tuple(_problem(trial) for trial in trials if not trial.finished),

@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from heatmark.models.methods import METHODS
 from heatmark.reports.collect import Trial
+from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.measures import amount, unit_of
 from heatmark.reports.tables import cell_of, trial_label
 
-# Okabe and Ito's colours, told apart with any colour vision.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ((0, (4, 1.6)), "-", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = ("", "o", "s", "^", "D", "v")
-WIDTH = 6.9
 LOG_FROM_RATIO = 4
 LEGEND_LETTERS = 110
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "heatmark",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 7.5,
-    "axes.titlesize": 8.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#8a929c",
-    "axes.linewidth": 0.6,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e7eb",
-    "grid.linewidth": 0.6,
-    "xtick.color": "#5a626c",
-    "ytick.color": "#5a626c",
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.frameon": False,
-    "text.parse_math": False,
-}
 
 
 def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
@@ -55,17 +26,17 @@ def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> 
     headline = trials[0].headline
     curves = ((headline, f"{headline} (%)", 100.0), ("EPE", "EPE (px)", 1.0))
 
-    def draw(figure: Figure) -> None:
-        panels = figure.subplots(1, 2)
+    def draw(drawing: Drawing) -> None:
+        panels = drawing.figure.subplots(1, 2)
         for axes, (name, title, factor) in zip(panels, curves, strict=True):
-            _draw_metric(axes, trials, name, title, factor)
+            _draw_metric(drawing, axes, trials, settings, name, title, factor)
             axes.set_xlabel("epoch")
-        figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=3.2)
+        drawing.figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=3.2)
 
     entries = _legend_entries(trials, settings)
     columns = max(1, min(len(entries), LEGEND_LETTERS // (8 + max(len(str(entry.get_label())) for entry in entries))))
     legend_rows = -(-len(entries) // columns)
-    return _svg(draw, height=2.5 + 0.18 * legend_rows)
+    return drawn(draw, height=2.5 + 0.18 * legend_rows)
 
 
 def loss_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
@@ -76,19 +47,27 @@ def loss_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
     columns = min(len(cells), 5)
     rows = -(-len(cells) // columns)
 
-    def draw(figure: Figure) -> None:
-        panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    def draw(drawing: Drawing) -> None:
+        panels = list(drawing.figure.subplots(rows, columns, squeeze=False).flat)
         for axes, members in zip(panels, cells.values(), strict=False):
             _draw_loss(axes, members)
             axes.set_title(textwrap.fill(trial_label(members[0], settings), 18), fontsize=7.5)
         for axes in panels[len(cells) :]:
             axes.set_visible(False)
-        figure.supxlabel("epoch", fontsize=7.5)
+        drawing.figure.supxlabel("epoch", fontsize=7.5)
 
-    return _svg(draw, height=0.35 + 1.25 * rows)
+    return drawn(draw, height=0.35 + 1.25 * rows)
 
 
-def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, title: str, factor: float) -> None:
+def _draw_metric(
+    drawing: Drawing,
+    axes: Axes,
+    trials: Sequence[Trial],
+    settings: Mapping[str, str],
+    name: str,
+    title: str,
+    factor: float,
+) -> None:
     axes.set_title(title)
     values: list[float] = []
     for trial, style in zip(trials, _styles(trials), strict=True):
@@ -97,17 +76,20 @@ def _draw_metric(axes: Axes, trials: Sequence[Trial], name: str, title: str, fac
         if len(epochs) == 1:
             axes.plot(epochs, [factor * curve[0]], marker="o", color=style["color"], markersize=3)
         values += curve
+        label = f"{trial_label(trial, settings)}, seed {trial.spec.seed if trial.spec else ''}"
+        for epoch, value in zip(epochs, curve, strict=True):
+            drawing.words(axes, epoch, factor * value, f"{label}, epoch {epoch}: {amount(name, value)} {unit_of(name)}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if name != "EPE":
         axes.set_ylim(bottom=0)
     elif values and min(values) > 0 and max(values) > LOG_FROM_RATIO * min(values):
-        _plain_log_scale(axes)
+        plain_log_scale(axes)
         axes.set_title(f"{title}, log scale")
     if not values:
-        axes.text(0.5, 0.5, "no value on record", transform=axes.transAxes, ha="center", color="#5a626c")
+        axes.text(0.5, 0.5, "no value on record", transform=axes.transAxes, ha="center", color=MUTED)
 
 
-def _plain_log_scale(axes: Axes) -> None:
+def plain_log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -139,7 +121,7 @@ def _styles(trials: Sequence[Trial]) -> list[dict[str, Any]]:
             known.append(cell_of(trial))
         styles.append(
             {
-                "color": PALETTE[list(METHODS).index(name) % len(PALETTE)],
+                "color": method_color(name),
                 "linestyle": "-" if trial.beta is None else DASHES[betas.index(trial.beta) % len(DASHES)],
                 "linewidth": 1.3,
                 "marker": MARKERS[known.index(cell_of(trial)) % len(MARKERS)],
@@ -154,14 +136,3 @@ def _legend_entries(trials: Sequence[Trial], settings: Mapping[str, str]) -> lis
     for trial, style in zip(trials, _styles(trials), strict=True):
         entries.setdefault(cell_of(trial), Line2D([], [], label=trial_label(trial, settings), **style))
     return list(entries.values())
-
-
-def _svg(draw: Callable[[Figure], None], height: float) -> str:
-    """Draw on a fresh figure and return it as SVG without date or random ids."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    return buffer.getvalue()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typst
 
 from heatmark.reports.document import Document
+from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.table import Table
 
 TEMPLATE = Path(__file__).with_name("report.typ")
@@ -40,10 +42,6 @@ def _compile(document: Document, **options: Any) -> list[bytes]:
 
 def _data(document: Document, folder: Path) -> dict[str, Any]:
     """The document as JSON values; drawings and crops become files in the folder."""
-    figures = []
-    for number, figure in enumerate(document.figures):
-        (folder / f"figure-{number}.svg").write_text(figure.svg, encoding="utf-8")
-        figures.append({"file": f"figure-{number}.svg", "caption": figure.caption, "description": figure.description})
     sheets = []
     for number, sheet in enumerate(document.sheets):
         rows = []
@@ -64,13 +62,25 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
         "accuracy": [_table(table) for table in document.accuracy],
         "paper": [_table(table) for table in document.paper],
         "record_notes": document.record_notes,
-        "figures": figures,
+        "figures": _figures(document.figures, folder, "figure"),
+        "paper_figures": _figures(document.paper_figures, folder, "paper-figure"),
         "sheets": sheets,
         "sheet_notes": document.sheet_notes,
         "problems": [problem.__dict__ for problem in document.problems],
         "setup": document.setup,
         "environment": document.environment,
     }
+
+
+def _figures(parts: Sequence[FigurePart], folder: Path, stem: str) -> list[dict[str, str]]:
+    """Those without a drawing have no file."""
+    figures = []
+    for number, part in enumerate(parts):
+        file = f"{stem}-{number}.svg" if part.svg else ""
+        if file:
+            (folder / file).write_text(part.svg, encoding="utf-8")
+        figures.append({**part.__dict__, "svg": "", "file": file})
+    return figures
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -150,3 +150,10 @@ def test_grids_follow_one_another_and_equal_cells_are_run_once(tmp_path: Path) -
     assert plan.collapsed == 1
     with pytest.raises(InputError, match=r"grid\.backbone: missing"):
         planned(changed("grid", [first | place, second]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_ready_sweep_file_is_valid_and_named_after_its_file(path: Path) -> None:
+    assert load_sweep(path).name == path.stem

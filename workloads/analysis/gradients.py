@@ -74,10 +74,12 @@ def learners() -> dict[str, Learner]:
     return {name: learner(method, argmax if name == "detection" else method.decode) for name, method in named.items()}
 
 
-def updated(heatmap_HW: Tensor, learner: Learner) -> tuple[list[tuple[float, float]], dict[int, Tensor]]:
+def updated(
+    heatmap_HW: Tensor, learner: Learner, steps: int = STEPS
+) -> tuple[list[tuple[float, float]], dict[int, Tensor]]:
     """The joint before each step and after the last, and the heatmaps of FRAMES: h <- h - gamma dL/dh (Eq. 24)."""
     joints, frames = [], {}
-    for step in range(STEPS + 1):
+    for step in range(steps + 1):
         heatmap_HW = heatmap_HW.detach().requires_grad_()
         x, y = learner.read(heatmap_HW.detach()).tolist()
         joints.append((x, y))

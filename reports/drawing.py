@@ -1,0 +1,123 @@
+"""matplotlib -> SVG in the report's style: the same input gives the same bytes, text is drawn as outlines.
+
+A drawing may hold pictures (JPEG) under its axes, and points that say something when a mouse rests on them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from heatmark.models.methods import METHODS
+
+# Okabe and Ito's colours, told apart with any colour vision; beyond the sixth darker ones.
+PALETTE = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#4B2E83", "#7A5230", "#5A626C", "#000000"),
+)
+MUTED = "#5a626c"
+# Inches: the width of the text on the page.
+WIDTH = 6.9
+POINTS_PER_INCH = 72
+HOVER_RADIUS = 5
+# Of more points than these only every second, third and so on says something: the page would grow without end.
+MOST_WORDS = 3000
+FIGURE_START = '<g id="figure_1">'
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "heatmark",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a929c",
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e7eb",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#5a626c",
+    "ytick.color": "#5a626c",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "text.parse_math": False,
+}
+
+Extent = tuple[float, float, float, float]
+
+
+def method_color(name: str) -> str:
+    """One colour per method, in every figure the same."""
+    return PALETTE[list(METHODS).index(name) % len(PALETTE)]
+
+
+@dataclass
+class Drawing:
+    """A figure on its way to SVG."""
+
+    figure: Figure
+    _pictures: list[tuple[Axes, Extent, bytes]] = field(default_factory=list)
+    _words: list[tuple[Axes, float, float, str]] = field(default_factory=list)
+
+    def picture(self, axes: Axes, extent: Extent, jpeg: bytes) -> None:
+        """A picture under whatever is drawn on the axes. extent: left, right, bottom, top in the axes' own units."""
+        self._pictures.append((axes, extent, jpeg))
+
+    def words(self, axes: Axes, x: float, y: float, text: str) -> None:
+        """What the page says when the mouse rests on a point. x, y: in the axes' own units."""
+        self._words.append((axes, x, y, text))
+
+    def svg(self) -> str:
+        buffer = io.StringIO()
+        self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        # Where things are is known only after the layout, which saving settles.
+        under = FIGURE_START + "".join(self._image(*picture) for picture in self._pictures)
+        step = -(-len(self._words) // MOST_WORDS) or 1
+        over = "".join(self._circle(*word) for word in self._words[::step])
+        return buffer.getvalue().replace(FIGURE_START, under, 1).replace("</svg>", f"{over}</svg>")
+
+    @property
+    def _height(self) -> float:
+        return float(self.figure.get_figheight()) * POINTS_PER_INCH
+
+    def _image(self, axes: Axes, extent: Extent, jpeg: bytes) -> str:
+        left, right, bottom, top = extent
+        (x0, y0), (x1, y1) = axes.transData.transform([(left, bottom), (right, top)])
+        data = base64.b64encode(jpeg).decode()
+        return (
+            f'<image x="{x0:.2f}" y="{self._height - y1:.2f}" width="{x1 - x0:.2f}" '
+            f'height="{y1 - y0:.2f}" preserveAspectRatio="none" xlink:href="data:image/jpeg;base64,{data}"/>'
+        )
+
+    def _circle(self, axes: Axes, x: float, y: float, text: str) -> str:
+        right, up = axes.transData.transform((x, y))
+        return (
+            f'<circle class="point" cx="{right:.2f}" cy="{self._height - up:.2f}" r="{HOVER_RADIUS}" fill="none" '
+            f'pointer-events="all"><title>{escape(text)}</title></circle>'
+        )
+
+
+def drawn(draw: Callable[[Drawing], None], height: float, width: float = WIDTH, *, placed: bool = False) -> str:
+    """Draw on a fresh figure of that many inches and return it as SVG without date or random ids.
+
+    placed: the axes are put where they belong by whoever draws, instead of being laid out.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout=None if placed else "constrained", dpi=POINTS_PER_INCH)
+        FigureCanvasSVG(figure)
+        drawing = Drawing(figure)
+        draw(drawing)
+        return drawing.svg()

@@ -1,0 +1,98 @@
+"""Accuracy against what it cost, in the hours of cost.py."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from heatmark.reports.cells import GridCell, Measured
+from heatmark.reports.cost import cost_of
+from heatmark.reports.drawing import Drawing, drawn, method_color
+from heatmark.reports.figure_part import FigurePart
+from heatmark.reports.measures import amount
+from heatmark.reports.paper_figures.setting import Setting
+
+MARKERS = "osD^vP*X<>"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell. spent: in the figure's unit, a trial's mean. accuracy: the headline metric."""
+
+    cell: GridCell
+    spent: float
+    accuracy: Measured
+
+
+def points_of(setting: Setting) -> tuple[str, list[Point]]:
+    """The unit and the cells that are counted in it: the commonest, and minutes where no trial took an hour."""
+    costs = {cell.label: cost for cell in setting.finished if (cost := cost_of(cell))}
+    units = Counter(cost.unit for cost in costs.values())
+    if not units:
+        return "", []
+    unit = units.most_common(1)[0][0]
+    hours = {label: cost.hours for label, cost in costs.items() if cost.unit == unit}
+    short = max(hours.values()) < 1
+    shown = unit.replace(" h", " minutes" if short else " hours")
+    points = [
+        Point(cell, hours[cell.label] * (60 if short else 1), accuracy)
+        for cell in setting.finished
+        if cell.label in hours and (accuracy := cell.final(setting.headline))
+    ]
+    return shown, points
+
+
+def accuracy_and_cost(setting: Setting) -> FigurePart:
+    headline = setting.headline
+    unit, points = points_of(setting)
+    title = f"{headline} and cost, {setting.dataset}, {setting.backbone}"
+    if not points:
+        absent = f"No finished trial has both {headline} and its cost on record."
+        return FigurePart("", f"{headline} against cost.", "", title, absent)
+
+    def draw(drawing: Drawing) -> None:
+        axes = drawing.figure.subplots()
+        counts: dict[str, int] = {}
+        handles = []
+        for point in points:
+            cell, spent, accuracy = point.cell, point.spent, point.accuracy
+            method = cell.spec.method.name
+            marker = MARKERS[counts.get(method, 0) % len(MARKERS)]
+            counts[method] = counts.get(method, 0) + 1
+            spread = 100 * accuracy.spread if accuracy.spread else None
+            color = method_color(method)
+            axes.errorbar(spent, 100 * accuracy.value, spread, fmt=marker, color=color, markersize=5, capsize=2)
+            words = f"{cell.label}: {headline} {amount(headline, accuracy.value)} % in {spent:.3g} {unit}"
+            drawing.words(axes, spent, 100 * accuracy.value, words)
+            handles.append(Line2D([], [], marker=marker, linestyle="", color=color, label=cell.label))
+        _axes(axes, headline, unit, [point.spent for point in points])
+        drawing.figure.legend(handles=handles[:40], loc="outside right upper", fontsize=6.5)
+
+    caption = (
+        f"{headline} after the last epoch against the {unit} of a trial, means over seeds; process hours are wall time "
+        f"by processes, where there is no accounting; whiskers are the standard deviation of {headline}. "
+        f"{setting.protocol(setting.finished)}"
+    )
+    left_out = [cell.label for cell in setting.finished if cell.label not in {point.cell.label for point in points}]
+    absent = f"{', '.join(left_out)}: left out, without {headline} or a cost in {unit} on record." if left_out else ""
+    return FigurePart(drawn(draw, 2.8), caption, f"Points of {headline} over {unit}", title, absent)
+
+
+def _axes(axes: Axes, headline: str, unit: str, spent: Sequence[float]) -> None:
+    axes.set_ylabel(f"{headline} (%)")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"{unit} per trial")
+    if max(spent) > 3 * min(spent):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel(f"{unit} per trial, log scale")
+    else:
+        axes.set_xlim(0, 1.1 * max(spent))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

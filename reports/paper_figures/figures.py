@@ -1,0 +1,49 @@
+"""The one door: the cells of a sweep in, every figure of the paper out, drawn or with what would fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from heatmark.reports.cells import GridCell
+from heatmark.reports.figure_part import FigurePart
+from heatmark.reports.paper_figures.beta_effects import beta_effects
+from heatmark.reports.paper_figures.bias import bias
+from heatmark.reports.paper_figures.convergence import convergence
+from heatmark.reports.paper_figures.cost import accuracy_and_cost
+from heatmark.reports.paper_figures.decodings import decodings
+from heatmark.reports.paper_figures.epe_bars import epe_bars
+from heatmark.reports.paper_figures.extreme_cases import extreme_cases
+from heatmark.reports.paper_figures.gradients import gradients
+from heatmark.reports.paper_figures.heatmap_progress import heatmap_progress
+from heatmark.reports.paper_figures.localization import localization
+from heatmark.reports.paper_figures.sample_people import sample_people
+from heatmark.reports.paper_figures.setting import Setting, first_of_each_dataset, settings_of
+
+# A page or two for each; the settings with most finished cells come first.
+MOST_SETTINGS = 6
+
+Drawer = Callable[[Setting], FigurePart]
+
+
+def paper_figures(cells: Sequence[GridCell]) -> tuple[FigurePart, ...]:
+    """In the paper's order, then those that it does not have."""
+    settings = settings_of(cells)
+    drawn = sorted(settings, key=lambda setting: -len(setting.finished))[:MOST_SETTINGS]
+    drawn = [setting for setting in settings if setting in drawn]
+    return tuple(_all_figures(drawn))
+
+
+def _all_figures(settings: Sequence[Setting]) -> Iterator[FigurePart]:
+    yield decodings()
+    yield bias()
+    yield from map(sample_people, first_of_each_dataset(settings))
+    yield from map(epe_bars, settings)
+    for setting in settings:
+        yield from localization(setting)
+    yield gradients()
+    for setting in first_of_each_dataset(settings):
+        yield from heatmap_progress(setting)
+    yield from map(convergence, settings)
+    yield from map(beta_effects, settings)
+    yield from map(accuracy_and_cost, settings)
+    yield from map(extreme_cases, first_of_each_dataset(settings))
