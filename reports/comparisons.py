@@ -35,6 +35,14 @@ class Setting:
         return f"{self.dataset}, {self.backbone}, {BOX_SOURCES.get(self.boxes, self.boxes)}"
 
 
+def setting_names(settings: Iterable[Setting]) -> tuple[dict[Setting, str], str]:
+    """What tells settings apart, for each of them, and what they share."""
+    parts = {each: (each.dataset, each.backbone, BOX_SOURCES.get(each.boxes, each.boxes)) for each in settings}
+    unlike = [place for place in range(3) if len({names[place] for names in parts.values()}) > 1]
+    shared = [names[place] for names in list(parts.values())[:1] for place in range(3) if place not in unlike]
+    return {each: ", ".join(names[place] for place in unlike) for each, names in parts.items()}, ", ".join(shared)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """First minus second, averaged over the seeds of each, in the metric's own unit (AP and the like as fractions).

@@ -139,7 +139,9 @@ def _difficulty_finding(
     sign = 1 if pair.first is cell else -1
     low, high = sorted((sign * pair.low, sign * pair.high))
     change = sign * pair.difference
-    evidence = f"{change:+.2f} px against {detection.label} [{low:+.2f}, {high:+.2f}], {pair.people} people"
+    evidence = (
+        f"{_pixels(change)} px against {detection.label} ({_pixels(low)} to {_pixels(high)}), {pair.people} people"
+    )
     if not pair.clear:
         return Finding("H1", claim, setting, evidence, f"{UNDECIDED}: p {p_text(pair.p_holm)} after Holm")
     return Finding("H1", claim, setting, evidence, SUPPORTED if (change < 0) == lower else CONTRADICTED)
@@ -195,6 +197,11 @@ def _sentences(
         own = Counter(finding.outcome.partition(":")[0] for finding in findings if finding.hypothesis == hypothesis)
         tally = ", ".join(f"{own[word]} {word}" for word in (SUPPORTED, CONTRADICTED, UNDECIDED) if own[word])
         yield f"{title} ({hypothesis}): {tally or 'not tested, as no setting has detection and regression'}."
+
+
+def _pixels(value: float) -> str:
+    """With its sign, a true minus."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def p_text(p: float) -> str:

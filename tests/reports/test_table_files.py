@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,16 @@ def test_csv_and_parquet_hold_the_same_numbers(tables: Path) -> None:
         for column in stored.select_dtypes("number"):
             expected = pd.to_numeric(stored[column]).astype("float64")
             pd.testing.assert_series_equal(read[column].astype("float64"), expected, check_exact=True)
+
+
+def test_the_same_records_give_the_same_files(tables: Path) -> None:
+    """All of them, byte for byte, in another process where strings hash differently."""
+    sweep = tables.parent.parent
+    files = [*tables.iterdir(), sweep / "report.pdf", sweep / "report.html"]
+    before = {path: path.read_bytes() for path in files}
+    command = "import sys, pathlib; from heatmark.reports.build import build_report as b; b(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", command, str(sweep)], check=True, timeout=120)
+    assert [path.name for path in files if path.read_bytes() != before[path]] == []
 
 
 def test_latex_has_all_rows_and_balanced_braces(tables: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from heatmark.datasets.metrics.pckh import pckh, relative_errors
 from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
+from heatmark.reports.build import build_report
 from heatmark.reports.cells import GridCell, grid_cells
 from heatmark.reports.collect import collect
 from heatmark.reports.comparisons import Comparisons, compare
@@ -219,3 +220,23 @@ def test_hands_are_divided_by_visible_and_hidden_joints(tmp_path: Path, replay: 
         "IPR β 10 has the lower EPE on hidden joints": "supported",
         "IPR β 10 has the higher EPE on visible joints": "supported",
     }
+
+
+def test_detected_boxes_have_no_joints_to_compare(tmp_path: Path, replay: Replay) -> None:
+    """Neither errors nor OKS: the means are ordered, no interval is made up, and the report is built."""
+    for rank, method in enumerate((DETECTION, IPR)):
+        columns = with_errors(PEOPLE, 4.0, oks=False)
+        columns["error"] = np.full_like(columns["error"], np.nan)
+        columns["labelled_joints"] = np.zeros(300, np.float32)
+        write_trial(tmp_path, replay, method, columns, rank=rank)
+    _, comparisons, verdict = judged(tmp_path)
+    assert comparisons.pairs == () and [each.metric for each in verdict.standings] == ["AP", "EPE"]
+    assert all(standing.comparison is None for standing in verdict.standings)
+    build_report(tmp_path)
+
+
+def test_an_evaluation_of_nobody_is_no_evidence(tmp_path: Path, replay: Replay) -> None:
+    nobody = {name: values[:0] for name, values in with_errors(PEOPLE, 4.0).items()}
+    write_trial(tmp_path, replay, DETECTION, nobody)
+    cells, _, _ = judged(tmp_path)
+    assert cells[0].digests == []
