@@ -21,6 +21,8 @@ from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders, write_json
 
 INTERVAL_S = 3.0
+# MLflow's pages then show runs and their metrics first, not its tools for language models.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # How a sweep ends whose driver came as far as the report.
 REPORTED = frozenset({"FINISHED", "FAILED"})
 ENDED = {"finished": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
@@ -51,14 +53,14 @@ class Mirror:
     def close(self, status: str) -> None:
         """End the parent run, with the report as its artifacts and its verdict as its note."""
         if status in REPORTED:
-            log_report(self.client, self.parent, self.sweep)
+            log_report(self.client, self.experiment, self.parent, self.sweep)
         self.client.set_terminated(self.parent, status)
 
     def _experiment(self) -> str:
         found = self.client.get_experiment_by_name(self.name)
         if found is None:
             location = (self.sweep / "mlartifacts").as_uri() if self.uri == default_uri(self.sweep) else None
-            self.client.create_experiment(self.name, artifact_location=location)
+            self.client.create_experiment(self.name, artifact_location=location, tags=EXPERIMENT_TAGS)
             found = self.client.get_experiment_by_name(self.name)
         # What was sent is remembered for this very database, not for another of the same address.
         self.target = f"{self.uri} {found.experiment_id} {found.creation_time}"

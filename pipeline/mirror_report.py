@@ -12,8 +12,8 @@ LONGEST_NOTE = 5000
 FOLDERS = ("tables", "figures", "predictions")
 
 
-def log_report(client: Any, run_id: str, sweep: Path) -> None:
-    """client: MlflowClient. What is not there is left out."""
+def log_report(client: Any, experiment_id: str, run_id: str, sweep: Path) -> None:
+    """client: MlflowClient. The note is on the parent run and on the page of all runs. What is not there is left out."""
     for name in ("report.pdf", "report.html"):
         if (sweep / name).exists():
             client.log_artifact(run_id, str(sweep / name), "report")
@@ -22,7 +22,9 @@ def log_report(client: Any, run_id: str, sweep: Path) -> None:
             client.log_artifacts(run_id, str(sweep / "report" / name), f"report/{name}")
     note = sweep / "report" / "note.md"
     if note.exists():
-        client.set_tag(run_id, NOTE_TAG, shortened(note.read_text(encoding="utf-8")))
+        text = shortened(note.read_text(encoding="utf-8"))
+        client.set_tag(run_id, NOTE_TAG, text)
+        client.set_experiment_tag(experiment_id, NOTE_TAG, text)
 
 
 def shortened(text: str) -> str:

@@ -116,7 +116,9 @@ def test_the_report_is_on_the_parent_run(folder: RunFolder) -> None:
         mirror.close("FINISHED")
     parents = [run for run in mirror.client.search_runs([mirror.experiment]) if run.data.tags.get("kind") == "sweep"]
     (parent,) = parents
+    experiment = mirror.client.get_experiment(mirror.experiment)
     assert parent.data.tags["mlflow.note.content"] == "**Verdict** BCIR ahead"
+    assert experiment.tags["mlflow.note.content"] == "**Verdict** BCIR ahead"
     listed = {entry.path for name in ("", "/tables", "/predictions", "/figures")
               for entry in mirror.client.list_artifacts(parent.info.run_id, f"report{name}")}  # fmt: skip
     assert {"report/report.pdf", "report/report.html", "report/tables/accuracy.csv"} <= listed
