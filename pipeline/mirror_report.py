@@ -13,7 +13,7 @@ FOLDERS = ("tables", "figures", "predictions")
 
 
 def log_report(client: Any, experiment_id: str, run_id: str, sweep: Path) -> None:
-    """client: MlflowClient. The note is on the parent run and on the page of all runs. What is not there is left out."""
+    """client: MlflowClient. The note goes on the parent run and the page of all runs; what is not there is left out."""
     for name in ("report.pdf", "report.html"):
         if (sweep / name).exists():
             client.log_artifact(run_id, str(sweep / name), "report")
