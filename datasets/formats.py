@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from heatmark.datasets import coco, lspet, mpii, mpii_files
+from heatmark.datasets import coco, lspet, mpii, mpii_files, rhd
+from heatmark.datasets.augment import USUAL_VARIATION, RecipeName, Variation
 from heatmark.datasets.coco_detections import load_detections
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics import score_lspet, score_mpii, score_rhd
-from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii
+from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii, measure_rhd
 from heatmark.datasets.metrics.score import score_coco
 from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 
-FormatName = Literal["coco", "mpii", "lspet"]
+FormatName = Literal["coco", "mpii", "lspet", "rhd"]
 
 
 def no_file(people: PoseDataset, predictions: Predictions) -> bytes | None:
@@ -37,7 +38,9 @@ class Format:
     counts_from_one: the usual file's first pixel is 1; score then takes zero_based for files where it is not.
     usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
     load_detections: root folder, detection file, strict -> validation people in a detector's boxes.
-    input_size, scale, rotation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
+    boxes: other boxes by the name that bbox_source gives them: a split -> the same people in them.
+    in_space: its people have joints in 3D, from which a trial can learn depth.
+    input_size, variation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
     """
 
     load: Callable[[Path, Split, bool], PoseDataset]
@@ -51,21 +54,30 @@ class Format:
     counts_from_one: bool = False
     usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
     load_detections: Callable[[Path, Path, bool], PoseDataset] | None = None
+    boxes: Mapping[str, Callable[[PoseDataset], PoseDataset]] = field(default_factory=dict)
+    in_space: bool = False
     input_size: tuple[int, int] = (256, 256)
-    scale: float = 0.25
-    rotation: float = 30.0
+    variation: Mapping[RecipeName, Variation] = field(default_factory=lambda: USUAL_VARIATION)
 
     def recognise(self, root: Path) -> bool:
         """Whether a folder holds annotations of this format, for one split at least."""
         return any(self.annotations(root, split) is not None for split in SPLITS)
 
 
-def load_split(name: FormatName, root: Path, split: Split, strict: bool, detections: Path | None = None) -> PoseDataset:
+def load_split(
+    name: FormatName,
+    root: Path,
+    split: Split,
+    strict: bool,
+    detections: Path | None = None,
+    bbox_source: str = "gt",
+) -> PoseDataset:
     """The people of one split; with a detection file those of the validation split are in a detector's boxes."""
-    load_detected = FORMATS[name].load_detections
-    if split == "val" and detections is not None and load_detected is not None:
-        return load_detected(root, detections, strict)
-    return FORMATS[name].load(root, split, strict)
+    data_format = FORMATS[name]
+    if split == "val" and detections is not None and data_format.load_detections is not None:
+        return data_format.load_detections(root, detections, strict)
+    people = data_format.load(root, split, strict)
+    return data_format.boxes[bbox_source](people) if bbox_source in data_format.boxes else people
 
 
 def existing(path: Path) -> Path | None:
@@ -84,8 +96,12 @@ FORMATS: dict[FormatName, Format] = {
         score=score_coco,
         load_detections=lambda root, path, strict: load_detections(root, path, strict=strict),
         input_size=(192, 256),
-        scale=0.3,
-        rotation=40.0,
+        variation={
+            "sbl": Variation(0.3, 40.0),
+            "hrnet": Variation(0.35, 45.0, half_body=0.3),
+            "rle": Variation(0.25, 45.0, half_body=0.3),
+            "mmpose": Variation(0.5, 80.0, half_body=0.3, shift=0.16),
+        },
     ),
     "mpii": Format(
         load=lambda root, split, strict: mpii.load_mpii(root, split, strict=strict),
@@ -110,18 +126,31 @@ FORMATS: dict[FormatName, Format] = {
         score=score_lspet.score_lspet,
         usual_file=score_lspet.predictions_file,
     ),
+    "rhd": Format(
+        load=lambda root, split, strict: rhd.load_rhd(root, split, strict=strict),
+        fingerprint=rhd.fingerprint,
+        measure=measure_rhd,
+        headline="AUC@0-30px",
+        annotations=lambda root, split: existing(rhd.annotation_path(root, split)),
+        signs="{training,evaluation}/anno_{training,evaluation}.pickle with color/, mask/ and depth/",
+        problems=rhd.problems,
+        score=score_rhd.score_rhd,
+        usual_file=score_rhd.predictions_file,
+        boxes={"mmpose": rhd.in_mmpose_boxes},
+        in_space=True,
+        # mmpose turns hands by up to 180 degrees.
+        variation={**USUAL_VARIATION, "sbl": Variation(0.3, 90.0), "mmpose": Variation(0.3, 180.0, shift=0.16)},
+    ),
 }
 
 
 def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
     """`heatmark score`: the metrics of a format's usual prediction file."""
-    scorers: dict[str, Callable[..., dict[str, Any]]] = {each: found.score for each, found in FORMATS.items()}
-    # RHD can be scored, and not yet be trained on.
-    scorers["rhd"] = score_rhd.score_rhd
-    if name not in scorers:
-        raise InputError(f"score {name}: unknown format; valid: {', '.join(scorers)}")
+    data_format = next((found for each, found in FORMATS.items() if each == name), None)
+    if data_format is None:
+        raise InputError(f"score {name}: unknown format; valid: {', '.join(FORMATS)}")
     if not zero_based:
-        return scorers[name](truth_file, predictions_file)
-    if not any(each == name and found.counts_from_one for each, found in FORMATS.items()):
+        return data_format.score(truth_file, predictions_file)
+    if not data_format.counts_from_one:
         raise InputError(f"score {name}: --zero-based says nothing here, {name} counts pixels from 0; leave it out")
-    return scorers[name](truth_file, predictions_file, zero_based=True)
+    return data_format.score(truth_file, predictions_file, zero_based=True)

@@ -1,19 +1,25 @@
 """Box <-> crop <-> heatmap: the one owner of every pixel convention.
 
-The convention is SimpleBaseline's ("biased", in UDP's words). Pixel i has its centre at coordinate i. A crop of
-width W has its middle at W/2 and its side is W, not W - 1. Heatmap pixel u lies at input pixel stride * u: no half
-pixel. A mirror takes x to W - 1 - x. Points are (x, y); an affine is the 2 x 3 matrix of image -> input pixels.
+Points are (x, y), pixel i has its centre at coordinate i, an affine is the 2 x 3 matrix of image -> input pixels, and
+a mirror takes x to W - 1 - x. Two conventions:
+biased  SimpleBaseline's and HRNet's. A crop of width W has its middle at W/2 and its side is W. Heatmap pixel u lies at
+        input pixel stride * u: a map of the mirrored crop, mirrored back, lags (stride - 1) / stride to the left.
+udp     Huang et al. 2020. Sizes are counted in intervals: the middle is (W - 1)/2, the side W - 1, and the outermost
+        pixels of heatmap and input coincide, so that a map mirrored back lies exactly on the other.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from heatmark.datasets.people import FloatArray
 
 Box = tuple[float, float, float, float]
+Convention = Literal["biased", "udp"]
 
 
 def crop_affine(
@@ -24,25 +30,26 @@ def crop_affine(
     scale_factor: float = 1.0,
     *,
     mirrored: bool = False,
+    shift: tuple[float, float] = (0.0, 0.0),
+    geometry: Convention = "biased",
 ) -> FloatArray:
-    """The similarity that takes image pixels to input pixels, as affine_23.
+    """The affine that takes image pixels to input pixels, as affine_23: a similarity, but for a thousandth under udp.
 
-    The box grows on its short side to the aspect of input_size (width, height), then by padding * scale_factor, and
-    its centre goes to (W/2, H/2). What lies rotation_deg clockwise of "up" in the image points up in the crop.
+    The box grows on its short side to the aspect of input_size (width, height), then by padding * scale_factor, moves
+    by shift times its sides, and its centre goes to the middle of the crop. What lies rotation_deg clockwise of "up" in
+    the image points up in the crop.
     mirrored: the crop of the mirrored image. SBL mirrors image and box first (x -> width - 1 - x) and crops then; the
     width of the image cancels in that composition, so that one warp of the unmirrored image does both.
     """
     x, y, width, height = box_xywh
-    input_width, input_height = input_size
-    source_width, _ = crop_size(box_xywh, input_size, padding * scale_factor)
-    zoom = input_width / source_width
-    cos, sin = zoom * math.cos(math.radians(rotation_deg)), zoom * math.sin(math.radians(rotation_deg))
-    linear_22 = np.array([[cos, sin], [-sin, cos]])
+    source_2 = np.array(crop_size(box_xywh, input_size, padding * scale_factor))
+    side_2 = np.array(input_size, dtype=np.float64) - (geometry == "udp")
+    cos, sin = math.cos(math.radians(rotation_deg)), math.sin(math.radians(rotation_deg))
+    linear_22 = (side_2 / source_2)[:, None] * np.array([[cos, sin], [-sin, cos]])
     if mirrored:
         linear_22 = linear_22 * np.array([-1.0, 1.0])
-    box_centre_2 = np.array([x + width / 2, y + height / 2])
-    input_centre_2 = np.array([input_width / 2, input_height / 2])
-    return np.column_stack([linear_22, input_centre_2 - linear_22 @ box_centre_2])
+    box_centre_2 = np.array([x + width / 2, y + height / 2]) + np.array(shift) * source_2
+    return np.column_stack([linear_22, side_2 / 2 - linear_22 @ box_centre_2])
 
 
 def crop_size(box_xywh: Box, input_size: tuple[int, int], padding: float) -> tuple[float, float]:
@@ -66,14 +73,27 @@ def apply_affine(affine_x23: FloatArray, points_xN2: FloatArray) -> FloatArray:
     return moved
 
 
-def heatmap_to_input(points_xN2: FloatArray, stride: float) -> FloatArray:
-    """Heatmap pixels to input pixels."""
-    return points_xN2 * stride
+def heatmap_pitch(input_size: tuple[int, int], stride: int, geometry: Convention = "biased") -> FloatArray:
+    """Input pixels per heatmap pixel, across and down: pitch_2."""
+    input_2 = np.array(input_size, dtype=np.float64)
+    return np.full(2, float(stride)) if geometry == "biased" else (input_2 - 1) / (input_2 // stride - 1)
 
 
-def input_to_heatmap(points_xN2: FloatArray, stride: float) -> FloatArray:
+def mirror_lag(stride: int, geometry: Convention = "biased") -> float:
+    """How far a map of the mirrored crop, mirrored back, lies to the left of the other, in heatmap pixels."""
+    return (stride - 1) / stride if geometry == "biased" else 0.0
+
+
+def heatmap_to_input(points_xN2: FloatArray, pitch: npt.ArrayLike) -> FloatArray:
+    """Heatmap pixels to input pixels. pitch: of heatmap_pitch, or the stride."""
+    moved: FloatArray = points_xN2 * np.asarray(pitch, dtype=points_xN2.dtype)
+    return moved
+
+
+def input_to_heatmap(points_xN2: FloatArray, pitch: npt.ArrayLike) -> FloatArray:
     """Input pixels to heatmap pixels."""
-    return points_xN2 / stride
+    moved: FloatArray = points_xN2 / np.asarray(pitch, dtype=points_xN2.dtype)
+    return moved
 
 
 def mirror_points(points_xN2: FloatArray, width: int) -> FloatArray:

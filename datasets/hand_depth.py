@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from heatmark.datasets.people import FloatArray
+from heatmark.datasets.people import FloatArray, Person
 
 # Rows of a hand in RHD's own order: wrist, then each finger from its tip to its base.
 WRIST, INDEX_BASE = 0, 8
@@ -28,6 +28,14 @@ def to_relative_depth(
     length = float(np.linalg.norm(xyz_K3[bone[0]] - xyz_K3[bone[1]]))
     depth_K1 = (xyz_K3[:, 2:] - xyz_K3[root, 2]) / length
     return np.concatenate([project(xyz_K3, camera_33), depth_K1], axis=1), length
+
+
+def relative_depth(person: Person) -> FloatArray:
+    """depth_K of a hand, whichever way its crop is turned or mirrored; 0 for people who are not in 3D."""
+    if person.hand is None:
+        return np.zeros(len(person.joints_K2))
+    uvz_K3, _ = to_relative_depth(person.hand.xyz_K3, person.hand.camera_33)
+    return uvz_K3[:, 2]
 
 
 def from_relative_depth(

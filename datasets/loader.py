@@ -15,9 +15,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from heatmark.datasets.augment import Augmentation, CropSettings, Purpose, random_stream, sample_augmentation
+from heatmark.datasets.augment import (
+    HALF_BODY_PADDING,
+    RECIPES,
+    Augmentation,
+    CropSettings,
+    Purpose,
+    half_body_box,
+    random_stream,
+    sample_augmentation,
+)
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine, crop_affine
+from heatmark.datasets.hand_depth import relative_depth
+from heatmark.datasets.image_cache import ImageCache
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 
@@ -31,6 +42,7 @@ class Batch(TypedDict):
 
     image_BHW3: uint8, RGB, not normalised. joints_BK2: float32, input pixels after cropping, augmentation and mirroring
     (a mirrored left wrist stands in the row of the right wrist). labelled_BK: float32, 1 where visibility > 0.
+    depth_BK: float32, depth relative to the root in bone lengths (hand_depth.py), 0 where the data set has none.
     person_B: int64, index in PoseDataset.people. image_to_crop_B23: float64 affine. unreadable_B: bool, the image could
     not be decoded: the crop is grey and none of its joints is labelled.
     """
@@ -38,6 +50,7 @@ class Batch(TypedDict):
     image_BHW3: Tensor
     joints_BK2: Tensor
     labelled_BK: Tensor
+    depth_BK: Tensor
     person_B: Tensor
     image_to_crop_B23: Tensor
     unreadable_B: Tensor
@@ -49,6 +62,7 @@ class Crop(TypedDict):
     image_HW3: ImageArray
     joints_K2: FloatArray
     labelled_K: FloatArray
+    depth_K: FloatArray
     person: int
     image_to_crop_23: FloatArray
     unreadable: bool
@@ -61,12 +75,16 @@ CropKey = tuple[int, int]
 class PersonCrops(Dataset[Crop]):
     """The crop of any person in any epoch."""
 
-    def __init__(self, dataset: PoseDataset, settings: CropSettings, *, training: bool, seed: int) -> None:
+    def __init__(
+        self, dataset: PoseDataset, settings: CropSettings, *, training: bool, seed: int, cache: Path | None = None
+    ) -> None:
         self.people = dataset.people
+        self.skeleton = dataset.skeleton
         self.mirrored_order = list(dataset.skeleton.mirrored_order)
         self.settings = settings
         self.training = training
         self.seed = seed
+        self._read = ImageCache(cache).read if cache is not None else read_image
         self._last_image: tuple[Path, ImageArray | None] | None = None
 
     def __len__(self) -> int:
@@ -76,29 +94,41 @@ class PersonCrops(Dataset[Crop]):
         epoch, index = key
         person = self.people[index]
         change = sample_augmentation(self.settings, self.seed, epoch, index) if self.training else Augmentation()
-        affine_23 = crop_affine(
-            person.box_xywh,
-            self.settings.input_size,
-            self.settings.padding,
-            change.rotation_deg,
-            change.scale_factor,
-            mirrored=change.mirrored,
-        )
+        affine_23 = self._affine(person, change)
         joint_order = self.mirrored_order if change.mirrored else slice(None)
         image = self._image(person.image_path)
         return Crop(
             image_HW3=self._warped(image, affine_23),
             joints_K2=apply_affine(affine_23, person.joints_K2)[joint_order],
             labelled_K=np.where(image is None, 0.0, person.visibility_K > 0)[joint_order],
+            depth_K=relative_depth(person)[joint_order],
             person=index,
             image_to_crop_23=affine_23,
             unreadable=image is None,
         )
 
+    def _affine(self, person: Person, change: Augmentation) -> FloatArray:
+        settings = self.settings
+        box, padding = person.box_xywh, settings.padding
+        if change.half is not None:
+            labelled_K, recipe = person.visibility_K > 0, RECIPES[settings.recipe]
+            half = half_body_box(person.joints_K2, labelled_K, self.skeleton, change.half, recipe)
+            box, padding = (half, HALF_BODY_PADDING) if half is not None else (box, padding)
+        return crop_affine(
+            box,
+            settings.input_size,
+            padding,
+            change.rotation_deg,
+            change.scale_factor,
+            mirrored=change.mirrored,
+            shift=change.shift,
+            geometry=settings.geometry,
+        )
+
     def _image(self, path: Path) -> ImageArray | None:
         # Remembering one is enough: evaluation takes the people of an image one after the other.
         if self._last_image is None or self._last_image[0] != path:
-            self._last_image = path, read_image(path)
+            self._last_image = path, self._read(path)
         return self._last_image[1]
 
     def _warped(self, image: ImageArray | None, affine_23: FloatArray) -> ImageArray:
@@ -114,6 +144,7 @@ def collate(crops: Sequence[Crop]) -> Batch:
         image_BHW3=torch.from_numpy(np.stack([crop["image_HW3"] for crop in crops])),
         joints_BK2=torch.from_numpy(np.stack([crop["joints_K2"] for crop in crops])).float(),
         labelled_BK=torch.from_numpy(np.stack([crop["labelled_K"] for crop in crops])).float(),
+        depth_BK=torch.from_numpy(np.stack([crop["depth_K"] for crop in crops])).float(),
         person_B=torch.tensor([crop["person"] for crop in crops], dtype=torch.int64),
         image_to_crop_B23=torch.from_numpy(np.stack([crop["image_to_crop_23"] for crop in crops])),
         unreadable_B=torch.tensor([crop["unreadable"] for crop in crops], dtype=torch.bool),
@@ -215,8 +246,11 @@ def make_loader(
     seed: int = 0,
     workers: int = 0,
     strict: bool = False,
+    cache: Path | None = None,
 ) -> CropLoader:
     """Batches for one rank. batch_size: people per rank and step. workers: decoding processes, 0 for this one.
+
+    cache: a folder for decoded images (image_cache.py), which changes no pixel.
 
     training: shuffled and augmented by (seed, epoch); otherwise everyone once, as they are, in the order of the images.
     """
@@ -232,7 +266,8 @@ def make_loader(
             return training_batches(len(people), seed=seed, epoch=epoch, **share)
         return evaluation_batches(people, **share)
 
-    return CropLoader(PersonCrops(dataset, settings, training=training, seed=seed), plan, workers, strict)
+    crops = PersonCrops(dataset, settings, training=training, seed=seed, cache=cache)
+    return CropLoader(crops, plan, workers, strict)
 
 
 def settle_worker(_worker: int) -> None:

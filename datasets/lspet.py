@@ -49,7 +49,9 @@ def load_lspet(root: Path, split: Split, *, strict: bool = False) -> PoseDataset
     folder = root / "images"
     present = file_names(folder)
     listed = [number for number in range(1, len(annotations.joints_NK2) + 1) if split_of(number) == split]
-    absent = Counter(name for number in listed if (name := image_name(number)) not in present)
+    # A number with neither an image nor a label is a gap in the numbers, and no image is missing there.
+    labelled_N = np.count_nonzero(annotations.labelled_NK, axis=1)
+    absent = Counter(name for n in listed if (name := image_name(n)) not in present and labelled_N[n - 1])
     notes = absent_images(folder, absent)
     if strict and notes:
         raise InputError(f"{notes[0]}; add the images or run without strict")

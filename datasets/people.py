@@ -17,13 +17,16 @@ SPLITS: tuple[Split, ...] = ("train", "val")
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, the OKS sigmas (none without OKS)."""
+    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, the OKS sigmas (none without OKS), and
+    the joints of the upper body where published augmentations cut bodies in two.
+    """
 
     name: str
     joints: tuple[str, ...]
     swaps: tuple[tuple[int, int], ...]
     bones: tuple[tuple[int, int], ...]
     sigmas: tuple[float, ...] = ()
+    upper_body: tuple[int, ...] = ()
 
     @property
     def mirrored_order(self) -> tuple[int, ...]:
@@ -35,13 +38,26 @@ class Skeleton:
 
 
 @dataclass(frozen=True)
+class Hand:
+    """What is known of a hand beyond its pixels.
+
+    xyz_K3: millimetres in the camera's coordinates. camera_33: its intrinsics, which take xyz to (u z, v z, z).
+    flagged_K: 1 for the joints that the file itself calls visible, by a rule of its own.
+    """
+
+    xyz_K3: FloatArray
+    camera_33: FloatArray
+    flagged_K: FloatArray
+
+
+@dataclass(frozen=True)
 class Person:
     """An annotated person.
 
     box_xywh: x, y, width, height in image pixels. joints_K2: (x, y) in 0-indexed image pixels.
     visibility_K: 0 not labelled, 1 labelled but hidden, 2 visible. area: segment area in square pixels.
     reference_length: the length in pixels that PCK is a fraction of (MPII: 0.6 of the head box's diagonal); None where
-    the data set has none for this person. box_score: the detector's, 1 for an annotated box.
+    the data set has none for this person. box_score: the detector's, 1 for an annotated box. hand: for hands in 3D.
     """
 
     image_id: int
@@ -53,6 +69,7 @@ class Person:
     area: float
     reference_length: float | None = None
     box_score: float = 1.0
+    hand: Hand | None = None
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,14 @@ Metrics = dict[str, float | None]
 class Predictions:
     """person_N: rows of PoseDataset.people, nobody twice. joints_NK3: x, y in 0-indexed image pixels and the joint's
     confidence. score_N: the confidence of the person. crop_area_N: of the padded crop, in square image pixels.
+    depth_NK: relative to the root in bone lengths, from trials with depth.
     """
 
     person_N: npt.NDArray[np.int64]
     joints_NK3: FloatArray
     score_N: FloatArray
     crop_area_N: FloatArray | None = None
+    depth_NK: FloatArray | None = None
 
     def people(self, dataset: PoseDataset) -> list[Person]:
         """Whom the rows belong to."""

@@ -32,7 +32,7 @@ ARRAY_MAKERS = frozenset(
 
 @dataclass(frozen=True)
 class HandImage:
-    """uv_NK2 pixels, flag_NK the file's own heuristic visibility, xyz_NK3 metres; N = 2, the left hand first."""
+    """uv_2K2 pixels, flag_2K the file's own heuristic visibility, xyz_2K3 metres; the left hand first."""
 
     number: int
     uv_2K2: FloatArray
@@ -43,21 +43,32 @@ class HandImage:
 
 def load_hands(path: Path) -> list[HandImage]:
     """Read and check an annotation pickle, by ascending number of the image."""
-    content = _unpickled(path)
-    if not isinstance(content, dict) or not content:
-        raise InputError(f"{path}: not RHD's annotations, which are a dict by image number; fetch the file again")
-    hands = []
-    for number, record in content.items():
-        if type(number) is not int or number < 0:
-            raise InputError(f"{path}: image {number!r:.40} is no number; fetch the file again")
-        hands.append(_hand_image(path, number, record))
+    hands = [_hand_image(path, number, record) for number, record in _records(path).items()]
     return sorted(hands, key=lambda hand: hand.number)
+
+
+def sound_and_faulty(path: Path) -> tuple[list[HandImage], list[str]]:
+    """The images of an annotation pickle that can be used, and what is wrong with each of the others."""
+    hands, faults = [], []
+    for number, record in _records(path).items():
+        try:
+            hands.append(_hand_image(path, number, record))
+        except InputError as error:
+            faults.append(str(error).removeprefix(f"{path}: "))
+    return hands, faults
 
 
 def dominant_hand(mask_HW: npt.NDArray[np.uint8]) -> int:
     """0 for the left hand where strictly more pixels are its, else 1, the right one."""
-    left, right = (((mask_HW >= low) & (mask_HW <= high)).sum() for low, high in (LEFT_PARTS, RIGHT_PARTS))
+    left, right = hand_pixels(mask_HW)
     return 0 if left > right else 1
+
+
+def hand_pixels(mask_HW: npt.NDArray[np.uint8]) -> tuple[int, int]:
+    """How many pixels are the left hand's, and how many the right one's."""
+    pixels_by_class = np.bincount(mask_HW.ravel(), minlength=256)
+    left, right = (int(pixels_by_class[low : high + 1].sum()) for low, high in (LEFT_PARTS, RIGHT_PARTS))
+    return left, right
 
 
 def read_mask(path: Path) -> npt.NDArray[np.uint8]:
@@ -67,8 +78,8 @@ def read_mask(path: Path) -> npt.NDArray[np.uint8]:
 
 def depth_metres(depth_rgb_HW3: npt.NDArray[np.uint8]) -> FloatArray:
     """Depth in metres: the red byte is the high one, the green byte the low one, 65535 stands for 5 m."""
-    high_HW, low_HW = depth_rgb_HW3[..., 0].astype(np.float64), depth_rgb_HW3[..., 1].astype(np.float64)
-    metres_HW: FloatArray = (high_HW * 256 + low_HW) / 65535 * FARTHEST_METRES
+    value_HW = depth_rgb_HW3[..., 0].astype(np.uint16) * 256 + depth_rgb_HW3[..., 1]
+    metres_HW: FloatArray = np.multiply(value_HW, FARTHEST_METRES / 65535, dtype=np.float64)
     return metres_HW
 
 
@@ -106,6 +117,13 @@ def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _records(path: Path) -> dict[Any, Any]:
+    content = _unpickled(path)
+    if not isinstance(content, dict) or not content:
+        raise InputError(f"{path}: not RHD's annotations, which are a dict by image number; fetch the file again")
+    return content
+
+
 def _unpickled(path: Path) -> Any:
     try:
         with path.open("rb") as file:
@@ -120,7 +138,9 @@ def _unpickled(path: Path) -> Any:
         ) from error
 
 
-def _hand_image(path: Path, number: int, record: Any) -> HandImage:
+def _hand_image(path: Path, number: Any, record: Any) -> HandImage:
+    if type(number) is not int or number < 0:
+        raise InputError(f"{path}: image {number!r:.40} is no number; fetch the file again")
     if not isinstance(record, Mapping):
         raise InputError(f"{path}: image {number}: is no dict of {', '.join(SHAPES)}; fetch the file again")
     arrays = {name: _array(path, number, name, record.get(name)) for name in SHAPES}

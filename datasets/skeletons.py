@@ -53,6 +53,7 @@ COCO_PERSON = Skeleton(
         *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
         *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
     ),
+    upper_body=tuple(range(11)),
 )
 
 # The joints of Leeds Sports Pose and its extension, person-centric, in the order of their README.
@@ -131,5 +132,27 @@ MPII_PERSON = Skeleton(
         (13, 7),
         (13, 14),
         (14, 15),
+    ),
+)
+
+# One hand of RHD in its own order, by mmpose's names: wrist, then each finger from its tip (4) to its base (1). Nothing
+# is swapped, because a mirrored left hand is a right hand with the same joints.
+RHD_HAND = Skeleton(
+    name="rhd_hand",
+    joints=(
+        "wrist",
+        *("thumb4", "thumb3", "thumb2", "thumb1"),
+        *("forefinger4", "forefinger3", "forefinger2", "forefinger1"),
+        *("middle_finger4", "middle_finger3", "middle_finger2", "middle_finger1"),
+        *("ring_finger4", "ring_finger3", "ring_finger2", "ring_finger1"),
+        *("pinky_finger4", "pinky_finger3", "pinky_finger2", "pinky_finger1"),
+    ),
+    swaps=(),
+    bones=(
+        *((0, 4), (4, 3), (3, 2), (2, 1)),
+        *((0, 8), (8, 7), (7, 6), (6, 5)),
+        *((0, 12), (12, 11), (11, 10), (10, 9)),
+        *((0, 16), (16, 15), (15, 14), (14, 13)),
+        *((0, 20), (20, 19), (19, 18), (18, 17)),
     ),
 )

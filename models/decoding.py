@@ -9,6 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# Of a mirrored-back map at SimpleBaseline's geometry and stride of 4, in heatmap pixels (datasets/geometry.py).
+MIRROR_LAG = 0.75
+
 
 def at_least_fp32(heatmap_BKHW: Tensor) -> Tensor:
     """Half precision cannot hold exp(beta h) or a pixel index times a weight; wider types stay as they are."""
@@ -122,12 +125,12 @@ def shift_right(mirrored_BKHW: Tensor) -> Tensor:
     return torch.cat([mirrored_BKHW[..., :1], mirrored_BKHW[..., :-1]], dim=-1)
 
 
-def average_mirrored(joints_BK2: Tensor, mirrored_BK2: Tensor, stride: int = 4) -> Tensor:
+def average_mirrored(joints_BK2: Tensor, mirrored_BK2: Tensor, lag: float = MIRROR_LAG) -> Tensor:
     """Mean of the joints of an image and of its mirrored-back map, both in heatmap pixels.
 
-    The mirrored-back map (columns reversed) lies (stride - 1) / stride heatmap pixels to the left: exactly undone here.
+    The mirrored-back map (columns reversed) lies `lag` heatmap pixels to the left: exactly undone here.
     """
-    displacement_2 = joints_BK2.new_tensor([(stride - 1) / stride, 0.0])
+    displacement_2 = joints_BK2.new_tensor([lag, 0.0])
     return (joints_BK2 + mirrored_BK2 + displacement_2) / 2
 
 

@@ -47,10 +47,16 @@ def heatmap_loss(
     half_mean: 0.5 * mean over samples, joints and pixels, unlabelled ones counted with error 0 (SBL `JointsMSELoss`).
     sum_pixels: summed over the pixels of a map as Eq. 4 prints it, averaged over the labelled joints.
     """
-    error_BK = (at_least_fp32(heatmap_BKHW) - target_BKHW).square().sum((-2, -1)) * weight_BK
+    error_BK = (at_least_fp32(heatmap_BKHW) - target_BKHW).square().sum((-2, -1))
+    return map_loss(error_BK, weight_BK, target_BKHW[0, 0].numel(), reduction)
+
+
+def map_loss(error_BK: Tensor, weight_BK: Tensor, pixels: int, reduction: Literal["half_mean", "sum_pixels"]) -> Tensor:
+    """Errors that are sums over the pixels of each map, put together as `heatmap_loss` says."""
+    total = (error_BK * weight_BK).sum()
     if reduction == "half_mean":
-        return 0.5 * error_BK.sum() / target_BKHW.numel()
-    return error_BK.sum() / weight_BK.sum().clamp(min=1)
+        return 0.5 * total / (error_BK.numel() * pixels)
+    return total / weight_BK.sum().clamp(min=1)
 
 
 def coordinate_loss(
@@ -66,12 +72,14 @@ def coordinate_loss(
     The joints are in heatmap pixels; units: of the loss. stride: input pixels per heatmap pixel.
     """
     height, width = size
-    error_BK2 = (predicted_BK2 - joints_BK2).abs()
-    if units == "input_px":
-        error_BK2 = error_BK2 * stride
-    elif units == "normalised":
-        error_BK2 = error_BK2 / error_BK2.new_tensor([width, height])
-    return _mean_over(error_BK2.sum(-1), labelled_BK * inside(joints_BK2, size))
+    unit_2 = [pixels_per_unit(units, side, stride) for side in (width, height)]
+    error_BK2 = (predicted_BK2 - joints_BK2).abs() / predicted_BK2.new_tensor(unit_2)
+    return mean_over(error_BK2.sum(-1), labelled_BK * inside(joints_BK2, size))
+
+
+def pixels_per_unit(units: Literal["heatmap_px", "input_px", "normalised"], side: int, stride: int = 4) -> float:
+    """How many heatmap pixels are a unit of L_re, on a map with a side of so many pixels."""
+    return {"heatmap_px": 1.0, "input_px": 1 / stride, "normalised": float(side)}[units]
 
 
 def shrinkage_loss(heatmap_BKHW: Tensor, beta: float, tau: float, labelled_BK: Tensor) -> Tensor:
@@ -85,7 +93,7 @@ def shrinkage_loss(heatmap_BKHW: Tensor, beta: float, tau: float, labelled_BK: T
     across = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
     down = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
     excess_BKHW = (across + down - 4 * probability_BKHW - tau).clamp(min=0)
-    return _mean_over(2 * excess_BKHW.sum((-2, -1)), labelled_BK)
+    return mean_over(2 * excess_BKHW.sum((-2, -1)), labelled_BK)
 
 
 def normalised_distance(predicted_BK2: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
@@ -93,7 +101,7 @@ def normalised_distance(predicted_BK2: Tensor, joints_BK2: Tensor, labelled_BK: 
     height, width = size
     scale_2 = predicted_BK2.new_tensor([2 / width, 2 / height])
     distance_BK = torch.linalg.vector_norm((predicted_BK2 - joints_BK2) * scale_2, dim=-1)
-    return _mean_over(distance_BK, labelled_BK * inside(joints_BK2, size))
+    return mean_over(distance_BK, labelled_BK * inside(joints_BK2, size))
 
 
 def jensen_shannon(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labelled_BK: Tensor, sigma: float) -> Tensor:
@@ -106,7 +114,7 @@ def jensen_shannon(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labell
     found_BKHW = softmax_map(heatmap_BKHW, beta)
     middle_BKHW = (wanted_BKHW + found_BKHW) / 2
     divergence_BK = (_relative_entropy(wanted_BKHW, middle_BKHW) + _relative_entropy(found_BKHW, middle_BKHW)) / 2
-    return _mean_over(divergence_BK, weight_BK)
+    return mean_over(divergence_BK, weight_BK)
 
 
 def inside(joints_BK2: Tensor, size: Size) -> Tensor:
@@ -122,7 +130,7 @@ def _relative_entropy(first_BKHW: Tensor, second_BKHW: Tensor) -> Tensor:
     return (first_BKHW * ((first_BKHW + tiny).log() - (second_BKHW + tiny).log())).sum((-2, -1))
 
 
-def _mean_over(value_BK: Tensor, weight_BK: Tensor) -> Tensor:
+def mean_over(value_BK: Tensor, weight_BK: Tensor) -> Tensor:
     """The weighted mean, 0 where nothing has weight."""
     # An infinite value with weight 0 must not become NaN.
     counted_BK = torch.where(weight_BK > 0, value_BK, torch.zeros_like(value_BK))

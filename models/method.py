@@ -41,13 +41,42 @@ class Method(BaseModel):
         """joints_BK2 in heatmap pixels."""
         raise NotImplementedError
 
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
-        """joints_BK2 from an image and its mirror (heatmaps already mirrored back, left and right swapped)."""
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
+        """joints_BK2 from an image and its mirror (heatmaps already mirrored back, left and right swapped).
+
+        lag: heatmap pixels that a mirrored-back map lies to the left (datasets/geometry.py).
+        """
         raise NotImplementedError
 
     def density(self, heatmap_BKHW: Tensor) -> Tensor:
         """The weight of each pixel in the read-out, normalised to sum 1 per map; may be negative where h is."""
         raise NotImplementedError
+
+    def read_depth(self, heatmap_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:
+        """depth_BK from latent depth maps, in bone lengths: the mean under the weights that the joint is read with."""
+        from heatmark.models import depth
+
+        return depth.expected_depth(self.density(heatmap_BKHW), depth_BKHW)
+
+    def depth_loss(
+        self, heatmap_BKHW: Tensor, depth_BKHW: Tensor, joints_BK2: Tensor, true_BK: Tensor, labelled_BK: Tensor
+    ) -> Tensor:
+        """The L1 of the depths over the labelled joints inside the crop; true_BK in bone lengths.
+
+        It is in the units of the coordinate loss, so that at a weight of 1 a millimetre counts as much along the view
+        as across it.
+        """
+        from heatmark.models import depth
+
+        size = heatmap_BKHW.shape[-2:]
+        found_BK = self.read_depth(heatmap_BKHW, depth_BKHW)
+        return self.bone_cost(size[1]) * depth.depth_error(found_BK, true_BK, joints_BK2, labelled_BK, size)
+
+    def bone_cost(self, width: int) -> float:
+        """What an error of one bone length costs across the view, on a map of that width; here in heatmap pixels."""
+        from heatmark.models import depth
+
+        return depth.BONE_SHARE * width
 
     def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
         """How sure each joint is, B x K; it orders people in AP. The peak, where maps learn a Gaussian of peak 1."""
@@ -77,17 +106,37 @@ class HeatmapRegression(Method):
         )
         return {"l_de": losses.heatmap_loss(heatmap_BKHW, target_BKHW, weight_BK, self.l_de_reduction)}
 
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
-        """The maximum of the mean map, as SBL and HRNet take it."""
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
+        """The maximum of the mean map, as SBL and HRNet take it: a map that lags is shifted by a whole pixel."""
         from heatmark.models import decoding
 
-        return self.decode((heatmap_BKHW + decoding.shift_right(mirrored_BKHW)) / 2)
+        return self.decode((heatmap_BKHW + (decoding.shift_right(mirrored_BKHW) if lag else mirrored_BKHW)) / 2)
 
     def density(self, heatmap_BKHW: Tensor) -> Tensor:
         """The positive part over its sum: the map itself learns a Gaussian."""
         from heatmark.models.density import positive_map
 
         return positive_map(heatmap_BKHW)
+
+    def read_depth(self, heatmap_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:
+        """The depth at the maximum of the heatmap."""
+        from heatmark.models import depth
+
+        return depth.depth_at_peak(heatmap_BKHW, depth_BKHW)
+
+    def depth_loss(
+        self, heatmap_BKHW: Tensor, depth_BKHW: Tensor, joints_BK2: Tensor, true_BK: Tensor, labelled_BK: Tensor
+    ) -> Tensor:
+        """A maximum has no gradient: the depth map learns the joint's depth wherever the heatmap learns its Gaussian.
+
+        Reduced as L_de is; an error of one bone weighs as much as one of the peak.
+        """
+        from heatmark.models import depth, losses
+
+        size = heatmap_BKHW.shape[-2:]
+        target_BKHW, weight_BK = losses.gaussian_targets(joints_BK2, labelled_BK, size, self.sigma, self.target_center)
+        error_BK = depth.depth_map_error(depth_BKHW, true_BK, target_BKHW)
+        return losses.map_loss(error_BK, weight_BK, size.numel(), self.l_de_reduction)
 
 
 class AbsoluteError(Method):
@@ -107,6 +156,11 @@ class AbsoluteError(Method):
         size = heatmap_BKHW.shape[-2:]
         found_BK2 = self.decode(heatmap_BKHW)
         return {"l_re": losses.coordinate_loss(found_BK2, joints_BK2, labelled_BK, size, self.l_re_units)}
+
+    def bone_cost(self, width: int) -> float:
+        from heatmark.models import losses
+
+        return super().bone_cost(width) / losses.pixels_per_unit(self.l_re_units, width)
 
 
 class CoordinateRegression(Method):
@@ -131,10 +185,10 @@ class CoordinateRegression(Method):
             return decoding.confidence(heatmap_BKHW)
         return decoding.peak_probability(heatmap_BKHW, self.beta)
 
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
         from heatmark.models import decoding
 
-        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW))
+        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW), lag)
 
 
 class SoftmaxRegression(CoordinateRegression):

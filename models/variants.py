@@ -80,8 +80,8 @@ class DarkDetection(HeatmapRegression):
 class UdpDetection(HeatmapRegression):
     """Detection drawn at the exact joint and read as UDP does (Huang et al. 2020).
 
-    UDP's other half is a geometry in which a mirrored map needs no shift. Here the geometry is SimpleBaseline's for all
-    methods, and the same end is met by averaging joints: an image's and its mirror's, displaced exactly.
+    UDP's other half is a geometry in which a mirrored map needs no shift: `geometry: udp` of a data set. Under
+    SimpleBaseline's the same end is met by averaging joints, an image's and its mirror's, displaced exactly.
     kernel: as in DARK.
     """
 
@@ -95,10 +95,12 @@ class UdpDetection(HeatmapRegression):
 
         return decoding_refined.udp(heatmap_BKHW, self.kernel)
 
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
         from heatmark.models import decoding
 
-        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW))
+        if not lag:
+            return super().decode_flipped(heatmap_BKHW, mirrored_BKHW, lag)
+        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW), lag)
 
 
 class Dsnt(SoftmaxRegression):
@@ -121,3 +123,6 @@ class Dsnt(SoftmaxRegression):
         distance = losses.normalised_distance(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)
         divergence = losses.jensen_shannon(heatmap_BKHW, self.beta, joints_BK2, labelled_BK, self.sigma)
         return {"l_re": distance, "l_js": self.js_weight * divergence}
+
+    def bone_cost(self, width: int) -> float:
+        return super().bone_cost(width) * 2 / width

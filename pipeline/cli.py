@@ -173,7 +173,8 @@ def score(
 
     coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent. lspet:
     joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent. rhd:
-    anno_evaluation.pickle beside mask/, and a .mat or .h5 with `preds` of the dominant hands; AUC as a fraction.
+    anno_evaluation.pickle beside mask/, and a .mat or .h5 with `preds` of the dominant hands and, for 3D, `preds_xyz`
+    in millimetres; AUC as a fraction.
     """
     from heatmark.datasets import formats
 
@@ -284,18 +285,17 @@ def models(
 @data_app.command("synth")
 def data_synth(
     root: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must not hold anything else.")],
-    format: Annotated[str, typer.Option(help="coco")] = "coco",
+    format: Annotated[str, typer.Option(help="coco, mpii, lspet or rhd.")] = "coco",
     people_train: Annotated[int, typer.Option(min=1, help="Annotated people in the training split.")] = 2000,
     people_val: Annotated[int, typer.Option(min=1, help="Annotated people in the validation split.")] = 300,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Draw a data set of people in a native format, the same for the same seed."""
-    if format != "coco":
-        raise InputError(f"data synth --format {format}: unknown format; valid: coco")
-    from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+    """Draw a data set in a native format, the same for the same seed."""
+    from heatmark.datasets.synthetic.recipe import write_tree
+    from heatmark.datasets.synthetic.trees import make_recipe
 
-    recipe = SyntheticCoco(people_train, people_val, seed)
-    write_coco(root, recipe)
+    recipe = make_recipe(format, people_train, people_val, seed)
+    write_tree(root, recipe)
     print(f"{root}: {people_train} people to train on, {people_val} to validate, {recipe.fingerprint()}")
 
 

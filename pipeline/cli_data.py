@@ -13,7 +13,7 @@ import typer
 EXIT_DEFECTS = 2
 SHOWN_PER_KIND = 10
 
-RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set: coco, mpii or lspet.")]
+RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set: coco, mpii, lspet or rhd.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 
 
@@ -73,6 +73,9 @@ def show_command(
     split: Annotated[Literal["train", "val"], typer.Option(help="Which people.")] = "train",
     people: Annotated[int, typer.Option(min=1, max=100, help="Rows.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the people and the augmentation.")] = 0,
+    augmentation: Annotated[
+        Literal["sbl", "hrnet", "rle", "mmpose"], typer.Option(help="Whose distributions.")
+    ] = "sbl",
 ) -> None:
     """Draw a contact sheet: image with box and joints, crop, target, and three augmented crops of each person."""
     from heatmark.datasets.augment import CropSettings
@@ -81,7 +84,7 @@ def show_command(
     from heatmark.datasets.formats import FORMATS
 
     usual = FORMATS[recognise(root)]
-    settings = CropSettings(usual.input_size, scale=usual.scale, rotation=usual.rotation)
+    settings = CropSettings(usual.input_size, recipe=augmentation, **usual.variation[augmentation]._asdict())
     write_png(out, contact_sheet(usual.load(root, split, False), settings, people, seed))
     print(f"wrote {out}")
 

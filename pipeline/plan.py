@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from heatmark.datasets.coco_detections import detections_fingerprint
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, load_split
 from heatmark.datasets.people import SPLITS
-from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.datasets.synthetic.recipe import Recipe, write_tree
+from heatmark.datasets.synthetic.trees import make_recipe
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
 from heatmark.pipeline.sweep import (
     ClusterSection,
     DataSection,
+    Grid,
     PretrainedSection,
     SweepFile,
     expand_path,
@@ -29,7 +31,7 @@ from heatmark.pipeline.sweep import (
     validated,
 )
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
-from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
 
     Raises InputError for a value no trial can have and for a data set that is not there.
     """
-    prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.grid["dataset"])}
+    prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.named("dataset"))}
     weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
     cells = 0
@@ -88,11 +90,11 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     return Plan(sweep, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
 
 
-def _cells(grid: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+def _cells(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
     # The seed varies slowest, so that a first answer for every method comes early.
-    axes = sorted(grid, key=lambda axis: axis != "seed")
-    for values in itertools.product(*(grid[axis] for axis in axes)):
-        yield dict(zip(axes, values, strict=True))
+    cells = [dict(zip(grid, values, strict=True)) for grid in grids for values in itertools.product(*grid.values())]
+    seeds = list(dict.fromkeys(str(cell.get("seed", 0)) for cell in cells))
+    yield from sorted(cells, key=lambda cell: seeds.index(str(cell.get("seed", 0))))
 
 
 def _weights(backbone: str, section: PretrainedSection, source: Path) -> PretrainedSpec:
@@ -128,6 +130,11 @@ def _trial(
         raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer of 0 or more")
     data = sweep.data[cell["dataset"]]
     cluster = sweep.cluster
+    if train.depth and not FORMATS[data.format].in_space:
+        raise InputError(
+            f"{source}: train.depth: {cell['dataset']} is {data.format}, whose joints are not in 3D; "
+            f"use it with {', '.join(in_space())} or leave it out"
+        )
     if train.batch_size % (cluster.nodes * cluster.ranks):
         raise InputError(
             f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by "
@@ -148,6 +155,7 @@ def _trial(
             data_root=str(data_root(data)),
             detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
+            image_cache=str(expand_path(cluster.image_cache)) if cluster.image_cache is not None else None,
             workers=cluster.workers,
             threads=cluster.threads or _threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,
@@ -162,8 +170,9 @@ def _trial(
 def _crop_fields(data: DataSection) -> dict[str, Any]:
     """The fields of DataSpec, those the file leaves open as the format usually has them."""
     given = data.model_dump(mode="json", exclude={"root", "synthetic", "detections"})
-    usual = FORMATS[data.format]
-    return {field: getattr(usual, field) if value is None else value for field, value in given.items()}
+    found = FORMATS[data.format]
+    usual = {"input_size": found.input_size, **found.variation[data.augmentation]._asdict()}
+    return {field: usual[field] if value is None else value for field, value in given.items()}
 
 
 def _threads_per_rank(cluster: ClusterSection) -> int:
@@ -196,9 +205,10 @@ def data_root(data: DataSection) -> Path:
     return expand_path("data/synthetic") / _recipe(data).fingerprint()
 
 
-def _recipe(data: DataSection) -> SyntheticCoco:
-    assert data.synthetic is not None
-    return SyntheticCoco(data.synthetic.people_train, data.synthetic.people_val, data.synthetic.seed)
+def _recipe(data: DataSection) -> Recipe:
+    drawn = data.synthetic
+    assert drawn is not None
+    return make_recipe(data.format, drawn.people_train, drawn.people_val, drawn.seed)
 
 
 def _fingerprint(data: DataSection) -> str:
@@ -218,7 +228,7 @@ def draw_missing_data(plan: Plan, log: Any) -> None:
             root = data_root(data)
             if not root.exists():
                 log(f"drawing data set {name}: {root}")
-            write_coco(root, _recipe(data))
+            write_tree(root, _recipe(data))
 
 
 def data_notes(plan: Plan) -> list[str]:

@@ -14,7 +14,7 @@ from heatmark.workloads.spec import TrialSpec
 
 
 def people_to_train(plan: Plan) -> dict[str, int]:
-    """People in the training split of every data set of a plan."""
+    """How many people an epoch of each trial has, by signature."""
     counts: dict[str, int] = {}
     for trial in plan.trials:
         name = trial.data.name
@@ -23,14 +23,16 @@ def people_to_train(plan: Plan) -> dict[str, int]:
             load = FORMATS[data.format].load
             drawn = data.synthetic
             counts[name] = drawn.people_train if drawn else len(load(data_root(data), "train", False).people)
-    return counts
+    return {
+        trial.signature: min(counts[trial.data.name], trial.train.max_people or counts[trial.data.name])
+        for trial in plan.trials
+    }
 
 
 def estimated_hours(trial: TrialSpec, people: int, speeds: dict[str, float]) -> float | None:
     """Training time at the speed this sweep has shown for the backbone; None before any trial has shown one."""
     speed = speeds.get(trial.backbone)
-    samples = min(people, trial.train.max_people or people) * trial.train.epochs
-    return samples / speed / 3600 if speed else None
+    return people * trial.train.epochs / speed / 3600 if speed else None
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
                 "signature": trial.signature,
                 "label": trial.label,
                 "finished": plan.run_folder(trial).result() is not None,
-                "hours": estimated_hours(trial, people[trial.data.name], speeds),
+                "hours": estimated_hours(trial, people[trial.signature], speeds),
                 "spec": trial.model_dump(mode="json"),
             }
             for trial in plan.trials
@@ -61,11 +63,11 @@ def print_plan(plan: Plan, console: Console) -> None:
         table.add_column(name, justify="left" if name in ("signature", "trial") else "right")
     left: list[float | None] = []
     for trial in plan.trials:
-        hours = estimated_hours(trial, people[trial.data.name], speeds)
+        hours = estimated_hours(trial, people[trial.signature], speeds)
         done = plan.run_folder(trial).result() is not None
         left += [] if done else [hours]
         shown = "?" if hours is None else f"{hours:.2f}"
-        count = str(people[trial.data.name])
+        count = str(people[trial.signature])
         table.add_row(trial.signature, trial.label, str(trial.train.epochs), count, shown, "yes" if done else "")
     console.print(table)
     cluster = plan.sweep.cluster

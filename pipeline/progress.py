@@ -68,7 +68,7 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
         epoch=len(records),
         epochs=epochs,
         metric=metric,
-        boxes="GT boxes" if source == "gtbox" else "detected boxes",
+        boxes={"gtbox": "GT boxes", "detbox": "detected boxes"}.get(source, f"{source.removesuffix('box')} boxes"),
         value=evaluated.get(f"{source}/{metric}"),
         epe=evaluated.get(f"{source}/EPE"),
         images_per_s=last.get("images_per_s"),

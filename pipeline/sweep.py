@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
+from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.errors import InputError
-from heatmark.datasets.formats import FormatName
+from heatmark.datasets.formats import FORMATS, FormatName
+from heatmark.datasets.geometry import Convention
 from heatmark.models.methods import METHODS
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
@@ -24,8 +26,11 @@ METHOD_FIELDS = {field for method in METHODS.values() for field in method.model_
 AXES = ["method", "backbone", "dataset", "seed", *sorted(METHOD_FIELDS), *TrainSpec.model_fields]
 
 
+Grid = dict[str, list[Any]]
+
+
 class SyntheticSection(Section):
-    """A drawn data set. people_train, people_val: annotated people per split."""
+    """A data set drawn in its format. people_train, people_val: annotated people (rhd: images) per split."""
 
     people_train: int = Field(ge=1)
     people_val: int = Field(ge=1)
@@ -35,7 +40,8 @@ class SyntheticSection(Section):
 class DataSection(Section):
     """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
 
-    input_size, scale, rotation: as the format usually has them (datasets/formats.py) where they are left out.
+    input_size, scale, rotation, half_body, shift: as the format usually has them under that augmentation
+    (datasets/formats.py) where they are left out.
     detections: with bbox_source `det`, the file of the boxes that people are validated in.
     """
 
@@ -43,12 +49,16 @@ class DataSection(Section):
     synthetic: SyntheticSection | None = None
     format: FormatName = "coco"
     input_size: tuple[int, int] | None = None
-    bbox_source: Literal["gt", "det"] = "gt"
+    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
     detections: str | None = None
     padding: float = DataSpec.model_fields["padding"].default
     scale: float | None = None
     rotation: float | None = None
     flip: float = DataSpec.model_fields["flip"].default
+    augmentation: RecipeName = "sbl"
+    half_body: float | None = None
+    shift: float | None = None
+    geometry: Convention = "biased"
 
 
 class PretrainedSection(Section):
@@ -69,7 +79,8 @@ class ClusterSection(Section):
     signal_s: seconds before the limit at which a job is warned, time for a step and a save. hang_s: the longest time
     one step may take. cpus_per_rank, gpus_per_node, memory_gb, partition: of a SLURM job. site: a site file
     (slurm/site.example.yaml) with what is the same for every sweep of a cluster. poll_s: seconds between two looks at
-    all jobs; SLURM's controller is asked one question about all of them, and not often.
+    all jobs; SLURM's controller is asked one question about all of them, and not often. image_cache: a folder, on a
+    node's own disk say, for decoded images, so that each is decoded once.
     """
 
     executor: Literal["local", "slurm"] = "local"
@@ -91,6 +102,7 @@ class ClusterSection(Section):
     partition: str | None = None
     site: str | None = None
     poll_s: float | None = Field(None, gt=0)
+    image_cache: str | None = None
     strict: bool = False
 
     @property
@@ -125,10 +137,12 @@ class ReportSection(Section):
 
 
 class SweepFile(Section):
-    """The whole file. grid: a value or a list of values for each axis. pretrained: first weights, by backbone."""
+    """The whole file. grid: a value or a list of values for each axis; or a list of such grids, one after the other, of
+    which cells that are the same are run once. pretrained: first weights, by backbone.
+    """
 
     name: Name
-    grid: dict[str, list[Any]]
+    grid: list[Grid]
     train: TrainSpec = TrainSpec()
     data: dict[Name, DataSection]
     pretrained: dict[str, PretrainedSection] = Field(default_factory=dict)
@@ -139,10 +153,21 @@ class SweepFile(Section):
 
     @field_validator("grid", mode="before")
     @classmethod
-    def _single_values_are_lists(cls, grid: Any) -> Any:
-        if not isinstance(grid, dict):
-            return grid
-        return {axis: values if isinstance(values, list) else [values] for axis, values in grid.items()}
+    def _as_lists(cls, given: Any) -> Any:
+        grids = given if isinstance(given, list) and given else [given]
+        return [_single_values_in_lists(grid) if isinstance(grid, dict) else grid for grid in grids]
+
+    def named(self, axis: str) -> list[Any]:
+        """The values of an axis over all grids, each once."""
+        values: list[Any] = []
+        for value in (value for grid in self.grid for value in grid.get(axis, [])):
+            if value not in values:
+                values.append(value)
+        return values
+
+
+def _single_values_in_lists(grid: dict[str, Any]) -> dict[str, list[Any]]:
+    return {axis: values if isinstance(values, list) else [values] for axis, values in grid.items()}
 
 
 def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
@@ -182,16 +207,21 @@ def _apply(content: dict[str, Any], change: str) -> None:
     place[last] = yaml.safe_load(value)
 
 
-def _check_grid(sweep: SweepFile, path: Path) -> None:
-    for axis, values in sweep.grid.items():
+def _check_axes(grid: Grid, path: Path) -> None:
+    for axis, values in grid.items():
         if axis not in AXES:
             raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, AXES)}")
         if not values:
             raise InputError(f"{path}: grid.{axis}: no value; give at least one or leave the axis out")
     for axis in ("method", "backbone", "dataset"):
-        if axis not in sweep.grid:
+        if axis not in grid:
             raise InputError(f"{path}: grid.{axis}: missing; every sweep names its methods, backbones and datasets")
-    for name in sweep.grid["dataset"]:
+
+
+def _check_grid(sweep: SweepFile, path: Path) -> None:
+    for grid in sweep.grid:
+        _check_axes(grid, path)
+    for name in sweep.named("dataset"):
         if name not in sweep.data:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
@@ -199,8 +229,8 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     if sweep.cluster.executor == "local" and sweep.cluster.nodes > 1:
         raise InputError(f"{path}: cluster.nodes: {sweep.cluster.nodes}: this machine is one node; use executor: slurm")
     for name in sweep.pretrained:
-        if name not in sweep.grid["backbone"]:
-            raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.grid['backbone'])}")
+        if name not in sweep.named("backbone"):
+            raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.named('backbone'))}")
     for name, data in sweep.data.items():
         if (data.root is None) == (data.synthetic is None):
             raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")
@@ -208,12 +238,14 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(
                 f"{path}: data.{name}.detections: give the file of the boxes with bbox_source det, and only then"
             )
+        sources = ("gt", "det", *FORMATS[data.format].boxes)
+        if data.bbox_source not in sources:
+            raise InputError(
+                f"{path}: data.{name}.bbox_source: {data.format} has no {data.bbox_source} boxes; "
+                f"valid: {', '.join(sources)}"
+            )
         if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
             raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
-        if data.synthetic is not None and data.format != "coco":
-            raise InputError(
-                f"{path}: data.{name}.synthetic: people are drawn as coco only; give root for {data.format}"
-            )
 
 
 def expand_path(text: str) -> Path:

@@ -59,6 +59,19 @@ class GridCell:
         return measured([value(digest) for digest in self.digests])
 
 
+def best_of_each(
+    cells: Sequence[GridCell], kind: Callable[[GridCell], tuple[object, ...]], metric: str
+) -> list[GridCell]:
+    """Of the cells of each kind the one with the highest final metric; where none has any, the first."""
+    best: dict[tuple[object, ...], tuple[float, GridCell]] = {}
+    for cell in cells:
+        found = cell.final(metric)
+        value = found.value if found else -math.inf
+        if kind(cell) not in best or value > best[kind(cell)][0]:
+            best[kind(cell)] = (value, cell)
+    return [cell for _, cell in best.values()]
+
+
 def measured(values: Sequence[float | None]) -> Measured | None:
     known = [value for value in values if value is not None]
     if not known:

@@ -17,7 +17,7 @@ from heatmark.workloads.run_folder import RunFolder, read_json, run_folders
 from heatmark.workloads.spec import TrialSpec
 
 Numbers = Mapping[str, float]
-BOX_SOURCES = {"gtbox": "GT boxes", "detbox": "detected boxes"}
+BOX_SOURCES = {"gtbox": "GT boxes", "detbox": "detected boxes", "mmposebox": "mmpose's boxes"}
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.reports.bootstrap import Resampling, Statistic, affordable_resamples, draw_resampling
-from heatmark.reports.cells import GridCell
+from heatmark.reports.cells import GridCell, best_of_each
 from heatmark.reports.collect import BOX_SOURCES
-from heatmark.reports.digest import DIFFICULTIES, Digest
+from heatmark.reports.digest import Digest, parts_of
 from heatmark.reports.measures import headline_of, lower_is_better
 from heatmark.reports.statistics import Resampled, bca_interval, holm, mean_over_seeds, p_value
 
@@ -35,12 +35,21 @@ class Setting:
         return f"{self.dataset}, {self.backbone}, {BOX_SOURCES.get(self.boxes, self.boxes)}"
 
 
+def setting_names(settings: Iterable[Setting]) -> tuple[dict[Setting, str], str]:
+    """What tells settings apart, for each of them, and what they share."""
+    parts = {each: (each.dataset, each.backbone, BOX_SOURCES.get(each.boxes, each.boxes)) for each in settings}
+    unlike = [place for place in range(3) if len({names[place] for names in parts.values()}) > 1]
+    shared = [names[place] for names in list(parts.values())[:1] for place in range(3) if place not in unlike]
+    return {each: ", ".join(names[place] for place in unlike) for each, names in parts.items()}, ", ".join(shared)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """First minus second, averaged over the seeds of each, in the metric's own unit (AP and the like as fractions).
 
-    subset: `all`, `easy`, `medium` or `hard`. low, high: 95 % BCa interval; p_holm: adjusted over all comparisons of
-    the report. agreeing: (seeds that both have and whose difference has the sign of the mean, seeds that both have).
+    subset: `all`, or a part of the people or joints (digest.parts_of). low, high: 95 % BCa interval; p_holm: adjusted
+    over all comparisons of the report. agreeing: (seeds that both have and whose difference has the sign of the mean,
+    seeds that both have).
     """
 
     setting: Setting
@@ -96,7 +105,7 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     for setting, members in settings_of(cells).items():
         recorded = [cell for cell in members if cell.digests]
         if len(recorded) > MOST_CELLS:
-            kept = _best_of_each_method(recorded, setting)
+            kept = best_of_each(recorded, lambda cell: (cell.spec.method.name,), headline_of(setting.format))
             notes.append(
                 f"{setting.dataset} with {setting.backbone}: of {len(recorded)} cells the best of each method by "
                 f"{headline_of(setting.format)} are compared, {len(kept)} in all."
@@ -109,19 +118,10 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     pairs = [pair for setting, members in chosen for pair in _setting_pairs(setting, members, resamples, notes)]
     adjusted = holm([pair.p for pair in pairs])
     return Comparisons(
-        tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)), tuple(notes), resamples
+        tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)),
+        tuple(dict.fromkeys(notes)),
+        resamples,
     )
-
-
-def _best_of_each_method(cells: Sequence[GridCell], setting: Setting) -> list[GridCell]:
-    best: dict[str, tuple[float, GridCell]] = {}
-    for cell in cells:
-        found = cell.final(headline_of(setting.format))
-        value = found.value if found else float("-inf")
-        name = cell.spec.method.name
-        if name not in best or value > best[name][0]:
-            best[name] = (value, cell)
-    return [cell for _, cell in best.values()]
 
 
 def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, notes: list[str]) -> list[Comparison]:
@@ -135,19 +135,21 @@ def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, 
         return []
     resampling = draw_resampling(image_I, resamples)
     pairs = _pairs(setting, cells, headline_of(setting.format), EVERYONE, resampling)
-    for subset in (EVERYONE, *DIFFICULTIES):
+    short = []
+    for subset in (EVERYONE, *parts_of(setting.format)):
         people, images = _sizes(digests[0], subset, image_I)
         if people >= FEWEST_PEOPLE and images >= FEWEST_IMAGES:
             pairs += _pairs(setting, cells, "EPE", subset, resampling)
         else:
-            counted = f"{people} {subset} people on {images} images" if people else f"no {subset} people"
-            notes.append(f"{setting.dataset} with {setting.backbone}: {counted}, too few to compare.")
+            short.append(f"{people} {subset} on {images} images" if people else f"no {subset} ones")
+    if short:
+        notes.append(f"{setting.dataset}: too few people to compare: {', '.join(short)}.")
     return pairs
 
 
 def _sizes(digest: Digest, subset: str, image_I: npt.NDArray[np.int64]) -> tuple[int, int]:
     """People and images of a subset."""
-    image_N = digest.image_N[_members(digest, subset) & np.isin(digest.image_N, image_I)]
+    image_N = digest.image_N[digest.part(subset)[0] & np.isin(digest.image_N, image_I)]
     return len(image_N), len(np.unique(image_N))
 
 
@@ -181,10 +183,6 @@ def _pairs(
     return pairs
 
 
-def _members(digest: Digest, subset: str) -> npt.NDArray[np.bool_]:
-    return digest.everyone_N if subset == EVERYONE else digest.of_difficulty(subset)
-
-
 def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling) -> dict[int, Resampled]:
     """By seed; seeds whose records do not give the metric are left out."""
     found = {}
@@ -198,5 +196,5 @@ def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling)
 
 def _statistic(digest: Digest, metric: str, subset: str, resampling: Resampling) -> Statistic | None:
     if metric == "EPE":
-        return digest.epe_statistic(resampling.image_I, _members(digest, subset))
+        return digest.epe_statistic(resampling.image_I, subset)
     return digest.headline_statistic(resampling.image_I)

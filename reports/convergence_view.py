@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from heatmark.reports.cells import GridCell
-from heatmark.reports.comparisons import Comparison, Comparisons, Setting, settings_of
+from heatmark.reports.comparisons import Comparison, Comparisons, setting_names, settings_of
 from heatmark.reports.convergence import FRACTIONS, MedianTimes, median_times
 from heatmark.reports.measures import headline_of
 from heatmark.reports.table import MISSING, Cell, Column, Table
@@ -53,24 +53,25 @@ def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export
     """Time to accuracy, one row per cell that was evaluated; none where no cell was. truncated: a warning, or empty."""
     rows, records = [], []
     settings = settings_of(cells)
+    names, shared = setting_names(settings)
     several = len(settings) > 1
     for setting, members in settings.items():
         for cell in members:
             times = [median_times(cell, fraction) for fraction in FRACTIONS]
             if not times[0].arrived + times[0].censored:
                 continue
-            heads = _convergence_heads(setting, cell)[0 if several else 1 :]
+            heads = _convergence_heads(names[setting], cell)[0 if several else 1 :]
             rows.append((*heads, *(each for time in times for each in _times(time))))
             records.append({**vars(setting), "cell": cell.label, **_time_record(times)})
     if not rows:
         return []
     parts = [f"{fraction:.0%}".replace("%", " %") for fraction in FRACTIONS]
-    columns = [Column("Setting", False, width=2.2), Column("Cell", False, width=1.6)][0 if several else 1 :]
+    columns = [Column("Setting", False, width=1.6), Column("Cell", False, width=1.6)][0 if several else 1 :]
     for part in parts:
         columns += [Column(f"Epochs to {part}", True), Column("Images", True), Column("Hours", True)]
         columns.append(Column("Seeds there", True, width=0.8))
     headlines = ", ".join(dict.fromkeys(headline_of(setting.format) for setting in settings))
-    where = "" if several else f" Setting: {next(iter(settings))}."
+    where = f" Everywhere: {shared}." if shared else ""
     caption = (
         f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}. "
         "Medians over seeds by Kaplan and Meier: a run that has not got there counts as still waiting when it was last "
@@ -82,9 +83,8 @@ def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export
     return [Export(table, pd.DataFrame(records))]
 
 
-def _convergence_heads(setting: Setting, cell: GridCell) -> tuple[Cell, Cell]:
-    text = str(setting)
-    return Cell(text, order=text), Cell(cell.label, order=cell.label)
+def _convergence_heads(where: str, cell: GridCell) -> tuple[Cell, Cell]:
+    return Cell(where, order=where), Cell(cell.label, order=cell.label)
 
 
 def _times(times: MedianTimes) -> tuple[Cell, ...]:

@@ -23,6 +23,7 @@ Numbers = npt.NDArray[np.float64]
 RULES = PRESETS["paper_counts"]
 DIFFICULTIES = tuple(RULES.difficulties)
 REACH = 2
+VISIBLE, HIDDEN = "visible joints", "hidden joints"
 AUC_PX = 30.0
 
 
@@ -33,7 +34,7 @@ class Digest:
     share_sum_N / share_count_N: the headline metric where it is a mean over joints (PCK, AUC); empty where it is not.
     bands: for `joints`, `size` and `occlusion` the name of each person's band, "" outside all of them. difficulty_N:
     `easy`, `medium`, `hard` or "". activation_N: A(2). chi_square: by difficulty the mean over people, window by sigma.
-    visible_sum, hidden_sum: over joints of visibility 2 and of 1.
+    by_visibility: for the `visible` and the `hidden` joints of each person their errors' sum and their number.
     """
 
     epoch: int
@@ -45,8 +46,7 @@ class Digest:
     joint_count_N: Numbers
     share_sum_N: Numbers
     share_count_N: Numbers
-    visible_sum: tuple[float, int]
-    hidden_sum: tuple[float, int]
+    by_visibility: Mapping[str, tuple[Numbers, Numbers]]
     bands: Mapping[str, npt.NDArray[np.str_]]
     difficulty_N: npt.NDArray[np.str_]
     activation_N: Numbers
@@ -90,9 +90,20 @@ class Digest:
         statistic = average_precision(place_N, self.score_N[known_N], self.oks_N[known_N])
         return float(statistic(np.ones((1, int(place_N.max()) + 1), np.float32))[0])
 
-    def epe_statistic(self, image_I: npt.NDArray[np.int64], mask_N: Mask) -> Statistic:
-        """EPE over the labelled joints of some people, under weights of the images."""
-        return self._ratio(image_I, self.error_sum_N, self.joint_count_N, mask_N)
+    def part(self, name: str) -> tuple[Mask, Numbers, Numbers]:
+        """Whom a part is about, each one's sum of errors and number of joints in it.
+
+        name: `all`, `easy`, `medium` or `hard` people, `visible joints` or `hidden joints` of everyone.
+        """
+        if name in self.by_visibility:
+            return self.by_visibility[name][1] > 0, *self.by_visibility[name]
+        mask_N = self.of_difficulty(name) if name in DIFFICULTIES else self.everyone_N
+        return mask_N, self.error_sum_N, self.joint_count_N
+
+    def epe_statistic(self, image_I: npt.NDArray[np.int64], part: str) -> Statistic:
+        """EPE over the labelled joints of a part, under weights of the images."""
+        mask_N, error_sum_N, joint_count_N = self.part(part)
+        return self._ratio(image_I, error_sum_N, joint_count_N, mask_N)
 
     def headline_statistic(self, image_I: npt.NDArray[np.int64]) -> Statistic | None:
         """The format's headline metric under weights of the images; None where the records do not give it."""
@@ -111,6 +122,11 @@ class Digest:
         place_N = np.searchsorted(image_I, self.image_N[inside_N])
         sums = (np.bincount(place_N, each[inside_N], len(image_I)) for each in (numerator_N, denominator_N))
         return ratio_of_sums(*sums)
+
+
+def parts_of(data_format: str) -> tuple[str, ...]:
+    """Easy parts first. Every joint of a hand is labelled and all hands are of one size: their joints are divided."""
+    return (VISIBLE, HIDDEN) if data_format == "rhd" else DIFFICULTIES
 
 
 @dataclass(frozen=True)
@@ -173,8 +189,13 @@ def digest(records: Records) -> Digest:
         joint_count_N=labelled_NK.sum(1).astype(np.float64),
         share_sum_N=share_NK.sum(1),
         share_count_N=counted_NK.sum(1).astype(np.float64),
-        visible_sum=_sum_where(error_NK, labelled_NK & (records.visibility_NK == 2)),
-        hidden_sum=_sum_where(error_NK, labelled_NK & (records.visibility_NK == 1)),
+        by_visibility={
+            name: ((error_NK * mask_NK).sum(1), mask_NK.sum(1).astype(np.float64))
+            for name, mask_NK in (
+                (VISIBLE, labelled_NK & (records.visibility_NK == 2)),
+                (HIDDEN, labelled_NK & (records.visibility_NK == 1)),
+            )
+        },
         bands=bands,
         difficulty_N=difficulty_N,
         activation_N=(
@@ -229,10 +250,6 @@ def _chi_square(values_NWG: npt.NDArray[np.float32]) -> Numbers:
     with np.errstate(invalid="ignore", divide="ignore"):
         total_WG: Numbers = np.where(known_NWG, values_NWG, 0).astype(np.float64).sum(0) / known_NWG.sum(0)
     return total_WG
-
-
-def _sum_where(values_NK: Numbers, mask_NK: Mask) -> tuple[float, int]:
-    return float(values_NK[mask_NK].sum()), int(np.count_nonzero(mask_NK))
 
 
 def _mean(values: Numbers) -> float | None:

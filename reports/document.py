@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from heatmark.reports.accuracy_view import accuracy_exports, accuracy_views
-from heatmark.reports.cells import grid_cells
+from heatmark.reports.cells import GridCell, best_of_each, grid_cells
 from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
-from heatmark.reports.comparisons import compare
+from heatmark.reports.comparisons import compare, settings_of
 from heatmark.reports.convergence_view import comparisons_export, convergence_export
 from heatmark.reports.digest import gather_evidence
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.figures import convergence_figure, loss_figure
+from heatmark.reports.measures import headline_of
 from heatmark.reports.paper_entries import as_frame, as_table
 from heatmark.reports.paper_figures.figures import paper_figures
 from heatmark.reports.paper_tables import compare_with_paper, file_names
@@ -24,11 +25,13 @@ from heatmark.reports.protocol import protocol
 from heatmark.reports.summary import TRUNCATED, summarise
 from heatmark.reports.table import Table
 from heatmark.reports.table_files import Export
-from heatmark.reports.tables import differing_settings, grid_order
+from heatmark.reports.tables import cell_of, differing_settings, grid_order
 from heatmark.reports.verdict import judge
 from heatmark.reports.verdict_view import verdict_exports
 
 LONGEST_MESSAGE = 1500
+# Cells of one data set and backbone in a figure.
+MOST_DRAWN = 12
 MACHINE = {"host": "Host", "cpu": "CPU", "cores": "Cores", "memory_gib": "Memory, GiB", "gpus": "GPUs"}
 
 
@@ -80,7 +83,8 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
     beside = compare_with_paper(cells)
     names = zip(beside, file_names(beside), strict=True)
     paper = [Export(as_table(each, name), as_frame(each)) for each, name in names]
-    sheets, sheet_notes = prediction_sheets(trials, settings)
+    drawn = _drawn_trials(cells)
+    sheets, sheet_notes = prediction_sheets(drawn, settings)
     sheets = [replace(sheet, caption=f"{sheet.caption} {protocol(sheet.trials)}") for sheet in sheets]
     return Document(
         title=sweep.name,
@@ -93,7 +97,7 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
         convergence=tuple(export.table for export in convergence),
         paper=tuple(export.table for export in paper),
         record_notes=tuple(printable(note) for note in evidence.notes),
-        figures=tuple(_figures(trials, settings)),
+        figures=tuple(_figures(drawn, settings, len(cells) - len({cell_of(trial) for trial in drawn}))),
         paper_figures=paper_figures(cells),
         sheets=tuple(sheets),
         sheet_notes=tuple(printable(note) for note in sheet_notes),
@@ -110,8 +114,20 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
     )
 
 
-def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[FigurePart]:
-    """Curves of every data set and backbone that has an epoch on record."""
+def _drawn_trials(cells: Sequence[GridCell]) -> list[Trial]:
+    """Those of every cell; of a data set and backbone with too many, of the best cell of each method and beta."""
+    drawn = []
+    for setting, members in settings_of(cells).items():
+        if len(members) > MOST_DRAWN:
+            headline = headline_of(setting.format)
+            members = best_of_each(members, lambda cell: (cell.spec.method.name, cell.beta), headline)[:MOST_DRAWN]
+        drawn += [trial for cell in members for trial in cell.trials]
+    return drawn
+
+
+def _figures(trials: Sequence[Trial], settings: dict[str, str], left_out: int) -> Iterable[FigurePart]:
+    """Curves of every data set and backbone that has an epoch on record. left_out: cells of the sweep not drawn."""
+    rest = f" {left_out} cells of the sweep are not drawn: these are the best of each method and β." if left_out else ""
     groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         if trial.spec and trial.epochs:
@@ -120,7 +136,7 @@ def _figures(trials: Sequence[Trial], settings: dict[str, str]) -> Iterable[Figu
         measured, headline = protocol(members), members[0].headline
         yield FigurePart(
             convergence_figure(members, settings),
-            f"{headline} and EPE on the validation people over epochs, one line per trial. {measured}",
+            f"{headline} and EPE on the validation people over epochs, one line per trial.{rest} {measured}",
             f"Line plots of {headline} and EPE over epochs",
         )
         yield FigurePart(

@@ -7,29 +7,19 @@ from collections.abc import Sequence
 from heatmark.datasets.formats import FORMATS
 from heatmark.reports.collect import Trial
 
-# A format that is not here is shown with the metrics that its trials ended with.
 SHOWN = {
     "coco": ("AP", "AP50", "AP75", "AR", "EPE"),
     "mpii": ("PCKh@0.5", "PCKh@0.10", "PCKh@0.11", "EPE"),
     "lspet": ("PCK@0.2", "PCK@0.1", "EPE"),
+    "rhd": ("AUC@0-30px", "PCK@0.2", "EPE", "AUC@20-50mm", "AUC@0-50mm", "EPE mm"),
 }
-MOST_SHOWN = 7
 
 
 def shown_metrics(data_format: str, trials: Sequence[Trial]) -> tuple[str, ...]:
-    """The metrics of a format for a table, its headline first, errors last."""
-    if data_format in SHOWN:
-        return SHOWN[data_format]
-    prefixes = [(trial, f"{trial.boxes}/") for trial in trials if trial.format == data_format]
-    found = {
-        name.removeprefix(prefix)
-        for trial, prefix in prefixes
-        for name in trial.final
-        if name.startswith(prefix) and "/" not in name.removeprefix(prefix)
-    }
-    headlines = [each.headline for name, each in FORMATS.items() if name == data_format]
-    ranked = sorted(found.union(headlines), key=lambda name: (name not in headlines, lower_is_better(name), name))
-    return tuple(ranked[:MOST_SHOWN])
+    """The metrics of a format for a table, its headline first; those in millimetres where a trial has them."""
+    found = {name.partition("/")[2] for trial in trials if trial.format == data_format for name in trial.final}
+    metrics = SHOWN.get(data_format, (headline_of(data_format), "EPE"))
+    return tuple(name for name in metrics if name in found or not name.endswith("mm"))
 
 
 def formats_of(trials: Sequence[Trial]) -> list[str]:
@@ -55,7 +45,7 @@ def lower_is_better(metric: str) -> bool:
 def unit_of(metric: str) -> str:
     if not lower_is_better(metric):
         return "%"
-    return "mm" if "mm" in metric or "3D" in metric else "px"
+    return "mm" if metric.endswith("mm") else "px"
 
 
 def amount(metric: str, value: float) -> str:

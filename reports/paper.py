@@ -27,7 +27,7 @@ class PaperRow:
 
     method, beta, backbone: None where we run nothing like it (other authors' methods). prior: `always` or `until T_o`,
     where rows differ in that. input: width and height in pixels. values: in the order of the table's columns, None for
-    a dash. gain_over: the methods that the printed gains are over.
+    a dash. gain_over: the methods that the printed gains are over. depth: learned in 2.5D.
     """
 
     name: str
@@ -40,6 +40,7 @@ class PaperRow:
     printed_backbone: str = ""
     input: tuple[int, int] | None = None
     gain_over: tuple[str, ...] = ()
+    depth: bool = False
 
     @property
     def key(self) -> str:

@@ -13,8 +13,9 @@ from heatmark.reports.paper_match import filling_commands
 DIFFICULTY = {13: "hard", 14: "medium", 15: "easy"}
 BACKBONE, INPUT = "sbl-r50", (192, 256)
 NOTE = (
-    "Mean over people; the lowest number is the best match. R is integral regression, D detection, both maps taken "
-    "through softmax(β h) first (Eq. 3). n is the number of people."
+    "Mean over people; the lowest number is the best match. R is integral regression, its maps taken through "
+    "softmax(β h) (Eq. 3); D is detection, its maps the positive part over its sum, as the paper does not say what it "
+    "takes. n is the number of people."
 )
 
 

@@ -68,15 +68,28 @@ def _same(paper: str, name: str) -> bool:
 
 
 def find_cell(cells: Iterable[GridCell], row: PaperRow, backbones: Backbones) -> GridCell | None:
-    """Ours of the row's method, beta and backbone; of several the one with most seeds, else the first of the grid."""
+    """Ours of the row's method, beta and backbone.
+
+    Of several the one with most of its method's fields as they are by default, then most seeds, then first in the grid.
+    """
     backbone = backbones.of(row.backbone)
     fitting = [cell for cell in cells if cell.spec.backbone == backbone and _is_method(cell, row)]
-    return max(fitting, key=lambda cell: len(cell.finished), default=None)
+    return max(fitting, key=lambda cell: (-_unusual_fields(cell), len(cell.finished)), default=None)
+
+
+def _unusual_fields(cell: GridCell) -> int:
+    """beta and t_o apart, which rows ask for."""
+    fields = type(cell.spec.method).model_fields.items()
+    return sum(
+        getattr(cell.spec.method, name) != field.default for name, field in fields if name not in ("beta", "t_o")
+    )
 
 
 def _is_method(cell: GridCell, row: PaperRow) -> bool:
     method = cell.spec.method
     if method.name != row.method or (row.beta is not None and cell.beta != row.beta):
+        return False
+    if cell.spec.train.depth != row.depth:
         return False
     return not row.prior or row.prior == prior_of(cell)
 
@@ -91,16 +104,17 @@ def prior_of(cell: GridCell) -> str:
 
 def filling_commands(number: int, data_format: str, missing: Sequence[PaperRow]) -> tuple[str, ...]:
     """`heatmark sweep run` with the paper's setting of rows, one command for each backbone and input among them."""
-    groups: dict[tuple[str, tuple[int, int] | None], list[str]] = {}
+    groups: dict[tuple[str, tuple[int, int] | None, bool], list[str]] = {}
     for row in missing:
         if row.method and row.backbone:
-            methods = groups.setdefault((row.backbone, row.input), [])
+            methods = groups.setdefault((row.backbone, row.input, row.depth), [])
             if _method_entry(row) not in methods:
                 methods.append(_method_entry(row))
     name, data = PAPER_DATA[data_format]
     commands = []
-    for (backbone, size), methods in groups.items():
-        grid = f"{{method: [{', '.join(methods)}], backbone: [{backbone}], dataset: [{name}], seed: [0, 1, 2]}}"
+    for (backbone, size, depth), methods in groups.items():
+        axes = f"method: [{', '.join(methods)}], backbone: [{backbone}], dataset: [{name}], seed: [0, 1, 2]"
+        grid = f"{{{axes}{', depth: [true]' if depth else ''}}}"
         sized = f", input_size: [{size[0]}, {size[1]}]" if size else ""
         longer = f" --set train.epochs={HRNET_EPOCHS}" if backbone.startswith("hrnet") else ""
         commands.append(

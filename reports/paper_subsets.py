@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from heatmark.reports.cells import GridCell, Measured, measured
-from heatmark.reports.digest import Digest, digest_near
+from heatmark.reports.digest import HIDDEN, VISIBLE, Digest, digest_near
 from heatmark.reports.paper import METHOD_LETTERS, PaperColumn, PaperRow, PaperTable
 from heatmark.reports.paper_context import Context, digest_value, why_missing
 from heatmark.reports.paper_entries import NO_RECORDS, NOBODY, NOT_RUN, Entry, EntryRow, PaperComparison
@@ -26,6 +26,7 @@ EPE_NOTE = (
     "n is the number of people."
 )
 BANDS_NOTE = "Size is the root of the segment's area, occlusion is cut at 20 % and 50 %, as the paper's counts are."
+FINAL_NAMES = {"all": "EPE", "v = 1": "EPE/visible", "v = 0": "EPE/occluded"}
 SAME_EPE_ROW = "Detection (30 epochs)"
 
 
@@ -145,10 +146,7 @@ def visibility_table(paper: PaperTable, context: Context) -> PaperComparison:
         epochs = ", ".join(dict.fromkeys(str(digest.epoch) for digest in digests))
         rows.append(EntryRow(row.key, (name, epochs or "–", cell.spec.backbone if cell else "–"), entries))
     missing = [row for row in paper.rows if cells[row.key] is None]
-    note = (
-        "EPE is over joints. Visible and hidden are as the data set's annotations say; the paper takes a joint for "
-        "hidden where the depth map is 3 mm or more away from it (Eq. 27)."
-    )
+    note = "EPE is over joints; v by Eq. 27: a joint is hidden where the depth map is 3 mm or more away from it."
     return PaperComparison(
         paper,
         context.dataset,
@@ -174,12 +172,15 @@ def _visible(
 ) -> Entry:
     found = measured([_mean_of(digest, column.name) for digest in digests])
     people = len(digests[0]) if found else None
+    if found is None and cell is not None and row.name != SAME_EPE_ROW:
+        # Evaluations name these numbers themselves.
+        found = cell.final(FINAL_NAMES[column.name])
     printed, slips = paper.value(row, column.name), paper.slips_of(row, column.name)
     return Entry(column, printed, found, "" if found else why_missing(cell, True), people, slips)
 
 
 def _mean_of(digest: Digest, column: str) -> float | None:
-    parts = {"v = 1": [digest.visible_sum], "v = 0": [digest.hidden_sum]}
-    both = [(float(digest.error_sum_N.sum()), int(digest.joint_count_N.sum()))]
-    total, count = parts.get(column, both)[0]
-    return total / count if count else None
+    part = {"v = 1": VISIBLE, "v = 0": HIDDEN}.get(column, "all")
+    _, error_sum_N, joint_count_N = digest.part(part)
+    count = float(joint_count_N.sum())
+    return float(error_sum_N.sum()) / count if count else None

@@ -20,20 +20,24 @@ def summarise(sweep: Sweep, table: pd.DataFrame) -> list[str]:
     sentences = [_progress(sweep)]
     measured = table[table["seeds"] > 0]
     settings = [rows for _, rows in measured.groupby(SETTING, sort=False)]
-    if len(settings) > MOST_SETTINGS:
-        headlines = list(dict.fromkeys(_headline(rows) for rows in settings))
-        sentences += [_tally([r for r in settings if _headline(r) == each], each) for each in headlines]
+    if len(settings) <= MOST_SETTINGS:
+        sentences += [_ahead(rows, (_headline(rows), "EPE")) for rows in settings]
+    else:
+        for headline in dict.fromkeys(map(_headline, settings)):
+            alike = [rows for rows in settings if _headline(rows) == headline]
+            sentences.append(_tally(alike, headline) if len(alike) > 1 else _ahead(alike[0], (headline,)))
         sentences.append(_tally(settings, "EPE"))
-        settings = []
-    for rows in settings:
-        dataset, backbone, boxes = (str(rows[key].iloc[0]) for key in SETTING)
-        where = f"On {dataset} with {backbone} ({BOX_SOURCES.get(boxes, boxes)}), "
-        headline = _headline(rows)
-        leads = [lead for lead in (_lead(rows, headline), _lead(rows, "EPE")) if lead]
-        sentences.append(where + ("; ".join(leads) if leads else f"no finished trial has an {headline} or EPE") + ".")
     if len(measured):
         sentences.append(_caution(measured))
     return sentences
+
+
+def _ahead(rows: pd.DataFrame, metrics: Sequence[str]) -> str:
+    """Who is ahead in one setting."""
+    dataset, backbone, boxes = (str(rows[key].iloc[0]) for key in SETTING)
+    leads = [lead for lead in (_lead(rows, metric) for metric in metrics) if lead]
+    what = "; ".join(leads) if leads else f"no finished trial has an {' or '.join(metrics)}"
+    return f"On {dataset} with {backbone} ({BOX_SOURCES.get(boxes, boxes)}), {what}."
 
 
 def _headline(rows: pd.DataFrame) -> str:

@@ -94,7 +94,9 @@ def differing_settings(trials: Sequence[Trial]) -> dict[str, str]:
         names = sorted({name for signature in signatures for name in flat[signature]} - NAMED_FIELDS)
         differing = [name for name in names if len({flat[signature].get(name) for signature in signatures}) > 1]
         for signature in signatures:
-            text[signature] = ", ".join(f"{name} {flat[signature].get(name)}" for name in differing)
+            # A field that a trial is without (depth, pretrained) is told by the trials that have it.
+            known = [name for name in differing if name in flat[signature]]
+            text[signature] = ", ".join(f"{name} {flat[signature][name]}" for name in known)
     return text
 
 

@@ -10,7 +10,7 @@ from heatmark.reports.cells import GridCell
 from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons, Setting, settings_of
 from heatmark.reports.convergence import arrivals, median_times
 from heatmark.reports.cost import Cost, cost_of
-from heatmark.reports.digest import DIFFICULTIES
+from heatmark.reports.digest import parts_of
 from heatmark.reports.measures import headline_of, lower_is_better
 
 PAPER_BETA = 10.0
@@ -68,7 +68,10 @@ def judge(cells: Sequence[GridCell], comparisons: Comparisons) -> Verdict:
 
 
 def _standings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Standing]:
-    wanted = [(headline_of(setting.format), EVERYONE), *(("EPE", subset) for subset in (EVERYONE, *DIFFICULTIES))]
+    wanted = [
+        (headline_of(setting.format), EVERYONE),
+        *(("EPE", subset) for subset in (EVERYONE, *parts_of(setting.format))),
+    ]
     for metric, subset in wanted:
         pairs = [
             pair for pair in comparisons.pairs if (pair.setting, pair.metric, pair.subset) == (setting, metric, subset)
@@ -97,11 +100,14 @@ def _final_values(cells: Sequence[GridCell], metric: str) -> list[tuple[GridCell
 
 
 def _findings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Finding]:
-    """At the paper's beta where there is one, else at the first of the grid."""
-    detection, ipr, bcir = (_of_method(cells, name) for name in ("detection", "ipr", "bcir"))
+    """Of the cells that were compared, else of all: those at the paper's beta, else the first of the grid."""
+    compared = {id(cell) for pair in comparisons.pairs if pair.setting == setting for cell in (pair.first, pair.second)}
+    known = [cell for cell in cells if id(cell) in compared] or cells
+    detection, ipr, bcir = (_of_method(known, name) for name in ("detection", "ipr", "bcir"))
     if detection is None or (ipr is None and bcir is None):
         return
-    for cell, subset, lower in ((ipr, "hard", True), (bcir, "hard", True), (ipr, "easy", False)):
+    easy, *_, hard = parts_of(setting.format)
+    for cell, subset, lower in ((ipr, hard, True), (bcir, hard, True), (ipr, easy, False)):
         if cell is not None:
             yield _difficulty_finding(setting, detection, cell, subset, lower, comparisons)
     if ipr is not None:
@@ -116,7 +122,8 @@ def _of_method(cells: Sequence[GridCell], name: str) -> GridCell | None:
 def _difficulty_finding(
     setting: Setting, detection: GridCell, cell: GridCell, subset: str, lower: bool, comparisons: Comparisons
 ) -> Finding:
-    claim = f"{cell.label} has the {'lower' if lower else 'higher'} EPE on {subset} people"
+    people = subset if subset.endswith("joints") else f"{subset} people"
+    claim = f"{cell.label} has the {'lower' if lower else 'higher'} EPE on {people}"
     pair = next(
         (
             pair
@@ -132,7 +139,9 @@ def _difficulty_finding(
     sign = 1 if pair.first is cell else -1
     low, high = sorted((sign * pair.low, sign * pair.high))
     change = sign * pair.difference
-    evidence = f"{change:+.2f} px against {detection.label} [{low:+.2f}, {high:+.2f}], {pair.people} people"
+    evidence = (
+        f"{_pixels(change)} px against {detection.label} ({_pixels(low)} to {_pixels(high)}), {pair.people} people"
+    )
     if not pair.clear:
         return Finding("H1", claim, setting, evidence, f"{UNDECIDED}: p {p_text(pair.p_holm)} after Holm")
     return Finding("H1", claim, setting, evidence, SUPPORTED if (change < 0) == lower else CONTRADICTED)
@@ -188,6 +197,11 @@ def _sentences(
         own = Counter(finding.outcome.partition(":")[0] for finding in findings if finding.hypothesis == hypothesis)
         tally = ", ".join(f"{own[word]} {word}" for word in (SUPPORTED, CONTRADICTED, UNDECIDED) if own[word])
         yield f"{title} ({hypothesis}): {tally or 'not tested, as no setting has detection and regression'}."
+
+
+def _pixels(value: float) -> str:
+    """With its sign, a true minus."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def p_text(p: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons
+from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons, setting_names
 from heatmark.reports.cost import Cost
 from heatmark.reports.measures import amount, lower_is_better, unit_of
 from heatmark.reports.table import MISSING, Cell, Column, Table
@@ -28,10 +28,11 @@ def verdict_exports(verdict: Verdict, comparisons: Comparisons) -> list[Export]:
 
 
 def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) -> Table:
-    several = len({standing.setting for standing in standings}) > 1
+    names, shared = setting_names(standing.setting for standing in standings)
+    several = len(names) > 1
     columns = (
-        *([Column("Setting", False, width=2.0)] if several else []),
-        Column("People", False, width=0.9),
+        *([Column("Setting", False, width=1.4)] if several else []),
+        Column("People", False, width=1.2),
         Column("Metric", False, width=1.0),
         Column("Best", False, width=1.5),
         Column("Value", True, width=0.9),
@@ -46,21 +47,22 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
     notes = [*comparisons.notes]
     if len(standings) > MOST_ROWS:
         notes.append(f"{len(standings) - MOST_ROWS} of {len(standings)} rows are only in the files of this table.")
-    where = "" if several else f" Setting: {standings[0].setting}."
+    where = f" Everywhere: {shared}." if shared else ""
     unsure = "" if any(standing.comparison for standing in standings) else " No interval without evaluation records."
     caption = (
         "Who is ahead, and how sure that is. Ahead by: the difference of the means over seeds with its 95 % BCa "
         f"interval from {comparisons.resamples:,} paired resamples of the images, which cover the choice of images and "
         "not that of seeds; p is adjusted by Holm over all comparisons of the report; bold where it is below 0.05. "
-        "Seeds agree: in how many of the common seeds the best is ahead. AP here matches each prediction with its own "
+        "Seeds agree: in how many of the common seeds the best is ahead. Cost: hours of GPUs or CPUs as SLURM accounts "
+        "them, else of the trial's processes. AP here matches each prediction with its own "
         f"person, which may differ a little from COCO's. Intervals from fewer than some 200 images are a little too "
         f"narrow.{unsure}{where}"
     )
-    cells = tuple(_standing_row(row)[0 if several else 1 :] for row in rows)
+    cells = tuple(_standing_row(row, names[row.setting])[0 if several else 1 :] for row in rows)
     return Table(columns, cells, caption, name="verdict", title="Verdict", notes=tuple(notes))
 
 
-def _standing_row(standing: Standing) -> tuple[Cell, ...]:
+def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
     pair, metric = standing.comparison, standing.metric
     ahead = Cell(MISSING)
     p, agree = Cell(MISSING), Cell(MISSING)
@@ -72,7 +74,7 @@ def _standing_row(standing: Standing) -> tuple[Cell, ...]:
         agree = Cell("{} of {}".format(*pair.agreeing), order=float(pair.agreeing[0]))
     subset = standing.subset if not pair or standing.subset == EVERYONE else f"{standing.subset} (n {pair.people})"
     return (
-        Cell(str(standing.setting), order=str(standing.setting)),
+        Cell(where, order=where),
         Cell(subset, order=standing.subset),
         Cell(metric, order=metric),
         Cell(standing.best.label, best=standing.clear, order=standing.best.label),
@@ -130,26 +132,27 @@ def _standings_frame(standings: Sequence[Standing]) -> pd.DataFrame:
 
 
 def _findings(verdict: Verdict) -> Export:
-    several = len({finding.setting for finding in verdict.findings}) > 1
+    names, shared = setting_names(finding.setting for finding in verdict.findings)
+    several = len(names) > 1
     columns = (
         Column("", False, width=0.4),
         Column("The paper's claim", False, width=2.4),
-        *([Column("Setting", False, width=1.8)] if several else []),
+        *([Column("Setting", False, width=1.4)] if several else []),
         Column("What was measured", False, width=2.8),
         Column("Outcome", False, width=1.6),
     )
     rows = []
     for finding in verdict.findings[:MOST_ROWS]:
         texts = [finding.hypothesis, finding.claim, finding.evidence]
-        texts[2:2] = [str(finding.setting)] if several else []
+        texts[2:2] = [names[finding.setting]] if several else []
         decided = not finding.outcome.startswith(UNDECIDED)
         rows.append((*(Cell(text, order=text) for text in texts), Cell(finding.outcome, "", decided, finding.outcome)))
     caption = (
         "The paper's two findings as hypotheses. H1: regression is better on hard people and detection on easy ones "
-        "(easy, medium and hard as the paper divides them: by joints, size and occlusion). H2: IPR takes longer to "
-        "come near its final accuracy. Supported and contradicted: Holm-adjusted p below 0.05; for H2, every seed of "
-        "one side later than every seed of the other, with three seeds or more."
-        + ("" if several else f" Setting: {verdict.findings[0].setting}.")
+        "(easy, medium and hard as the paper divides them: by joints, size and occlusion; of hands, hidden and visible "
+        "joints). H2: IPR takes longer to come near its final accuracy. Supported and contradicted: Holm-adjusted p "
+        "below 0.05; for H2, every seed of one side later than every seed of the other, with three seeds or more."
+        + (f" Everywhere: {shared}." if shared else "")
     )
     notes = (f"{len(verdict.findings) - MOST_ROWS} more rows are in the files.",)
     table = Table(

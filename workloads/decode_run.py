@@ -44,10 +44,10 @@ def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[
             if mirrored_BKHW is None:
                 joints_BK2 = decoder.read(heatmap_BKHW)
             else:
-                joints_BK2 = decoder.read_flipped(heatmap_BKHW, mirrored_BKHW)
+                joints_BK2 = decoder.read_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
             seconds[name] += _clock(trial.device) - started
             joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
-            joints[name].append(image_joints(joints_BK2, confidence_BK, batch, spec.data.stride))
+            joints[name].append(image_joints(joints_BK2, confidence_BK, batch, spec.data.pitch))
     person_N = np.concatenate(person)
     return {
         name: measure(

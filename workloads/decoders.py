@@ -21,15 +21,16 @@ class Decoder:
 
     read: Callable[[Tensor], Tensor]
     merges_maps: bool = False
-    merge: Callable[[Tensor, Tensor], Tensor] | None = None
+    merge: Callable[[Tensor, Tensor, float], Tensor] | None = None
 
-    def read_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor) -> Tensor:
-        """mirrored_BKHW: of the mirrored image, mirrored back, left and right swapped."""
+    def read_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = decoding.MIRROR_LAG) -> Tensor:
+        """mirrored_BKHW: of the mirrored image, mirrored back, left and right swapped. lag: see Method."""
         if self.merge is not None:
-            return self.merge(heatmap_BKHW, mirrored_BKHW)
+            return self.merge(heatmap_BKHW, mirrored_BKHW, lag)
         if self.merges_maps:
-            return self.read((heatmap_BKHW + decoding.shift_right(mirrored_BKHW)) / 2)
-        return decoding.average_mirrored(self.read(heatmap_BKHW), self.read(mirrored_BKHW))
+            aligned_BKHW = decoding.shift_right(mirrored_BKHW) if lag else mirrored_BKHW
+            return self.read((heatmap_BKHW + aligned_BKHW) / 2)
+        return decoding.average_mirrored(self.read(heatmap_BKHW), self.read(mirrored_BKHW), lag)
 
 
 PLAIN: dict[str, Decoder] = {

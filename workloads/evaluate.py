@@ -18,6 +18,7 @@ from heatmark.datasets.loader import Batch, CropLoader
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, suppressed
 from heatmark.models import decoding
+from heatmark.models.depth import Maps, split_maps
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.heatmap_samples import Sample, heatmaps_file, samples_of
 from heatmark.workloads.process_group import Ranks
@@ -73,7 +74,7 @@ def evaluate(
     rows = [row for part in parts for row in part.rows]
     found = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     person_N, joints_NK3 = found.pop("person"), found.pop("joints")
-    predictions = predictions_of(spec, people, person_N, joints_NK3)
+    predictions = predictions_of(spec, people, person_N, joints_NK3, found.pop("depth", None))
     evaluation = measure(spec, people, predictions)
     if hasattr(spec.method, "guard"):
         short = sum(part.short for part in parts)
@@ -89,18 +90,21 @@ def evaluate(
     )
 
 
-def predictions_of(spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Array) -> Predictions:
+def predictions_of(
+    spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Array, depth_NK: Array | None = None
+) -> Predictions:
     """Predictions in image pixels with their confidence, scored, and without what OKS-NMS drops.
 
-    person_N: rows of `people`, in any order.
+    person_N: rows of `people`, in any order. depth_NK: relative to the root, from a trial with depth.
     """
     order = np.argsort(person_N)
     person_N, joints_NK3 = person_N[order], joints_NK3[order]
+    depth_NK = None if depth_NK is None else depth_NK[order]
     boxes = [people.people[row] for row in person_N.tolist()]
     box_score_N = np.array([person.box_score for person in boxes])
     size_N2 = np.array([crop_size(each.box_xywh, spec.data.input_size, spec.data.padding) for each in boxes])
     score_N = _person_scores(joints_NK3[..., 2], spec.method.least_confidence) * box_score_N
-    return suppressed(people, Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1)))
+    return suppressed(people, Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1), depth_NK))
 
 
 def measure(spec: TrialSpec, people: PoseDataset, predictions: Predictions) -> Evaluation:
@@ -115,7 +119,8 @@ def measure(spec: TrialSpec, people: PoseDataset, predictions: Predictions) -> E
 @dataclass(frozen=True)
 class _Share:
     """What one rank predicted. rows: columns for each batch; `person` is the row of `people`, `joints` are in image
-    pixels with their confidence, the rest describes heatmaps. short: maps with C <= n.
+    pixels with their confidence, `depth` is of a trial with depth, the rest describes heatmaps. short: maps with
+    C <= n.
     """
 
     rows: list[Description]
@@ -141,10 +146,14 @@ def _predict(
     samples: list[Sample] = []
     bad, short = set(unreadable), 0
     for batch in loader:
-        heatmap_BKHW, mirrored_BKHW = heatmaps(model, spec, people, batch, ranks.device)
+        seen = all_maps(model, spec, people, batch, ranks.device)
+        heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
         joints_BK2, confidence_BK, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
-        joints_BK3 = image_joints(joints_BK2, confidence_BK, batch, spec.data.stride)
+        joints_BK3 = image_joints(joints_BK2, confidence_BK, batch, spec.data.pitch)
         rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | describe(spec, heatmap_BKHW, batch))
+        depth_BK = _depths(spec, seen)
+        if depth_BK is not None:
+            rows[-1]["depth"] = depth_BK
         samples += samples_of(spec, heatmap_BKHW, joints_BK2, batch, sampled)
         bad |= {str(people.people[row].image_path) for row in batch["person_B"][batch["unreadable_B"]].tolist()}
         short += short_maps
@@ -155,7 +164,7 @@ def _predict(
 def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None) -> tuple[Tensor, Tensor, int]:
     """Joints in heatmap pixels, their confidence, and how many maps had C <= n."""
     if mirrored_BKHW is not None:
-        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW)
+        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
     else:
         joints_BK2 = spec.method.decode(heatmap_BKHW)
     joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
@@ -164,20 +173,38 @@ def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None)
     return joints_BK2, spec.method.confidence(heatmap_BKHW), short
 
 
+def _depths(spec: TrialSpec, seen: list[Maps]) -> Array | None:
+    """depth_BK of a trial with depth: the mean of what the crops and, with flip_test, the mirrored ones say."""
+    depths = [
+        spec.method.read_depth(each.heatmap_BKHW, each.depth_BKHW) for each in seen if each.depth_BKHW is not None
+    ]
+    return torch.stack(depths).mean(0).double().cpu().numpy() if depths else None
+
+
 def heatmaps(
     model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device
 ) -> tuple[Tensor, Tensor | None]:
     """heatmap_BKHW and, with flip_test, that of the mirrored crops: mirrored back, left and right swapped."""
+    return _heatmaps_of(all_maps(model, spec, people, batch, device))
+
+
+def all_maps(model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device) -> list[Maps]:
+    """The maps of the crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
-    heatmap_BKHW = model(image_B3HW)
-    if not spec.train.flip_test:
-        return heatmap_BKHW, None
-    return heatmap_BKHW, model(image_B3HW.flip(-1)).flip(-1)[:, list(people.skeleton.mirrored_order)]
+    order = people.skeleton.mirrored_order
+    seen = [split_maps(model(image_B3HW), len(order))]
+    if spec.train.flip_test:
+        seen.append(split_maps(model(image_B3HW.flip(-1)), len(order)).mirrored_back(order))
+    return seen
 
 
-def image_joints(joints_BK2: Tensor, confidence_BK: Tensor, batch: Batch, stride: int) -> Array:
+def _heatmaps_of(seen: list[Maps]) -> tuple[Tensor, Tensor | None]:
+    return seen[0].heatmap_BKHW, seen[1].heatmap_BKHW if len(seen) > 1 else None
+
+
+def image_joints(joints_BK2: Tensor, confidence_BK: Tensor, batch: Batch, pitch: npt.ArrayLike) -> Array:
     """Joints in heatmap pixels to image pixels, with their confidence: joints_BK3."""
-    crop_BK2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), stride)
+    crop_BK2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), pitch)
     image_BK2 = apply_affine(invert_affine(batch["image_to_crop_B23"].numpy()), crop_BK2)
     return np.concatenate([image_BK2, confidence_BK.double().cpu().numpy()[..., None]], axis=-1)
 

@@ -53,7 +53,7 @@ def samples_of(
 ) -> list[Sample]:
     """Of those in a batch who are sampled. joints_BK2: as they were read, in heatmap pixels."""
     rows = [row for row, person in enumerate(batch["person_B"].tolist()) if person in sampled]
-    true_BK2 = input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)
+    true_BK2 = input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.pitch)
     return [
         {
             "person": batch["person_B"][row].numpy(),

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,10 +135,11 @@ def _rendezvous(launch: Launch, folder: Path) -> TCPStore:
 def _warm_shared_memory_op() -> None:
     """Build DeepSpeed's CPU communication op once, one process at a time.
 
-    It is compiled at the first start on CPU, for each Python environment in a folder of its own: its paths are part of
-    the build, and two environments that share a folder compile anew whenever they take turns. torch guards a build by a
-    lock file that a killed process leaves behind, and every later start then waits for ever: under our lock, which dies
-    with its holder, such a file is stale.
+    It is compiled at the first start on CPU, for each Python environment in a folder of its own and by that
+    environment's ninja: paths and ninja's version are part of the build, and two environments that share a folder, or
+    a job with another PATH, compile anew whenever they take turns. torch guards a build by a lock file that a killed
+    process leaves behind, and every later start then waits for ever: under our lock, which dies with its holder, such
+    a file is stale.
     """
     if torch.cuda.is_available():
         return
@@ -147,6 +149,8 @@ def _warm_shared_memory_op() -> None:
 
     environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
     os.environ.setdefault("TORCH_EXTENSIONS_DIR", str(Path(get_default_build_root()) / f"heatmark-{environment}"))
+    # A program of the environment that was started by its path has not got the environment's others on its own.
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     builder = get_accelerator().create_op_builder("ShareMemCommBuilder")
     if builder is None or not builder.is_compatible(verbose=False):
         return

@@ -22,6 +22,7 @@ from heatmark.datasets import subsets
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch
 from heatmark.datasets.metrics.epe import distances
+from heatmark.datasets.metrics.hand_space import space_errors, true_xyz_of, xyz_of
 from heatmark.datasets.metrics.oks import person_oks
 from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.predictions import Predictions, truth_of
@@ -53,7 +54,7 @@ Description = dict[str, Array]
 @torch.no_grad()
 def describe(spec: TrialSpec, heatmap_BKHW: Tensor, batch: Batch) -> Description:
     """What the heatmaps of a batch look like around the true joints: a row per person."""
-    true_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].double().numpy(), spec.data.stride))
+    true_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].double().numpy(), spec.data.pitch))
     true_BK2 = true_BK2.to(heatmap_BKHW.device)
     counts_BK = inside(true_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
     density_BKHW = spec.method.density(heatmap_BKHW)
@@ -112,6 +113,10 @@ def _columns(people: PoseDataset, found: list[Person], predictions: Predictions)
         "annotation_id": np.array([person.annotation_id for person in found], dtype=np.int64),
     }
     factors = {factor.__name__: np.array([factor(person) for person in found], np.float32) for factor in FACTORS}
+    in_space = {}
+    if predictions.depth_NK is not None:
+        error_mm_NK = space_errors(xyz_of(people, predictions), true_xyz_of(people, predictions))
+        in_space["error_mm"] = error_mm_NK.astype(np.float32)
     return {
         **identity,
         "score": predictions.score_N.astype(np.float32),
@@ -119,6 +124,7 @@ def _columns(people: PoseDataset, found: list[Person], predictions: Predictions)
         **factors,
         "reference_length": np.array([person.reference_length or np.nan for person in found], np.float32),
         "error": error_NK.astype(np.float32),
+        **in_space,
         "visibility": np.stack([person.visibility_K for person in found]).astype(np.uint8),
         "confidence": confidence_NK.astype(np.float32),
         "joints": joints_NK2.reshape(len(found), -1).astype(np.float32),

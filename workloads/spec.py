@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from heatmark.datasets.formats import FormatName
+from heatmark.datasets.augment import RecipeName
+from heatmark.datasets.formats import FORMATS, FormatName
+from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
+from heatmark.datasets.people import FloatArray
 from heatmark.models.methods import AnyMethod
 
 SCHEMA_VERSION: Final = 1
@@ -28,9 +32,11 @@ class DataSpec(Section):
     name: the data set's name in the sweep file. format: its native format. fingerprint: hash of the annotations and
     of which images are there (or of the parameters of a drawn data set), so that other data is another experiment.
     input_size: width and height of the crop in pixels. stride: input pixels per heatmap pixel.
-    bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart).
-    padding: the box grows by this factor (SBL 1.25). scale, rotation, flip: SBL's augmentation (factor clipped to
-    1 +- scale, degrees clipped to 2 rotation and applied with probability 0.6, mirrored with probability flip).
+    bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart). For rhd,
+    `gt` is hand3d's square and `mmpose` the extent of the joints.
+    padding: the box grows by this factor (SBL 1.25). augmentation: whose distributions scale, rotation, half_body and
+    shift are the amplitudes of (datasets/augment.py). flip: probability of mirroring. geometry: the convention of all
+    pixels (datasets/geometry.py), SimpleBaseline's or UDP's.
     """
 
     name: str
@@ -38,17 +44,31 @@ class DataSpec(Section):
     fingerprint: str
     input_size: tuple[int, int] = (192, 256)
     stride: int = Field(4, ge=1)
-    bbox_source: Literal["gt", "det"] = "gt"
+    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
     padding: float = Field(1.25, gt=0)
     scale: float = Field(0.3, ge=0, lt=1)
     rotation: float = Field(40.0, ge=0, le=180)
     flip: float = Field(0.5, ge=0, le=1)
+    augmentation: RecipeName = "sbl"
+    half_body: float = Field(0.0, ge=0, le=1)
+    shift: float = Field(0.0, ge=0, lt=1)
+    geometry: Convention = "biased"
 
     @model_validator(mode="after")
     def _size_fits_stride(self) -> DataSpec:
         if any(side <= 0 or side % 32 for side in self.input_size):
             raise ValueError(f"input_size {list(self.input_size)}: both sides must be positive multiples of 32")
         return self
+
+    @property
+    def pitch(self) -> FloatArray:
+        """Input pixels per heatmap pixel, across and down."""
+        return heatmap_pitch(self.input_size, self.stride, self.geometry)
+
+    @property
+    def lag(self) -> float:
+        """How far a mirrored-back map lies to the left, in heatmap pixels."""
+        return mirror_lag(self.stride, self.geometry)
 
     @property
     def heatmap_size(self) -> tuple[int, int]:
@@ -62,6 +82,8 @@ class TrainSpec(Section):
     batch_size: people per optimizer step over all ranks. milestones: epochs after which lr is multiplied by lr_gamma;
     None means at 90/140 and 120/140 of the epochs. flip_test: average the prediction with that of the mirrored crop.
     eval_every: epochs between evaluations (the last is always evaluated). max_people: a part of the data, 0 for all.
+    depth: learn poses in 2.5D, with a depth map beside every heatmap; for data sets in 3D (rhd). depth_weight: of its
+    loss; at 1 a millimetre along the view counts as one across it, and with detection a bone length as a peak.
     """
 
     epochs: int = Field(140, ge=1)
@@ -73,6 +95,8 @@ class TrainSpec(Section):
     eval_every: int = Field(1, ge=1)
     max_people: int = Field(0, ge=0)
     precision: Literal["fp32", "bf16"] = "fp32"
+    depth: bool = False
+    depth_weight: float = Field(1.0, ge=0)
 
     @model_validator(mode="after")
     def _milestones_ascend(self) -> TrainSpec:
@@ -108,11 +132,13 @@ class RuntimeSpec(Section):
     hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
     pretrained: the file of the weights that a trial with `pretrained` starts from.
     detections: the file of the validation boxes where bbox_source is `det`; its hash is in the data's fingerprint.
+    image_cache: a folder for decoded images (datasets/image_cache.py).
     """
 
     data_root: str
     pretrained: str | None = None
     detections: str | None = None
+    image_cache: str | None = None
     workers: int = Field(0, ge=0)
     threads: int = Field(0, ge=0)
     zero_stage: Literal[0, 1, 2] = 0
@@ -120,6 +146,15 @@ class RuntimeSpec(Section):
     strict: bool = False
     keep_checkpoints: int = Field(2, ge=1)
     hang_s: float = Field(600.0, gt=0)
+
+    @property
+    def cache(self) -> Path | None:
+        return Path(self.image_cache) if self.image_cache else None
+
+
+def in_space() -> list[str]:
+    """The formats whose joints are in 3D."""
+    return [name for name, each in FORMATS.items() if each.in_space]
 
 
 class TrialSpec(Section):
@@ -135,11 +170,23 @@ class TrialSpec(Section):
     seed: int = Field(0, ge=0)
     runtime: RuntimeSpec
 
+    @model_validator(mode="after")
+    def _depth_can_be_learned(self) -> TrialSpec:
+        if self.train.depth and not FORMATS[self.data.format].in_space:
+            raise ValueError(f"train.depth: {self.data.format} has no joints in 3D; for {', '.join(in_space())} only")
+        return self
+
     def science(self) -> dict[str, Any]:
         """The fields that decide the numbers, as plain JSON values."""
-        # Random weights are no field: trials from before there were others keep their signature.
-        random_weights = {"pretrained"} if self.pretrained is None else set()
-        return self.model_dump(mode="json", exclude={"runtime", "schema_version"} | random_weights)
+        # What a trial does without is no field: trials from before there was such a thing keep their signature.
+        excluded: dict[str, Any] = {"runtime": True, "schema_version": True}
+        if self.pretrained is None:
+            excluded["pretrained"] = True
+        if not self.train.depth:
+            excluded["train"] = {"depth", "depth_weight"}
+        later = ("augmentation", "half_body", "shift", "geometry")
+        excluded["data"] = {name for name in later if getattr(self.data, name) == DataSpec.model_fields[name].default}
+        return self.model_dump(mode="json", exclude=excluded)
 
     @property
     def channels(self) -> Literal["rgb", "bgr"]:
@@ -157,4 +204,5 @@ class TrialSpec(Section):
         """For people: method, beta, backbone, data set and seed."""
         beta = getattr(self.method, "beta", None)
         at_beta = "" if beta is None else f" beta {beta:g}"
-        return f"{self.method.label}{at_beta} {self.backbone} {self.data.name} seed {self.seed}"
+        in_depth = " 2.5D" if self.train.depth else ""
+        return f"{self.method.label}{at_beta}{in_depth} {self.backbone} {self.data.name} seed {self.seed}"

@@ -20,6 +20,7 @@ from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.models.backbones import parse_backbone
+from heatmark.models.depth import split_maps
 from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
 from heatmark.workloads.environment import machine, versions
@@ -54,7 +55,9 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
                 "runtime.detections: missing; give the file of the boxes that data.bbox_source det asks for"
             )
         detections = Path(runtime.detections)
-    people = formats.load_split(spec.data.format, Path(runtime.data_root), split, runtime.strict, detections)
+    data = spec.data
+    root, strict = Path(runtime.data_root), runtime.strict
+    people = formats.load_split(data.format, root, split, strict, detections, data.bbox_source)
     if spec.train.max_people:
         people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
     return people
@@ -63,14 +66,22 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
 def crop_settings(spec: TrialSpec) -> CropSettings:
     data = spec.data
     return CropSettings(
-        input_size=data.input_size, padding=data.padding, scale=data.scale, rotation=data.rotation, flip=data.flip
+        input_size=data.input_size,
+        padding=data.padding,
+        scale=data.scale,
+        rotation=data.rotation,
+        flip=data.flip,
+        half_body=data.half_body,
+        shift=data.shift,
+        recipe=data.augmentation,
+        geometry=data.geometry,
     )
 
 
 def build_model(spec: TrialSpec, joints: int) -> nn.Module:
-    """The untrained network of a trial; its weights depend on the seed alone."""
+    """The untrained network of a trial; its weights depend on the seed alone. With depth it gives two maps a joint."""
     seed_everything(spec.seed)
-    return parse_backbone(spec.backbone).build(joints)
+    return parse_backbone(spec.backbone).build(2 * joints if spec.train.depth else joints)
 
 
 class Trial:
@@ -116,6 +127,7 @@ class Trial:
             seed=self.spec.seed,
             workers=self.spec.runtime.workers,
             strict=self.spec.runtime.strict,
+            cache=self.spec.runtime.cache,
         )
 
     def run(self) -> None:
@@ -183,11 +195,16 @@ class Trial:
     def _train_step(self, batch: Batch) -> None:
         spec, device = self.spec, self.ranks.device
         self._note_unreadable(batch, self.train_people)
-        heatmap_BKHW = self.engine(network_input(batch["image_BHW3"], device, spec.channels))
-        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.stride)).to(device)
+        maps_BCHW = self.engine(network_input(batch["image_BHW3"], device, spec.channels))
+        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.pitch)).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
+            heatmap_BKHW, depth_BKHW = split_maps(maps_BCHW, labelled_BK.shape[1])
             terms = spec.method.losses(heatmap_BKHW, joints_BK2, labelled_BK, self.position.epoch)
+            if depth_BKHW is not None:
+                true_BK = batch["depth_BK"].to(device)
+                l_depth = spec.method.depth_loss(heatmap_BKHW, depth_BKHW, joints_BK2, true_BK, labelled_BK)
+                terms["l_depth"] = spec.train.depth_weight * l_depth
             loss = torch.stack(list(terms.values())).sum()
         values = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
         if self._stop_agreed(not math.isfinite(values["loss"])):

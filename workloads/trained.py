@@ -67,6 +67,7 @@ def open_trial(folder: Path, log: Log, ranks: Ranks | None = None) -> TrainedTri
         world_size=ranks.world_size if ranks else 1,
         workers=spec.runtime.workers,
         strict=spec.runtime.strict,
+        cache=spec.runtime.cache,
     )
     return TrainedTrial(spec, people, model.eval(), loader, device)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from heatmark.datasets.metrics.epe import end_point_error
+from heatmark.datasets.metrics.hand_space import space_scores, true_xyz_of, xyz_of
 from heatmark.datasets.metrics.oks import oks_metrics
-from heatmark.datasets.metrics.pckh import GROUPS, THRESHOLDS, pckh, relative_errors
+from heatmark.datasets.metrics.pckh import GROUPS, THRESHOLDS, pck, pckh, relative_errors
 from heatmark.datasets.metrics.score_lspet import THRESHOLDS as TORSO_THRESHOLDS
 from heatmark.datasets.metrics.score_lspet import torso_pck
-from heatmark.datasets.people import PoseDataset
+from heatmark.datasets.metrics.score_rhd import pixel_scores
+from heatmark.datasets.people import FloatArray, PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, truth_of
 from heatmark.datasets.subsets import PRESETS, Rules, members
 
@@ -66,6 +68,38 @@ def measure_lspet(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     found: Metrics = {f"PCK@{at}": share.pop("mean") for at, share in shares.items()}
     found |= {f"PCK@0.2/{group}": share for group, share in shares["0.2"].items()}
     return found | {"EPE": end_point_error_of(dataset, predictions)}
+
+
+def measure_rhd(dataset: PoseDataset, predictions: Predictions) -> Metrics:
+    """AUC over 0-30 px and EPE in pixels of the original image, over all joints and over those the file flags.
+
+    EPE/visible and EPE/occluded are over the joints that Eq. 27 calls so (Table 7); PCK@0.2 is mmpose's, of the longest
+    side of its box. With depth there are AUC and EPE in millimetres (Table 8).
+    """
+    people = predictions.people(dataset)
+    true_NK2, labelled_NK = truth_of(people)
+    predicted_NK2 = predictions.joints_NK3[..., :2]
+    visibility_NK = np.stack([person.visibility_K for person in people])
+    length_N = np.array([person.reference_length or np.nan for person in people])
+    found = pixel_scores(predicted_NK2, true_NK2, labelled_NK)
+    # Every joint of every hand is labelled, so that the two kinds of mean are one.
+    del found["EPE pooled"]
+    flagged = pixel_scores(predicted_NK2, true_NK2, flagged_of(dataset, predictions))
+    if predictions.depth_NK is not None:
+        found |= space_scores(xyz_of(dataset, predictions), true_xyz_of(dataset, predictions))
+    return found | {
+        "EPE/visible": end_point_error(predicted_NK2, true_NK2, visibility_NK == 2),
+        "EPE/occluded": end_point_error(predicted_NK2, true_NK2, visibility_NK == 1),
+        "PCK@0.2": pck(relative_errors(predicted_NK2, true_NK2, length_N), labelled_NK, 0.2),
+        "AUC@0-30px/flagged": flagged["AUC@0-30px"],
+        "EPE/flagged": flagged["EPE"],
+    }
+
+
+def flagged_of(dataset: PoseDataset, predictions: Predictions) -> FloatArray:
+    """flagged_NK of hands."""
+    hands = [person.hand for person in predictions.people(dataset)]
+    return np.stack([hand.flagged_K for hand in hands if hand is not None])
 
 
 def end_point_error_of(dataset: PoseDataset, predictions: Predictions) -> float | None:

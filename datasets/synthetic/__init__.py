@@ -1,4 +1,5 @@
-"""Writes data sets of drawn people in the native formats, so that everything runs with nothing downloaded.
+"""Writes data sets of drawn people and hands in the native formats, so that everything runs with nothing downloaded.
 
-For anyone above: `coco_tree.write_coco`. body > figure > scene > coco_tree, each drawing on the one before.
+For anyone above: `trees.make_recipe` and `recipe.write_tree`. People: body > figure > scene > pictures > a tree for
+each format.
 """

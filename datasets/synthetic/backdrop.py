@@ -12,9 +12,9 @@ SIZES_WH = ((320, 240), (400, 300), (480, 360), (360, 480), (640, 480), (480, 64
 SIZE_WEIGHTS = (0.22, 0.2, 0.2, 0.16, 0.14, 0.08)
 
 
-def sample_canvas(rng: np.random.Generator) -> Canvas:
-    """A cluttered picture with nobody in it."""
-    width, height = SIZES_WH[int(rng.choice(len(SIZES_WH), p=SIZE_WEIGHTS))]
+def sample_canvas(rng: np.random.Generator, size_wh: tuple[int, int] | None = None) -> Canvas:
+    """A cluttered picture with nobody in it, of one of the usual sizes where none is given."""
+    width, height = size_wh or SIZES_WH[int(rng.choice(len(SIZES_WH), p=SIZE_WEIGHTS))]
     canvas = Canvas(_gradient(rng, width, height), np.zeros((height, width), np.uint8))
     for _ in range(int(rng.integers(4, 18))):
         centre_2 = rng.uniform(0, 1, 2) * (width, height)

@@ -7,6 +7,7 @@ person's left is therefore on the right of the picture; seen from behind, on the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,9 @@ KEYPOINTS = (
     *(f"{side}_{joint}" for joint in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
       for side in SIDES),
 )  # fmt: skip
+
+# What other skeletons have beside the keypoints: MPII's pelvis, thorax, upper neck and head top, and LSPET's neck.
+LANDMARKS = ("pelvis", "thorax", "neck", "upper_neck", "head_top")
 
 Range = tuple[float, float]
 
@@ -62,6 +66,9 @@ LEGS = {
     "seated": LegRange((4, 26), (58, 84), (68, 100)),
     "squatting": LegRange((15, 40), (75, 105), (95, 130)),
     "lifted": LegRange((0, 25), (40, 85), (30, 110)),
+    "split": LegRange((32, 60), (-10, 20), (0, 20)),
+    "kicking": LegRange((0, 45), (60, 115), (0, 35)),
+    "pushing off": LegRange((0, 15), (-45, -10), (5, 90)),
 }
 
 
@@ -84,6 +91,18 @@ STANCES = {
     "one leg up": Stance(("lifted", "straight"), (-8, 15), ("swinging", "sideways", "raised", "on hip"), 0.10),
 }
 
+# Poses of athletes, in which whole bodies also turn over.
+SPORTS = {
+    "sprinting": Stance(("lifted", "pushing off"), (0, 30), ("swinging", "swinging", "forward", "waving"), 0.25),
+    "lunging": Stance(("split", "squatting"), (0, 35), ("sideways", "forward", "raised", "swinging"), 0.15),
+    "leaping": Stance(("split", "split"), (-10, 25), ("raised", "sideways", "waving", "forward"), 0.15),
+    "kicking": Stance(("kicking", "pushing off"), (-20, 15), ("sideways", "raised", "waving", "swinging"), 0.15),
+    "crouching": Stance(("squatting", "squatting"), (20, 60), ("forward", "forward", "sideways", "hanging"), 0.1),
+    "stretching": Stance(("straight", "astride"), (-10, 60), ("raised", "forward", "sideways"), 0.1),
+    "bowling": Stance(("ahead", "lifted"), (10, 45), ("swinging", "raised", "forward"), 0.1),
+}
+OVERTURNED_SHARE = 0.25
+
 BACK_VIEW_SHARE = 0.15
 
 
@@ -105,7 +124,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Body:
-    """points: the 17 keypoints, hands and toes before the camera, in statures; the frames carry what is worn."""
+    """points: keypoints, landmarks, hands and toes before the camera, in statures; the frames carry what is worn."""
 
     points: dict[str, FloatArray]
     trunk: Frame
@@ -116,16 +135,17 @@ class Body:
         return bool(self.trunk.direction((0.0, 0.0, 1.0))[2] < 0)
 
 
-def sample_body(rng: np.random.Generator) -> Body:
+def sample_body(rng: np.random.Generator, *, in_sport: bool = False) -> Body:
     """A plausible pose: the hips of most are turned 40 degrees at most from facing us, of the rest from facing away."""
-    stance = _pick_stance(rng)
+    stance = _pick_stance(rng, SPORTS if in_sport else STANCES)
     half_turn = 180.0 if rng.random() < BACK_VIEW_SHARE else 0.0
-    pelvis = Frame(_camera(rng) @ _about_y(half_turn + _bounded(rng, 18, 40)), np.zeros(3))
+    lean = _lean_in_sport(rng) if in_sport else _bounded(rng, 5, 20)
+    pelvis = Frame(_camera(rng, lean) @ _about_y(half_turn + _bounded(rng, 18, 40)), np.zeros(3))
     trunk_turn = pelvis.turn_33 @ _about_y(_bounded(rng, 6, 15)) @ _about_z(_bounded(rng, 5, 15))
     trunk = Frame(trunk_turn @ _about_x(rng.uniform(*stance.bend)), pelvis.origin_3)
     head_turn = _about_y(_bounded(rng, 12, 25)) @ _about_z(_bounded(rng, 6, 15)) @ _about_x(_bounded(rng, 7, 15))
     head = Frame(trunk.turn_33 @ head_turn, trunk.point((0.0, 0.405, 0.01)))
-    points = _face(head)
+    points = _face(head) | _landmarks(pelvis, trunk, head)
     legs = stance.legs if rng.random() < 0.5 else stance.legs[::-1]
     arms = _pick_arms(rng, stance)
     shoulder_half, hip_half = rng.uniform(0.105, 0.125), rng.uniform(0.062, 0.078)
@@ -135,8 +155,8 @@ def sample_body(rng: np.random.Generator) -> Body:
     return Body(points, trunk, head)
 
 
-def _pick_stance(rng: np.random.Generator) -> Stance:
-    stances = list(STANCES.values())
+def _pick_stance(rng: np.random.Generator, table: Mapping[str, Stance]) -> Stance:
+    stances = list(table.values())
     weights = np.array([stance.weight for stance in stances])
     return stances[int(rng.choice(len(stances), p=weights / weights.sum()))]
 
@@ -147,10 +167,14 @@ def _pick_arms(rng: np.random.Generator, stance: Stance) -> tuple[str, str]:
     return (first, first) if rng.random() < 0.5 else (first, second)
 
 
-def _camera(rng: np.random.Generator) -> FloatArray:
-    """From the upright frame to the camera's: y turned down, seen from a little above, slightly askew."""
+def _lean_in_sport(rng: np.random.Generator) -> float:
+    return float(rng.uniform(-180, 180)) if rng.random() < OVERTURNED_SHARE else _bounded(rng, 15, 40)
+
+
+def _camera(rng: np.random.Generator, lean: float) -> FloatArray:
+    """From the upright frame to the camera's: y turned down, seen from a little above, `lean` degrees askew."""
     upside: FloatArray = np.diag([1.0, -1.0, 1.0])
-    return upside @ _about_z(_bounded(rng, 5, 20)) @ _about_x(rng.uniform(-3, 18))
+    return upside @ _about_z(lean) @ _about_x(rng.uniform(-3, 18))
 
 
 def _face(head: Frame) -> dict[str, FloatArray]:
@@ -159,6 +183,13 @@ def _face(head: Frame) -> dict[str, FloatArray]:
         points[f"{side}_eye"] = head.point((0.024 * sign, 0.014, 0.056))
         points[f"{side}_ear"] = head.point((0.059 * sign, 0.0, 0.0))
     return points
+
+
+def _landmarks(pelvis: Frame, trunk: Frame, head: Frame) -> dict[str, FloatArray]:
+    """Between the hips, between the shoulders, the base of the neck, where it meets the skull, the top of the skull."""
+    own = (pelvis, (0.0, 0.0, 0.0)), (trunk, (0.0, 0.295, 0.0)), (trunk, (0.0, 0.32, 0.0))
+    of_head = (head, (0.0, -0.062, 0.0)), (head, (0.0, 0.076, 0.0))
+    return {name: frame.point(own_3) for name, (frame, own_3) in zip(LANDMARKS, (*own, *of_head), strict=True)}
 
 
 def _arm(rng: np.random.Generator, side: str, arm: ArmRange, trunk: Frame, half: float) -> dict[str, FloatArray]:

@@ -1,38 +1,26 @@
 """Drawn people written as a genuine COCO 2017 keypoints tree.
 
-root/train2017/%012d.jpg, root/val2017/%012d.jpg, root/annotations/person_keypoints_{train,val}2017.json, and
-root/synthetic.json, which names the recipe: with it a second call knows that there is nothing left to do.
+root/train2017/%012d.jpg, root/val2017/%012d.jpg, root/annotations/person_keypoints_{train,val}2017.json.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 
-from heatmark.datasets.errors import InputError
+from heatmark.datasets.people import SPLITS, Split
 from heatmark.datasets.synthetic.body import KEYPOINTS
-from heatmark.datasets.synthetic.scene import MOST_PEOPLE, DrawnPerson, Mask, Scene, compose
+from heatmark.datasets.synthetic.pictures import scenes, write_jpeg
+from heatmark.datasets.synthetic.recipe import Progress, Recipe, as_json, write_bytes, write_tree
+from heatmark.datasets.synthetic.scene import DrawnPerson, Mask, Scene
 from heatmark.datasets.synthetic.segmentation import polygons, run_lengths, tight_box
 
-Progress = Callable[[int, int], None]
 Record = dict[str, Any]
 
-MARKER = "synthetic.json"
-
-# Raised with every change of what is drawn or written, so that an older tree is never taken for a new one.
-DRAWING_VERSION = 1
-
-_JPEG_QUALITY = 90
-_SPLITS = ("train", "val")
 # Image ids of the splits stay apart, and annotation ids, ten to an image, below 2 ** 31.
 _IMAGES_PER_SPLIT = 10_000_000
 
@@ -44,92 +32,40 @@ _BONES = (
 
 
 @dataclass(frozen=True)
-class SyntheticCoco:
-    """How many people with keypoints each split holds, and the seed that everything follows from."""
+class SyntheticCoco(Recipe):
+    """The recipe of a COCO tree."""
 
-    people_train: int
-    people_val: int
-    seed: int
+    format: ClassVar[str] = "coco"
+    version: ClassVar[int] = 2
 
-    def __post_init__(self) -> None:
-        for name, least in (("people_train", 1), ("people_val", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"synthetic COCO: {name} is {getattr(self, name)}; it must be {least} or more")
-
-    def fingerprint(self) -> str:
-        return f"synth-coco-v{DRAWING_VERSION}-train{self.people_train}-val{self.people_val}-seed{self.seed}"
+    def write(self, root: Path, progress: Callable[[int], None]) -> None:
+        (root / "annotations").mkdir()
+        for split in SPLITS:
+            _write_split(root, self, split, self.progress_of(split, progress))
 
 
 def write_coco(root: Path, recipe: SyntheticCoco, progress: Progress | None = None) -> None:
-    """Write the tree at `root`, whole or not at all; do nothing where the same recipe's tree is already there.
-
-    progress is called with (people written, people in all). The tree grows in a hidden folder beside `root` and is
-    renamed into place. Of several callers at once, on one machine or on many, the first to finish wins and the others
-    find its tree; a killed caller leaves its hidden folder, which nothing reads.
-    """
-    root = root.resolve()
-    if _holds(root, recipe):
-        return
-    growing = root.with_name(f".{root.name}.{uuid.uuid4().hex}.tmp")
-    growing.mkdir(parents=True)
-    try:
-        _write_tree(growing, recipe, progress or (lambda done, total: None))
-        try:
-            growing.rename(root)
-        except OSError:
-            if not _holds(root, recipe):
-                raise
-    finally:
-        shutil.rmtree(growing, ignore_errors=True)
+    """recipe.write_tree, of a COCO recipe."""
+    write_tree(root, recipe, progress)
 
 
-def _holds(root: Path, recipe: SyntheticCoco) -> bool:
-    """Whether the recipe's tree is at `root`; an error where anything else is."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    found = "no synthetic data set of ours"
-    if (root / MARKER).is_file():
-        found = str(json.loads((root / MARKER).read_text()).get("fingerprint", found))
-    if found == recipe.fingerprint():
-        return True
-    raise InputError(
-        f"{root} is taken: it holds {found}, wanted {recipe.fingerprint()}. Give another folder, or delete this one."
-    )
-
-
-def _write_tree(root: Path, recipe: SyntheticCoco, progress: Progress) -> None:
-    total = recipe.people_train + recipe.people_val
-    (root / "annotations").mkdir()
-    _write_split(root, recipe, 0, recipe.people_train, lambda done: progress(done, total))
-    _write_split(root, recipe, 1, recipe.people_val, lambda done: progress(recipe.people_train + done, total))
-    _write_json(root / MARKER, {"fingerprint": recipe.fingerprint()})
-
-
-def _write_split(root: Path, recipe: SyntheticCoco, split: int, people: int, progress: Callable[[int], None]) -> None:
-    name = f"{_SPLITS[split]}2017"
+def _write_split(root: Path, recipe: SyntheticCoco, split: Split, progress: Callable[[int], None]) -> None:
+    name = f"{split}2017"
     folder = root / name
     folder.mkdir()
     images: list[Record] = []
     annotations: list[Record] = []
-    done = index = 0
-    while done < people:
-        # Each picture has a generator of its own: it does not depend on how many are asked for, the last one apart.
-        rng = np.random.default_rng([recipe.seed, split, index])
-        scene = compose(rng, min(MOST_PEOPLE, people - done))
-        image_id = split * _IMAGES_PER_SPLIT + index + 1
+    first_id = SPLITS.index(split) * _IMAGES_PER_SPLIT + 1
+    for image_id, scene in enumerate(scenes(recipe.seed, split, recipe.people(split), progress), first_id):
         images.append(_write_image(folder, image_id, scene))
         annotations += _annotations(image_id, scene)
-        done, index = done + len(scene.people), index + 1
-        progress(done)
     content = {**_header(name), "images": images, "annotations": annotations}
-    _write_json(root / "annotations" / f"person_keypoints_{name}.json", content)
+    write_bytes(root / "annotations" / f"person_keypoints_{name}.json", as_json(content))
 
 
 def _write_image(folder: Path, image_id: int, scene: Scene) -> Record:
     file = folder / f"{image_id:012d}.jpg"
-    encoded, content = cv2.imencode(".jpg", scene.image_HW3, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    assert encoded
-    file.write_bytes(content.tobytes())
+    write_jpeg(file, scene.image_HW3)
     height, width = scene.image_HW3.shape[:2]
     return {
         "license": 1,
@@ -181,7 +117,7 @@ def _header(name: str) -> Record:
         "info": {
             "description": f"Drawn people in the format of COCO keypoints, {name}",
             "url": "",
-            "version": str(DRAWING_VERSION),
+            "version": str(SyntheticCoco.version),
             "year": 2017,
             "contributor": "heatmark",
             "date_created": _DATE,
@@ -197,10 +133,3 @@ def _header(name: str) -> Record:
             }
         ],
     }
-
-
-def _write_json(path: Path, content: Record) -> None:
-    with path.open("w") as file:
-        json.dump(content, file, allow_nan=False, separators=(",", ":"))
-        file.flush()
-        os.fsync(file.fileno())

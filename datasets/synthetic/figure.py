@@ -11,12 +11,12 @@ and a pale bib on the chest in front; hair all over the head and a big dark bag 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from heatmark.datasets.people import FloatArray
-from heatmark.datasets.synthetic.body import KEYPOINTS, SIDES, Body, Frame
+from heatmark.datasets.synthetic.body import KEYPOINTS, LANDMARKS, SIDES, Body, Frame
 from heatmark.datasets.synthetic.drawing import Colour, ellipse, hsv, hull, hull_of_discs, shaded
 
 LIMB_KINDS = ("upper arm", "forearm", "hand", "thigh", "shin", "foot", "ear")
@@ -65,13 +65,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Figure:
-    """parts: back to front. joints_K2: image pixels. turned_away_K: face keypoints on the far side of the head."""
+    """parts: back to front. joints_K2: image pixels. turned_away_K: face keypoints on the far side of the head.
+
+    landmarks_L2: body.LANDMARKS in image pixels. skull_22: two corners of the upright box around the skull.
+    """
 
     parts: tuple[Part, ...]
     joints_K2: FloatArray
     turned_away_K: tuple[bool, ...]
     stature: float
     shows_back: bool
+    landmarks_L2: FloatArray
+    skull_22: FloatArray
 
     @property
     def extent(self) -> tuple[FloatArray, FloatArray]:
@@ -79,9 +84,21 @@ class Figure:
         points_N2 = np.concatenate([part.outline_N2 for part in self.parts])
         return points_N2.min(axis=0), points_N2.max(axis=0)
 
+    @property
+    def points(self) -> dict[str, FloatArray]:
+        """Keypoints and landmarks by name, inside the picture or not."""
+        named = zip(KEYPOINTS + LANDMARKS, np.concatenate([self.joints_K2, self.landmarks_L2]), strict=True)
+        return dict(named)
+
     def moved(self, by_2: FloatArray) -> Figure:
         parts = tuple(Part(p.kind, p.outline_N2 + by_2, p.colour, p.depth) for p in self.parts)
-        return Figure(parts, self.joints_K2 + by_2, self.turned_away_K, self.stature, self.shows_back)
+        return replace(
+            self,
+            parts=parts,
+            joints_K2=self.joints_K2 + by_2,
+            landmarks_L2=self.landmarks_L2 + by_2,
+            skull_22=self.skull_22 + by_2,
+        )
 
 
 @dataclass(frozen=True)
@@ -132,9 +149,11 @@ def draw_figure(body: Body, outfit: Outfit, stature: float) -> Figure:
         parts += _arm_parts(side, points, outfit, stature) + _leg_parts(side, points, outfit, stature)
     front_3 = body.head.direction((0.0, 0.0, 1.0))
     turned_away = tuple(name in ("nose", "left_eye", "right_eye") and front_3[2] < 0.15 for name in KEYPOINTS)
-    joints_K2 = np.array([points[name][:2] for name in KEYPOINTS])
+    joints_K2, landmarks_L2 = (np.array([points[n][:2] for n in names]) for names in (KEYPOINTS, LANDMARKS))
     parts.sort(key=lambda part: part.depth)
-    return Figure(tuple(parts), joints_K2, turned_away, stature, body.shows_back)
+    skull_N2 = _skull(head, stature)
+    skull_22 = np.stack([skull_N2.min(axis=0), skull_N2.max(axis=0)])
+    return Figure(tuple(parts), joints_K2, turned_away, stature, body.shows_back, landmarks_L2, skull_22)
 
 
 def _trunk_parts(points: dict[str, FloatArray], trunk: Frame, outfit: Outfit, stature: float) -> list[Part]:
@@ -179,13 +198,20 @@ def _patch(frame: Frame, corners_xy: tuple[tuple[float, float], ...], z: float) 
     return np.array([frame.point((x, y, z))[:2] for x, y in corners_xy])
 
 
-def _head_parts(points: dict[str, FloatArray], head: Frame, trunk: Frame, outfit: Outfit, stature: float) -> list[Part]:
+def _tilt(head: Frame) -> float:
     up_3 = head.direction((0.0, 1.0, 0.0))
-    tilt = float(np.arctan2(up_3[1], up_3[0]) + np.pi / 2)
+    return float(np.arctan2(up_3[1], up_3[0]) + np.pi / 2)
+
+
+def _skull(head: Frame, stature: float) -> FloatArray:
+    return ellipse(head.origin_3[:2], (0.056 * stature, 0.076 * stature), _tilt(head))
+
+
+def _head_parts(points: dict[str, FloatArray], head: Frame, trunk: Frame, outfit: Outfit, stature: float) -> list[Part]:
+    tilt, skull = _tilt(head), _skull(head, stature)
     depth = float(head.origin_3[2] / stature) + 0.03
     facing = float(head.direction((0, 0, 1))[2] / stature)
     neck = hull_of_discs([(trunk.point((0, 0.31, 0)), 0.03 * stature), (head.origin_3, 0.03 * stature)])
-    skull = ellipse(head.origin_3[:2], (0.056 * stature, 0.076 * stature), tilt)
     parts = [Part("neck", neck, shaded(outfit.skin, 0.9), depth - 0.02)]
     if facing > 0:
         face_radii = ((0.03 + 0.019 * facing) * stature, 0.062 * stature)

@@ -95,3 +95,4 @@ def _axes(axes: Axes, headline: str, unit: str, spent: Sequence[float]) -> None:
         axes.set_xlabel(f"{unit} per trial, log scale")
     else:
         axes.set_xlim(0, 1.1 * max(spent))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -5,14 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from heatmark.datasets.augment import Augmentation, CropSettings, Purpose, random_stream, sample_augmentation
+from heatmark.datasets.augment import (
+    RECIPES,
+    Augmentation,
+    CropSettings,
+    Purpose,
+    half_body_box,
+    random_stream,
+    sample_augmentation,
+)
+from heatmark.datasets.skeletons import COCO_PERSON, MPII_PERSON
 
 DRAWS = 20_000
 
 
 @pytest.fixture(scope="module")
 def drawn() -> np.ndarray:
-    return np.array([sample_augmentation(CropSettings(), 7, 3, person) for person in range(DRAWS)], dtype=float)
+    return numbers(CropSettings())
+
+
+def numbers(settings: CropSettings) -> np.ndarray:
+    """Scale factor, degrees, mirrored: a row per draw."""
+    return np.array([sample_augmentation(settings, 7, 3, person)[:3] for person in range(DRAWS)], dtype=float)
 
 
 def test_scale_is_a_normal_clipped_at_one_deviation(drawn: np.ndarray) -> None:
@@ -64,3 +78,59 @@ def test_switching_one_off_leaves_the_others() -> None:
 def test_order_and_augmentation_never_share_numbers() -> None:
     draws = [random_stream(0, 0, purpose).random(1000) for purpose in Purpose]
     assert not np.isin(draws[0], draws[1]).any()
+
+
+def test_rle_draws_evenly() -> None:
+    factor, degrees, _ = numbers(CropSettings(scale=0.25, rotation=45, recipe="rle")).T
+    turned = degrees[degrees != 0]
+    assert len(turned) / DRAWS == pytest.approx(0.5, abs=0.015)
+    for drawn, low, high in ((factor, 0.75, 1.25), (turned, -45, 45)):
+        assert low <= drawn.min() and drawn.max() <= high
+        # Standard deviation of a uniform distribution: its width over the root of 12.
+        assert drawn.std() == pytest.approx((high - low) / 12**0.5, rel=0.02)
+
+
+def test_mmpose_draws_a_normal_without_its_tails() -> None:
+    factor, degrees, _ = numbers(CropSettings(scale=0.5, rotation=80, recipe="mmpose")).T
+    turned = degrees[degrees != 0]
+    assert len(turned) / DRAWS == pytest.approx(0.6, abs=0.015)
+    for drawn, middle, reach in ((factor, 1.0, 0.5), (turned, 0.0, 80.0)):
+        assert abs(drawn - middle).max() <= reach
+        # Standard deviation of N(0, 1) truncated at 1: 0.5396.
+        assert drawn.std() == pytest.approx(0.5396 * reach, rel=0.02)
+
+
+def test_a_recipes_half_bodies_and_shifts_have_its_probabilities() -> None:
+    settings = CropSettings(half_body=0.3, shift=0.16, recipe="mmpose")
+    drawn = [sample_augmentation(settings, 7, 3, person) for person in range(DRAWS)]
+    halves = [each.half for each in drawn if each.half]
+    assert len(halves) / DRAWS == pytest.approx(0.3, abs=0.015)
+    assert halves.count("upper") / len(halves) == pytest.approx(0.7, abs=0.02)
+    shifts = np.array([each.shift for each in drawn if each.shift != (0.0, 0.0)])
+    assert len(shifts) / DRAWS == pytest.approx(0.3, abs=0.015)
+    assert abs(shifts).max() <= 0.16 and shifts.std() == pytest.approx(0.16 * 0.5396, rel=0.03)
+    hrnet = CropSettings(half_body=1.0, recipe="hrnet")
+    upper = [sample_augmentation(hrnet, 7, 3, person).half == "upper" for person in range(DRAWS)]
+    # P(randn() < 0.5), HRNet's own way of choosing.
+    assert np.mean(upper) == pytest.approx(0.6915, abs=0.015)
+
+
+JOINTS = np.column_stack([np.arange(17.0) * 10, np.arange(17.0) ** 2])
+
+
+def test_half_a_body_is_the_extent_of_its_joints_about_their_mean() -> None:
+    recipe, everything = RECIPES["hrnet"], np.ones(17)
+    x, y, width, height = half_body_box(JOINTS, everything, COCO_PERSON, "upper", recipe)  # type: ignore[misc]
+    assert (width, height) == (100, 100)
+    assert (x + width / 2, y + height / 2) == pytest.approx(JOINTS[:11].mean(axis=0))
+    x, y, width, height = half_body_box(JOINTS, everything, COCO_PERSON, "lower", recipe)  # type: ignore[misc]
+    assert (width, height) == (50, 16**2 - 11**2)
+
+
+def test_half_a_body_needs_joints() -> None:
+    recipe = RECIPES["hrnet"]
+    eight, legless = np.arange(17) < 8, np.arange(17) < 11
+    assert half_body_box(JOINTS, eight, COCO_PERSON, "upper", recipe) is None
+    upper = half_body_box(JOINTS, np.ones(17), COCO_PERSON, "upper", recipe)
+    assert half_body_box(JOINTS, legless, COCO_PERSON, "lower", recipe) == upper
+    assert half_body_box(JOINTS[:16], np.ones(16), MPII_PERSON, "upper", recipe) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,9 +14,12 @@ from hypothesis import strategies as st
 from heatmark.datasets.geometry import (
     apply_affine,
     crop_affine,
+    crop_size,
+    heatmap_pitch,
     heatmap_to_input,
     input_to_heatmap,
     invert_affine,
+    mirror_lag,
     mirror_points,
 )
 
@@ -150,3 +154,50 @@ def test_one_affine_for_each_person() -> None:
 
 def test_mirroring_swaps_the_border_pixels() -> None:
     assert mirror_points(np.array([[0.0, 5.0], [191.0, 7.0]]), 192).tolist() == [[191.0, 5.0], [0.0, 7.0]]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_udp_counts_in_intervals(size: tuple[int, int]) -> None:
+    """The corners of the padded box are the centres of the crop's outermost pixels, and those of the heatmap's."""
+    width, height = size
+    source_width, source_height = crop_size(BOX, size, 1.25)
+    x, y = BOX[0] + BOX[2] / 2 - source_width / 2, BOX[1] + BOX[3] / 2 - source_height / 2
+    corners_22 = np.array([[x, y], [x + source_width, y + source_height]])
+    crop_22 = apply_affine(crop_affine(BOX, size, 1.25, geometry="udp"), corners_22)
+    assert crop_22 == pytest.approx(np.array([[0, 0], [width - 1, height - 1]]), abs=1e-9)
+    heatmap_22 = input_to_heatmap(crop_22, heatmap_pitch(size, 4, "udp"))
+    assert heatmap_22 == pytest.approx(np.array([[0, 0], [width // 4 - 1, height // 4 - 1]]), abs=1e-9)
+
+
+@pytest.mark.parametrize("geometry", ["biased", "udp"])
+def test_image_to_heatmap_and_back(geometry: Any) -> None:
+    affine_23 = crop_affine(BOX, (192, 256), 1.25, 33, 1.2, mirrored=True, shift=(0.1, -0.05), geometry=geometry)
+    points_N2, pitch = np.random.default_rng(0).uniform(-100, 500, (100, 2)), heatmap_pitch((192, 256), 4, geometry)
+    heatmap_N2 = input_to_heatmap(apply_affine(affine_23, points_N2), pitch)
+    back_N2 = apply_affine(invert_affine(affine_23), heatmap_to_input(heatmap_N2, pitch))
+    assert back_N2 == pytest.approx(points_N2, abs=1e-6)
+
+
+@pytest.mark.parametrize("geometry", ["biased", "udp"])
+def test_a_mirrored_back_map_lags_by_what_is_said(geometry: Any) -> None:
+    """A point seen in the mirrored crop, at its place in the mirrored-back map, against its place in the map."""
+    pitch = heatmap_pitch((192, 256), 4, geometry)
+    in_crop_N2 = np.array([[70.0, 20.0], [101.5, 200.0]])
+    here_N2 = input_to_heatmap(in_crop_N2, pitch)
+    back_N2 = mirror_points(input_to_heatmap(mirror_points(in_crop_N2, 192), pitch), 48)
+    assert here_N2 - back_N2 == pytest.approx(np.array([[mirror_lag(4, geometry), 0]] * 2), abs=1e-12)
+
+
+def test_under_udp_a_mirrored_crop_is_the_mirrored_crop() -> None:
+    points_N2 = np.array([[33.0, 60.0], [90.0, 10.0]])
+    plain_N2 = apply_affine(crop_affine(BOX, (192, 256), 1.25, geometry="udp"), points_N2)
+    mirrored_N2 = apply_affine(crop_affine(BOX, (192, 256), 1.25, mirrored=True, geometry="udp"), points_N2)
+    assert mirrored_N2 == pytest.approx(mirror_points(plain_N2, 192), abs=1e-9)
+
+
+def test_a_shift_is_in_sides_of_the_padded_box() -> None:
+    plain_23, shifted_23 = (crop_affine(BOX, (192, 256), 1.25, shift=shift) for shift in ((0.0, 0.0), (0.25, 0.0)))
+    points_12 = np.array([[50.0, 60.0]])
+    assert apply_affine(plain_23, points_12) - apply_affine(shifted_23, points_12) == pytest.approx(
+        np.array([[48.0, 0.0]])
+    )

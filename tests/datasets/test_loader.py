@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ def test_shapes_and_types(dataset: PoseDataset) -> None:
         "image_BHW3": ((3, 256, 192, 3), torch.uint8),
         "joints_BK2": ((3, 17, 2), torch.float32),
         "labelled_BK": ((3, 17), torch.float32),
+        "depth_BK": ((3, 17), torch.float32),
         "person_B": ((3,), torch.int64),
         "image_to_crop_B23": ((3, 2, 3), torch.float64),
         "unreadable_B": ((3,), torch.bool),
@@ -253,3 +255,14 @@ def test_a_crash_in_the_loop_ends_at_once(dataset: PoseDataset, coco: Any) -> No
     assert ended.returncode == 1 and ended.stderr.strip().endswith("RuntimeError: the step failed")
     # Far from the half minute that a worker outlives a SIGTERM.
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_cache_of_images_changes_no_pixel(dataset: PoseDataset, tmp_path: Path, workers: int) -> None:
+    def crops(cache: Path | None) -> list[torch.Tensor]:
+        loader = make_loader(dataset, SMALL, training=True, batch_size=4, workers=workers, cache=cache)
+        return [batch["image_BHW3"] for batch in loader]
+
+    plain = crops(None)
+    for _ in range(2):
+        assert all(torch.equal(*pair) for pair in zip(plain, crops(tmp_path / "cache"), strict=True))

@@ -17,8 +17,9 @@ from pycocotools.cocoeval import COCOeval
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.body import KEYPOINTS, sample_body
-from heatmark.datasets.synthetic.coco_tree import MARKER, SyntheticCoco, write_coco
+from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.datasets.synthetic.figure import Outfit, draw_figure, sample_outfit
+from heatmark.datasets.synthetic.recipe import MARKER
 from heatmark.datasets.synthetic.scene import compose
 from heatmark.datasets.synthetic.segmentation import polygons, run_lengths, tight_box
 

@@ -70,6 +70,15 @@ def test_the_crop_is_the_formats_where_the_file_does_not_say(tmp_path: Path) -> 
     assert (trial.data.input_size, trial.data.scale, trial.data.rotation) == ((192, 256), 0.1, 40)
 
 
+def test_a_drawn_data_set_is_of_another_format_by_one_line(tmp_path: Path) -> None:
+    prints = set()
+    for name in ("coco", "mpii", "lspet", "rhd"):
+        (trial, *_) = planned(changed("data.drawn.format", name), tmp_path).trials
+        assert trial.data.format == name and name in trial.data.fingerprint
+        prints.add(trial.data.fingerprint)
+    assert len(prints) == 4
+
+
 MISTAKES: list[tuple[Any, str]] = [
     (changed("trian", {}), "trian: unknown key; did you mean 'train'?"),
     (changed("train.epoch", 3), "train.epoch: unknown key; did you mean 'epochs'?"),
@@ -97,7 +106,8 @@ MISTAKES: list[tuple[Any, str]] = [
         "data.drawn.detections: give the file of the boxes with bbox_source det",
     ),
     (changed("data.drawn.detections", "a.json"), "data.drawn.detections: give the file of the boxes with bbox_source"),
-    (changed("data.drawn.format", "mpii"), "data.drawn.synthetic: people are drawn as coco only"),
+    (changed("data.drawn.bbox_source", "mmpose"), "bbox_source: coco has no mmpose boxes; valid: gt, det"),
+    (changed("train.depth", True), "train.depth: drawn is coco, whose joints are not in 3D; use it with rhd"),
     (changed("data.drawn.format", "voc"), "data.drawn.format: \"voc\": Input should be 'coco'"),
     (changed("data.drawn.input_size", [100, 128]), "both sides must be positive multiples of 32"),
     (changed("cluster.ranks", 3), "cannot be shared equally by 3 ranks"),
@@ -129,3 +139,21 @@ def test_ready_sweep_files_are_valid() -> None:
     assert {path.stem for path in sweeps} >= {"demo", "coco_real"}
     for path in sweeps:
         load_sweep(path)
+
+
+def test_grids_follow_one_another_and_equal_cells_are_run_once(tmp_path: Path) -> None:
+    place = {"backbone": "sbl-r18-w8", "dataset": "drawn"}
+    first, second = {"method": ["detection", "bcir"], "seed": [0, 1]}, {"method": ["detection", "ipr"], "seed": 1}
+    plan = planned(changed("grid", [first | place, second | place]), tmp_path)
+    found = [(trial.method.name, trial.seed) for trial in plan.trials]
+    assert found == [("detection", 0), ("bcir", 0), ("detection", 1), ("bcir", 1), ("ipr", 1)]
+    assert plan.collapsed == 1
+    with pytest.raises(InputError, match=r"grid\.backbone: missing"):
+        planned(changed("grid", [first | place, second]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_ready_sweep_file_is_valid_and_named_after_its_file(path: Path) -> None:
+    assert load_sweep(path).name == path.stem

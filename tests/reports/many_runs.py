@@ -82,10 +82,15 @@ def _line(epoch: int, final: float) -> dict[str, Any]:
 
 def main(folder: Path, count: int) -> None:
     write_many(folder / "many", count)
-    started = time.monotonic()
+    started, busy = time.monotonic(), time.process_time()
     build_report(folder / "many")
-    seconds, mib = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{count} run folders reported in {seconds:.1f} s, at most {mib:,.0f} MiB of memory")
+    measured = {
+        "run_folders": count,
+        "wall_s": round(time.monotonic() - started, 1),
+        "cpu_s": round(time.process_time() - busy, 1),
+        "memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":

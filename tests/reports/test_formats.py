@@ -21,6 +21,7 @@ FINALS = {
     "coco": {"AP": 0.5, "AP50": 0.8, "AP75": 0.4, "AR": 0.6, "EPE": 5.0},
     "mpii": {"PCKh@0.5": 0.875, "PCKh@0.10": 0.25, "PCKh@0.11": 0.3, "PCKh@0.5/head": 0.96, "EPE": 20.94},
     "lspet": {"PCK@0.2": 0.7, "PCK@0.1": 0.4, "PCK@0.2/knee": 0.1, "EPE": 12.3},
+    "rhd": {"AUC@0-30px": 0.8, "PCK@0.2": 0.9, "AUC@20-50mm": 0.6, "EPE": 3.5, "EPE mm": 14.0, "EPE/visible": 3.0},
 }
 
 
@@ -49,7 +50,7 @@ def read_document(sweep: Path) -> Document:
 
 def test_each_format_has_a_table_of_its_own_metrics(mixed: Path) -> None:
     tables = read_document(mixed).accuracy
-    assert [table.name for table in tables] == ["accuracy", "accuracy-mpii", "accuracy-lspet"]
+    assert [table.name for table in tables] == [*("accuracy", "accuracy-mpii", "accuracy-lspet", "accuracy-rhd")]
     mpii = tables[1]
     titles = [column.title for column in mpii.columns]
     assert [title for title in titles if "PCKh@" in title and "Epochs" not in title] == [
@@ -61,6 +62,13 @@ def test_each_format_has_a_table_of_its_own_metrics(mixed: Path) -> None:
     assert detection["EPE (GT boxes)"].text == "20.94" and not detection["EPE (GT boxes)"].best
     # 0.8 * 0.875 = 0.7, reached at the seventh epoch.
     assert detection["Epochs to 80 % of final PCKh@0.5"].text == "7"
+
+
+def test_hands_have_pixels_and_millimetres(mixed: Path) -> None:
+    columns = {column.title: column.unit for column in read_document(mixed).accuracy[3].columns}
+    assert columns["AUC@0-30px (GT boxes)"] == columns["AUC@20-50mm (GT boxes)"] == "%"
+    assert (columns["EPE (GT boxes)"], columns["EPE mm (GT boxes)"]) == ("px", "mm")
+    assert "AUC@0-50mm (GT boxes)" not in columns
 
 
 def test_the_csv_holds_all_formats_and_no_metric_of_another(mixed: Path) -> None:

@@ -275,3 +275,15 @@ def test_drawings_are_vectors_in_the_pdf(sweep: Path) -> None:
     pictures = set(re.findall(r"data:image/[^\"]*", figures))
     assert all(picture.startswith("data:image/jpeg") for picture in pictures)
     assert len(re.findall(rb"/Subtype\s*/Image", pdf.read_bytes())) == 36 + len(pictures)
+
+
+@pytest.mark.slow
+def test_a_thousand_run_folders_take_less_than_a_minute_and_two_gib(tmp_path: Path) -> None:
+    """In processor time, as the machine may be busy with other things."""
+    command = [sys.executable, "-m", "tests.reports.many_runs", str(tmp_path), "1000"]
+    done = subprocess.run(
+        command, check=True, timeout=280, capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    measured = json.loads(done.stdout)
+    assert measured["run_folders"] == 1000
+    assert measured["cpu_s"] < 60 and measured["memory_mib"] < 2048

@@ -18,6 +18,7 @@ from heatmark.datasets.formats import FORMATS, FormatName, score
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
+from tests.rhd_tree import write_rhd
 
 PEOPLE = 8
 
@@ -108,6 +109,19 @@ def test_a_trial_on_lspet_ends_with_pck_and_a_file_that_scores_the_same(tmp_path
         assert scored[f"PCK@{threshold}"]["mean"] == pytest.approx(100 * final[f"gtbox/PCK@{threshold}"])
     assert scored["EPE"] == pytest.approx(final["gtbox/EPE"])
     assert len(json.loads(run.predictions_file.read_text())) == 4
+
+
+@pytest.mark.slow
+def test_a_trial_on_rhd_ends_with_auc_and_a_file_that_scores_the_same(tmp_path: Path) -> None:
+    truth = write_rhd(tmp_path / "rhd")
+    run = trained(tmp_path, tmp_path / "rhd", "rhd")
+    final = (run.result() or {})["final"]
+    assert {"gtbox/EPE/visible", "gtbox/EPE/occluded", "gtbox/PCK@0.2"} <= set(final)
+    scored = score("rhd", truth, run.usual_predictions_file)
+    for name in ("AUC@0-30px", "AUC@0-30px mmpose", "AUC@0-30px exact", "EPE"):
+        assert scored["all"][name] == pytest.approx(final[f"gtbox/{name}"])
+    assert scored["flagged"]["EPE"] == pytest.approx(final["gtbox/EPE/flagged"])
+    assert [each["image_id"] for each in json.loads(run.predictions_file.read_text())] == [0, 1, 2, 3]
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def described(trial: TrainedTrial) -> Array:
     beta = getattr(trial.spec.method, "beta", BETA)
     rows = []
     for batch, heatmap_BKHW, _ in trial.heatmaps():
-        true = input_to_heatmap(batch["joints_BK2"].double().numpy(), trial.spec.data.stride)
+        true = input_to_heatmap(batch["joints_BK2"].double().numpy(), trial.spec.data.pitch)
         joints_BK2 = torch.from_numpy(true).to(heatmap_BKHW.device)
         counts_BK = inside(joints_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
         joint_BK = torch.arange(counts_BK.shape[1]).expand_as(counts_BK)
