@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := models datasets workloads pipeline reports
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: venv demo test lint test-slurm
+.PHONY: venv demo test lint test-slurm chromium
 
 venv: $(VENV)/.installed
 
@@ -26,7 +26,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: venv
 	$(BIN)/heatmark sweep run sweeps/demo.yaml
 
-test: venv
+# For the tests that open the report and MLflow's pages; without it they are skipped, and say how to install it.
+chromium:
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium || true; fi
+
+test: venv chromium
 	$(BIN)/python -m pytest -m "not slurm" -n 2 --dist worksteal
 
 # On a real SLURM on this machine, which is started, and taken down whatever the tests say.

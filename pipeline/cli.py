@@ -154,7 +154,9 @@ def ui(
         raise InputError(f"{sweep}: no mlflow.db; the sweep tracks elsewhere or has not been run")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", default_uri(sweep)]
     print(f"MLflow: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port)])
+    # One person looks: one worker, and none of MLflow's nine processes for jobs of its own.
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    os.execv(sys.executable, [*command, "--workers", "1", "--host", "127.0.0.1", "--port", str(port)])
 
 
 @app.command("score")

@@ -16,10 +16,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders, write_json
 
 INTERVAL_S = 3.0
+# MLflow's pages then show runs and their metrics first, not its tools for language models.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+# How a sweep ends whose driver came as far as the report.
+REPORTED = frozenset({"FINISHED", "FAILED"})
 ENDED = {"finished": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 
 
@@ -46,18 +51,16 @@ class Mirror:
             self._sync_trial(folder)
 
     def close(self, status: str) -> None:
-        """End the parent run, with the report as its artifacts."""
-        if status == "FINISHED":
-            for name in ("report.pdf", "report.html"):
-                if (self.sweep / name).exists():
-                    self.client.log_artifact(self.parent, str(self.sweep / name), "report")
+        """End the parent run, with the report as its artifacts and its verdict as its note."""
+        if status in REPORTED:
+            log_report(self.client, self.experiment, self.parent, self.sweep)
         self.client.set_terminated(self.parent, status)
 
     def _experiment(self) -> str:
         found = self.client.get_experiment_by_name(self.name)
         if found is None:
             location = (self.sweep / "mlartifacts").as_uri() if self.uri == default_uri(self.sweep) else None
-            self.client.create_experiment(self.name, artifact_location=location)
+            self.client.create_experiment(self.name, artifact_location=location, tags=EXPERIMENT_TAGS)
             found = self.client.get_experiment_by_name(self.name)
         # What was sent is remembered for this very database, not for another of the same address.
         self.target = f"{self.uri} {found.experiment_id} {found.creation_time}"
@@ -115,6 +118,7 @@ class Mirror:
             "backbone": spec["backbone"],
             "dataset": spec["data"]["name"],
             "seed": str(spec["seed"]),
+            **({"beta": f"{spec['method']['beta']:g}"} if spec["method"].get("beta") else {}),
         }
         run_id = self._run({"sweep": self.name, "signature": folder.signature}, _run_name(spec), tags)
         for key, value in flat({part: spec[part] for part in ("method", "backbone", "data", "train", "seed")}):

@@ -7,21 +7,27 @@ from pathlib import Path
 from heatmark.reports.collect import collect
 from heatmark.reports.document import assemble
 from heatmark.reports.html_file import render_html
+from heatmark.reports.note import note
 from heatmark.reports.pdf_file import render_pdf
+from heatmark.reports.picture_files import write_figures, write_sheets
 from heatmark.reports.table_files import write_exports
 from heatmark.reports.tables import accuracy_table
 from heatmark.workloads.run_folder import write_atomic
 
 
 def build_report(sweep: Path) -> list[Path]:
-    """Write report.pdf, report.html and report/tables/ into a sweep folder; InputError if it is none.
+    """Write report.pdf, report.html and report/ into a sweep folder; InputError if it is none.
 
-    Returns the two, and the csv of the accuracy; every table is in report/tables/ as csv, parquet and LaTeX.
+    Returns the two, and the csv of the accuracy; every table is in report/tables/ as csv, parquet and LaTeX, the
+    figures in report/figures/, the predictions in report/predictions/, and the verdict in report/note.md.
     """
     record = collect(sweep)
     document = assemble(record, accuracy_table(record.trials))
     pdf, page, tables = sweep / "report.pdf", sweep / "report.html", sweep / "report" / "tables"
     write_exports(tables, document.exports)
+    write_figures(sweep / "report" / "figures", document.paper_figures)
+    write_sheets(sweep / "report" / "predictions", document.sheets)
+    write_atomic(sweep / "report" / "note.md", note(document))
     write_atomic(page, render_html(document))
     write_atomic(pdf, render_pdf(document))
     return [pdf, page, tables / "accuracy.csv"]

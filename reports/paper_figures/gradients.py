@@ -39,9 +39,9 @@ def gradients() -> FigurePart:
     columns = tuple(f"{name}\nstep {step}" for name in named for step in SHOWN_STEPS)
     caption = (
         "A heatmap without a network, updated by the gradient of the loss of regression (IPR), of detection and of "
-        f"BCIR (Eq. 24, {SHOWN_STEPS[-1]} steps of γ {GAMMA:g}) from four first heatmaps of section 6.2. Each map "
-        "from its least value in black to its largest in yellow; red dot: the true joint, blue triangle: the joint as "
-        "read; on each map its distance in heatmap pixels. No data."
+        f"BCIR (Eq. 24, {SHOWN_STEPS[-1]} steps of γ {GAMMA:g}) from four first heatmaps of section 6.2. Each map from "
+        "its least value in black to its largest in yellow; red dot: the true joint, blue triangle: the joint as read; "
+        "on each map its distance in heatmap pixels. No data."
     )
     svg = grid_svg(Grid(columns, tuple(rows)), aspect=4 / 3)
     return FigurePart(svg, caption, "Heatmaps under gradient steps of three losses", TITLE)

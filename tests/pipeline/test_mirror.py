@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from heatmark.pipeline.mirror import Mirror, default_uri, flat
+from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
 
@@ -100,3 +101,48 @@ def test_parameters_are_flat_and_dotted() -> None:
         "train.milestones": "[90, 120]",
         "seed": "0",
     }
+
+
+def test_the_report_is_on_the_parent_run(folder: RunFolder) -> None:
+    sweep = folder.path.parent
+    files = ("report.pdf", "report.html", "report/tables/accuracy.csv", "report/predictions/01.jpg")
+    for name in (*files, "report/figures/04-Fig.-4.svg"):
+        (sweep / name).parent.mkdir(parents=True, exist_ok=True)
+        (sweep / name).write_text(name)
+    for verdict in ("IPR ahead", "**Verdict** BCIR ahead"):
+        (sweep / "report" / "note.md").write_text(verdict)
+        mirror = Mirror(sweep, None)
+        mirror.sync()
+        mirror.close("FINISHED")
+    parents = [run for run in mirror.client.search_runs([mirror.experiment]) if run.data.tags.get("kind") == "sweep"]
+    (parent,) = parents
+    experiment = mirror.client.get_experiment(mirror.experiment)
+    assert parent.data.tags["mlflow.note.content"] == "**Verdict** BCIR ahead"
+    assert experiment.tags["mlflow.note.content"] == "**Verdict** BCIR ahead"
+    listed = {entry.path for name in ("", "/tables", "/predictions", "/figures")
+              for entry in mirror.client.list_artifacts(parent.info.run_id, f"report{name}")}  # fmt: skip
+    assert {"report/report.pdf", "report/report.html", "report/tables/accuracy.csv"} <= listed
+    assert {"report/predictions/01.jpg", "report/figures/04-Fig.-4.svg"} <= listed
+
+
+def test_a_killed_driver_leaves_no_half_report(folder: RunFolder) -> None:
+    sweep = folder.path.parent
+    (sweep / "report.pdf").write_text("of an earlier run")
+    mirror = Mirror(sweep, None)
+    mirror.close("KILLED")
+    assert mirror.client.list_artifacts(mirror.parent, "report") == []
+
+
+def test_a_trial_is_found_by_its_tags_and_has_both_axes(folder: RunFolder) -> None:
+    mirror = Mirror(folder.path.parent, None)
+    mirror.sync()
+    (run,) = child_runs(mirror)
+    wanted = {"method": "ipr", "backbone": "sbl-r50", "dataset": "coco", "seed": "0", "beta": "10"}
+    assert wanted.items() <= run.data.tags.items()
+    assert history(mirror, "samples_seen") == [(1, 100.0), (2, 200.0)]
+
+
+def test_a_long_note_is_cut_at_a_line() -> None:
+    cut = shortened("a line\n" * 1000)
+    assert len(cut) <= LONGEST_NOTE and cut.endswith("a line\n\n… the rest is in report.pdf")
+    assert shortened("short\n") == "short\n"

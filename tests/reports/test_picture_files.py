@@ -1,0 +1,51 @@
+"""Figures, sheets and the note as files: what the report shows, and nothing of an earlier report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from heatmark.reports.collect import collect
+from heatmark.reports.document import assemble
+from heatmark.reports.figure_part import FigurePart
+from heatmark.reports.note import note
+from heatmark.reports.picture_files import sheet_pixels, write_figures, write_sheets
+from heatmark.reports.prediction_sheet import Crop, Sheet
+from heatmark.reports.tables import accuracy_table
+
+
+def crop(value: int) -> Crop:
+    _, jpeg = cv2.imencode(".jpg", np.full((360, 270, 3), value, np.uint8))
+    return Crop(jpeg.tobytes(), "3.1 px")
+
+
+def test_a_sheet_is_a_grid_of_its_crops() -> None:
+    sheet = Sheet((), ("Ground truth", "IPR β 10"), ((crop(0), crop(80)), (crop(160), crop(240))), "")
+    pixels = sheet_pixels(sheet)
+    height, width = pixels.shape[:2]
+    # 26 of titles, then twice 240 of crop and 18 of text; twice 180 of crop and 6 of margin.
+    assert (height, width) == (26 + 2 * 258, 2 * 186)
+    middles = [[int(pixels[26 + 120 + 258 * row, 93 + 186 * column, 0]) for column in (0, 1)] for row in (0, 1)]
+    assert np.allclose(middles, [[0, 80], [160, 240]], atol=3)
+
+
+def test_files_of_an_earlier_report_go(tmp_path: Path) -> None:
+    parts = [FigurePart("<svg/>", "", "", "Fig. 1"), FigurePart("", "", "", "Fig. 2", "not run")]
+    parts.append(FigurePart("<svg/>", "", "", "Fig. 4, a/b <c>"))
+    (tmp_path / "05-old.svg").write_text("old")
+    (tmp_path / "notes.txt").write_text("not ours")
+    write_figures(tmp_path, parts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["01-Fig.-1.svg", "03-Fig.-4-a-b-c.svg", "notes.txt"]
+    write_sheets(tmp_path / "predictions", [])
+    assert not (tmp_path / "predictions").exists()
+
+
+def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> None:
+    record = collect(sweep)
+    document = assemble(record, accuracy_table(record.trials))
+    text = note(document)
+    assert text.startswith("5 of 5 trials finished.") and "\n- " in text
+    assert all(sentence.split(",")[0].split("(")[0] in text.replace("\\", "") for sentence in document.verdict)
+    assert r"sbl\_r18\_w16" in text
