@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.tune.logger import TBXLoggerCallback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
 from heatmark.pipeline.broker import Broker, decide_cancel
@@ -25,21 +26,34 @@ def run_tune(
     """Walk the unfinished trials, at most `parallel` at a time. epochs: the longest trial, for ASHA.
 
     Every run is a new experiment of Tune's: what is finished was filtered out before, what is running is adopted, and
-    a relay replays the epochs on record, so nothing is kept in Tune that is not in the run folders.
+    a relay replays the epochs on record, so nothing is kept in Tune that is not in the run folders. TensorBoard shows
+    what is in `storage`.
     """
     tuner = tune.Tuner(
         tune.with_resources(relay, {"cpu": RELAY_CPUS}),
         param_space={"folder": tune.grid_search([str(folder.path) for folder in folders]), "poll_s": broker.poll_s},
-        tune_config=tune.TuneConfig(max_concurrent_trials=parallel, scheduler=_scheduler(settings, epochs)),
+        tune_config=tune.TuneConfig(
+            max_concurrent_trials=parallel,
+            scheduler=_scheduler(settings, epochs),
+            trial_dirname_creator=trial_folder_name,
+        ),
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker)],
+            callbacks=[JobCallback(broker), TBXLoggerCallback()],
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
     )
     tuner.fit()
+
+
+def trial_folder_name(trial: Any) -> str:
+    """What TensorBoard calls a trial: method, beta and signature."""
+    folder = RunFolder(Path(trial.config["folder"]))
+    method = (folder.spec() or {"method": {"name": "trial"}})["method"]
+    beta = [f"beta-{method['beta']:g}"] if method.get("beta") else []
+    return "-".join([method["name"], *beta, folder.signature])
 
 
 def _scheduler(settings: TuneSection, epochs: int) -> Any:

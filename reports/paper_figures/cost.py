@@ -38,7 +38,8 @@ def points_of(setting: Setting) -> tuple[str, list[Point]]:
     unit = units.most_common(1)[0][0]
     hours = {label: cost.hours for label, cost in costs.items() if cost.unit == unit}
     short = max(hours.values()) < 1
-    shown = unit.replace(" h", " minutes" if short else " hours")
+    # `GPU h` is `GPU hours`; the wall time of a trial's processes has no first word.
+    shown = unit.removesuffix("h") + ("minutes" if short else "hours")
     points = [
         Point(cell, hours[cell.label] * (60 if short else 1), accuracy)
         for cell in setting.finished
@@ -74,8 +75,8 @@ def accuracy_and_cost(setting: Setting) -> FigurePart:
         drawing.figure.legend(handles=handles[:40], loc="outside right upper", fontsize=6.5)
 
     caption = (
-        f"{headline} after the last epoch against the {unit} of a trial, means over seeds; process hours are wall time "
-        f"by processes, where there is no accounting; whiskers are the standard deviation of {headline}. "
+        f"{headline} after the last epoch against the {unit} of a trial, means over seeds; without accounting "
+        f"that is the wall time of its processes. Whiskers are the standard deviation of {headline}. "
         f"{setting.protocol(setting.finished)}"
     )
     left_out = [cell.label for cell in setting.finished if cell.label not in {point.cell.label for point in points}]

@@ -40,7 +40,7 @@ def extreme_cases(setting: Setting) -> FigurePart:
         if any(pictures):
             rows.append((setting.paper_cells[method].label, tuple(pictures)))
     if not rows:
-        why = f"{setting.dataset}: no image of a predicted person can be read."
+        why = f"{setting.dataset}: no recorded person is among the annotated ones with an image that can be read."
         return FigurePart("", "The worst and the best predicted people of each method.", "", title, why)
     columns = (*(f"worst {place + 1}" for place in range(EACH)), *(f"best {place + 1}" for place in range(EACH)))
     caption = (

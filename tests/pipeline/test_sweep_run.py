@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -64,6 +65,19 @@ def mlflow_runs(sweep: Path) -> tuple[Any, list[Any]]:
     return client, [run for each in client.search_experiments() for run in client.search_runs([each.experiment_id])]
 
 
+def steps_of(path: Path, name: str) -> list[int]:
+    """The steps of a scalar in a TensorBoard file: records of length (8 bytes), check (4), event, check (4)."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    content, steps = path.read_bytes(), []
+    while content:
+        (length,) = struct.unpack("<Q", content[:8])
+        event = Event.FromString(content[12 : 12 + length])
+        steps += [event.step for value in event.summary.value if value.tag == name]
+        content = content[16 + length :]
+    return steps
+
+
 def live_jobs(sweep: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
@@ -101,6 +115,12 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
             steps = [point.step for point in client.get_metric_history(each.info.run_id, "val/gtbox/EPE")]
             assert steps == list(range(1, 9))
     assert (sweep / "report.pdf").read_bytes().startswith(b"%PDF") and (sweep / "report.html").exists()
+
+    # The second driver's Tune got every epoch from the records, and TensorBoard from Tune.
+    *_, newest = sorted((sweep / "tune").iterdir())
+    for folder in folders:
+        (written,) = newest.glob(f"*{folder.signature}/events.out.tfevents.*")
+        assert steps_of(written, "ray/tune/gtbox/EPE") == list(range(1, 9))
 
     before = [folder.metrics_file.stat().st_mtime_ns for folder in folders]
     started = time.monotonic()

@@ -146,7 +146,7 @@ def test_betas_of_every_method_are_points(sweep: Path) -> None:
 
 def test_cost_is_in_gpu_hours_where_they_are_accounted(sweep: Path) -> None:
     unit, points = points_of(read_setting(sweep))
-    assert unit == "process minutes" and points[0].spent == pytest.approx(95.25 / 60)
+    assert unit == "minutes" and points[0].spent == pytest.approx(95.25 / 60)
     for number, path in enumerate(sorted(sweep.glob("*/spec.json"))):
         write_json(RunFolder(path.parent).accounting_file, {"gpu_hours": 1.5 + number, "cpu_hours": 9.0})
     setting = read_setting(sweep)

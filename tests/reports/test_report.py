@@ -287,3 +287,13 @@ def test_a_thousand_run_folders_take_less_than_a_minute_and_two_gib(tmp_path: Pa
     measured = json.loads(done.stdout)
     assert measured["run_folders"] == 1000
     assert measured["cpu_s"] < 60 and measured["memory_mib"] < 2048
+
+
+def test_the_pdf_uses_the_fonts_that_typst_brings(sweep: Path) -> None:
+    """And no others: what a machine has installed changes nothing. Text in drawings is outlines."""
+    pdf, *_ = build_report(sweep)
+    fonts = {
+        name.decode().partition("+")[2] for name in re.findall(rb"/BaseFont\s*/([A-Za-z0-9+-]+)", pdf.read_bytes())
+    }
+    shipped = ("LibertinusSerif", "DejaVuSansMono", "NewCM")
+    assert fonts and all(name.startswith(shipped) for name in fonts)
