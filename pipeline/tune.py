@@ -16,6 +16,8 @@ from heatmark.pipeline.sweep import TuneSection
 from heatmark.workloads.run_folder import RunFolder
 
 RELAY_CPUS = 0.001  # a relay only waits; the trial's real resources belong to its job
+# A relay that dies is started anew and replays the epochs on record; its job knows nothing of it.
+RELAY_RETRIES = 3
 
 
 def run_tune(
@@ -39,7 +41,7 @@ def run_tune(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
             callbacks=[JobCallback(broker), TBXLoggerCallback()],
-            failure_config=tune.FailureConfig(max_failures=0),
+            failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
     )
@@ -75,12 +77,16 @@ class JobCallback(tune.Callback):  # type: ignore[misc]
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
+        self.started: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its callbacks into an experiment that is never restored
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.broker.want(RunFolder(Path(trial.config["folder"])))
+        # A relay that is started again asks for no job again: how often a job is sent is the broker's decision.
+        if trial.trial_id not in self.started:
+            self.started.add(trial.trial_id)
+            self.broker.want(RunFolder(Path(trial.config["folder"])))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = RunFolder(Path(trial.config["folder"]))

@@ -23,7 +23,7 @@ PAPER_PROTOCOL = {
 
 @dataclass(frozen=True)
 class Context:
-    """format: whose tables these are. dataset: the name of ours, "" where the sweep has none of that format."""
+    """format: whose tables these are. dataset: the names of ours, "" where the sweep has none of that format."""
 
     format: str
     dataset: str
@@ -69,9 +69,22 @@ class Context:
         )
 
 
-def make_context(data_format: str, dataset: str, cells: Sequence[GridCell]) -> Context:
-    own = tuple(cell for cell in cells if cell.spec.data.format == data_format and cell.spec.data.name == dataset)
-    return Context(data_format, dataset, own, match_backbones(own))
+def contexts(data_format: str, cells: Sequence[GridCell]) -> list[Context]:
+    """One for each data set of a format; with none, one without cells.
+
+    The same data and boxes under several names (for other inputs or augmentations, say) are one data set.
+    """
+    groups: dict[tuple[str, str], list[GridCell]] = {}
+    for cell in cells:
+        if cell.spec.data.format == data_format:
+            groups.setdefault((cell.spec.data.fingerprint, cell.spec.data.bbox_source), []).append(cell)
+    found = [
+        Context(
+            data_format, ", ".join(dict.fromkeys(cell.spec.data.name for cell in own)), tuple(own), match_backbones(own)
+        )
+        for own in groups.values()
+    ]
+    return found or [Context(data_format, "", (), match_backbones(()))]
 
 
 def final_value(metric: str, scale: float = 1.0) -> Callable[[GridCell], Measured | None]:

@@ -11,15 +11,11 @@ from heatmark.reports.paper import PaperRow
 
 # Of a family, the paper's backbones in the order in which ours are set beside them.
 PAPER_BACKBONES = {"sbl": ("sbl-r50", "sbl-r152", "sbl-r101"), "hrnet": ("hrnet-w32",)}
-# What a sweep file says of the data set that a format's tables are about.
-PAPER_DATA = {
-    "coco": ("coco", "root: $COCO_ROOT"),
-    "mpii": ("mpii", "format: mpii, root: $MPII_ROOT"),
-    "rhd": ("rhd", "format: rhd, root: $RHD_ROOT"),
-}
-# Epochs and T_o of section 7.1.2, where they are not those of sweeps/ablations.yaml.
-PAPER_T_O = 120
-HRNET_EPOCHS, HRNET_T_O = 210, 190
+# Which sweep holds the rows of a table, and the variable that says where its data are.
+ABLATIONS, HANDS = "sweeps/ablations.yaml", "sweeps/rhd.yaml"
+SWEEPS = {2: ABLATIONS, 5: "sweeps/paper_mpii.yaml", 6: ABLATIONS, 7: HANDS, 8: HANDS}
+OTHER_SWEEP = "sweeps/paper_coco.yaml"
+ROOTS = {"coco": "COCO_ROOT", "mpii": "MPII_ROOT", "rhd": "RHD_ROOT"}
 
 
 @dataclass(frozen=True)
@@ -70,11 +66,16 @@ def _same(paper: str, name: str) -> bool:
 def find_cell(cells: Iterable[GridCell], row: PaperRow, backbones: Backbones) -> GridCell | None:
     """Ours of the row's method, beta and backbone.
 
-    Of several the one with most of its method's fields as they are by default, then most seeds, then first in the grid.
+    Of several the one with the paper's input, then with most of its method's fields as they are by default, then with
+    most seeds, then the first in the grid.
     """
     backbone = backbones.of(row.backbone)
     fitting = [cell for cell in cells if cell.spec.backbone == backbone and _is_method(cell, row)]
-    return max(fitting, key=lambda cell: (-_unusual_fields(cell), len(cell.finished)), default=None)
+    return max(fitting, key=lambda cell: _nearness(cell, row), default=None)
+
+
+def _nearness(cell: GridCell, row: PaperRow) -> tuple[bool, int, int]:
+    return cell.spec.data.input_size == row.input, -_unusual_fields(cell), len(cell.finished)
 
 
 def _unusual_fields(cell: GridCell) -> int:
@@ -102,34 +103,8 @@ def prior_of(cell: GridCell) -> str:
     return "always" if t_o is None or t_o >= cell.spec.train.epochs else "until T_o"
 
 
-def filling_commands(number: int, data_format: str, missing: Sequence[PaperRow]) -> tuple[str, ...]:
-    """`heatmark sweep run` with the paper's setting of rows, one command for each backbone and input among them."""
-    groups: dict[tuple[str, tuple[int, int] | None, bool], list[str]] = {}
-    for row in missing:
-        if row.method and row.backbone:
-            methods = groups.setdefault((row.backbone, row.input, row.depth), [])
-            if _method_entry(row) not in methods:
-                methods.append(_method_entry(row))
-    name, data = PAPER_DATA[data_format]
-    commands = []
-    for (backbone, size, depth), methods in groups.items():
-        axes = f"method: [{', '.join(methods)}], backbone: [{backbone}], dataset: [{name}], seed: [0, 1, 2]"
-        grid = f"{{{axes}{', depth: [true]' if depth else ''}}}"
-        sized = f", input_size: [{size[0]}, {size[1]}]" if size else ""
-        longer = f" --set train.epochs={HRNET_EPOCHS}" if backbone.startswith("hrnet") else ""
-        commands.append(
-            f"heatmark sweep run sweeps/ablations.yaml --set name=table_{number}_{backbone} "
-            f"--set 'grid={grid}' --set 'data={{{name}: {{{data}{sized}}}}}'{longer}"
-        )
-    return tuple(commands)
-
-
-def _method_entry(row: PaperRow) -> str:
-    """As in a sweep file."""
-    if row.beta is None:
-        return str(row.method)
-    t_o = PAPER_T_O if row.prior == "until T_o" else None
-    if row.method == "bcir" and (row.backbone or "").startswith("hrnet"):
-        t_o = HRNET_T_O
-    prior = "" if t_o is None else f", t_o: {t_o}"
-    return f"{{name: {row.method}, beta: {row.beta:.1f}{prior}}}"
+def filling_commands(number: int, data_format: str, missing: Sequence[object]) -> tuple[str, ...]:
+    """The command that runs what is missing in a table; what has finished is not run again."""
+    if not missing:
+        return ()
+    return (f"{ROOTS[data_format]}=/path/to/{data_format} heatmark sweep run {SWEEPS.get(number, OTHER_SWEEP)}",)

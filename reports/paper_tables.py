@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from heatmark.reports.cells import GridCell
 from heatmark.reports.paper import PaperTable, paper_tables
-from heatmark.reports.paper_context import Context, make_context
+from heatmark.reports.paper_context import Context, contexts
 from heatmark.reports.paper_entries import PaperComparison
 from heatmark.reports.paper_heatmaps import chi_square_table
 from heatmark.reports.paper_methods import method_table
@@ -29,10 +29,8 @@ def compare_with_paper(cells: Sequence[GridCell]) -> list[PaperComparison]:
     """In the paper's order."""
     comparisons = []
     for number, paper in paper_tables().items():
-        data_format = FORMAT_OF.get(number, "coco")
-        names = dict.fromkeys(cell.spec.data.name for cell in cells if cell.spec.data.format == data_format)
-        for dataset in [""] if number == TEST_DEV else list(names) or [""]:
-            comparisons.append(BUILDERS[number](paper, make_context(data_format, dataset, cells)))
+        own = contexts(FORMAT_OF.get(number, "coco"), () if number == TEST_DEV else cells)
+        comparisons += [BUILDERS[number](paper, context) for context in own]
     return comparisons
 
 

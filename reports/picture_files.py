@@ -58,7 +58,7 @@ def sheet_pixels(sheet: Sheet) -> Image:
 
 
 def _tile(crop: Crop) -> Image:
-    pixels = cv2.imdecode(np.frombuffer(crop.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(crop.jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
     width = round(pixels.shape[1] * SHEET_CROP_HEIGHT / pixels.shape[0])
     small = cv2.resize(pixels, (width, SHEET_CROP_HEIGHT), interpolation=cv2.INTER_AREA).astype(np.uint8)
     framed = cv2.copyMakeBorder(small, 0, 0, GAP // 2, GAP // 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))

@@ -130,6 +130,24 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
     assert time.monotonic() - started < 40
 
 
+def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
+    """Whatever ends a worker of Ray's, a full memory say, ends neither its job nor the sweep."""
+    path = write_sweep(tmp_path, train={"epochs": 6})
+    sweep = tmp_path / "runs" / "small"
+    driver = start("run", path, cwd=tmp_path)
+    until(lambda: sum(bool(folder.metrics()) for folder in run_folders(sweep)) == 2, driver)
+    workers = psutil.Process(driver.pid).children(recursive=True)
+    relays = [each for each in workers if each.cmdline() and each.cmdline()[0].startswith("ray::ImplicitFunc")]
+    assert len(relays) == 2
+    for relay in relays:
+        relay.kill()
+    output, _ = driver.communicate(timeout=240)
+    assert driver.returncode == 0, output
+    for folder in run_folders(sweep):
+        assert folder.result() and len(folder.attempts()) == 1, output
+        assert [record["epoch"] for record in folder.metrics()] == list(range(6))
+
+
 def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
     path = write_sweep(
         tmp_path,
