@@ -141,7 +141,7 @@ def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, 
         if people >= FEWEST_PEOPLE and images >= FEWEST_IMAGES:
             pairs += _pairs(setting, cells, "EPE", subset, resampling)
         else:
-            short.append(f"{people} {subset} on {images} images" if people else f"no {subset} ones")
+            short.append(f"{people} {subset} on {images} images" if people else f"no {subset}")
     if short:
         notes.append(f"{setting.dataset}: too few people to compare: {', '.join(short)}.")
     return pairs

@@ -13,7 +13,7 @@ from heatmark.workloads.run_folder import read_json
 
 @dataclass(frozen=True)
 class Cost:
-    """Mean over a cell's finished trials. unit: `GPU h`, `CPU h`, or `h` of its processes' wall time."""
+    """Mean over a cell's finished trials. unit: `GPU h`, `CPU h` or `process h` (wall time by processes)."""
 
     hours: float
     unit: str
@@ -41,7 +41,7 @@ def _trial_cost(trial: Trial) -> Cost | None:
         return None
     machine = trial.result.get("machine")
     on_gpus = bool(machine.get("gpus")) if isinstance(machine, dict) else False
-    return Cost(seconds / 3600 * result.get("world_size", 1.0), "GPU h" if on_gpus else "h")
+    return Cost(seconds / 3600 * result.get("world_size", 1.0), "GPU h" if on_gpus else "process h")
 
 
 def _accounting(trial: Trial) -> object:

@@ -102,7 +102,8 @@ def _signed(metric: str, value: float) -> str:
 
 
 def _cost(cost: Cost | None) -> str:
-    return str(cost) if cost else MISSING
+    """Hours of processes need no name in a narrow column."""
+    return str(cost).replace("process ", "") if cost else MISSING
 
 
 def _standings_frame(standings: Sequence[Standing]) -> pd.DataFrame:
