@@ -1,13 +1,10 @@
 """Depth maps -> the depth of each joint relative to the root: the half of a 2.5D pose that the heatmaps do not hold.
 
-A network with depth gives 2K maps, K heatmaps and then K latent depth maps (Iqbal et al. 2018). Same suffixes and units
-as in decoding.py; depths are in lengths of the hand's reference bone.
+A network with depth gives a latent depth map for every joint (Iqbal et al. 2018). Same suffixes and units as in
+decoding.py; depths are in lengths of the hand's reference bone.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from torch import Tensor
 
@@ -16,25 +13,6 @@ from heatmark.models.losses import Size, inside, mean_over
 
 # The reference bone's length as a share of the crop's side. It is 0.41, 0.46 and 0.48 in three real samples of RHD.
 BONE_SHARE = 0.45
-
-
-class Maps(NamedTuple):
-    """What a network gives for a batch: heatmaps and, with depth, as many depth maps."""
-
-    heatmap_BKHW: Tensor
-    depth_BKHW: Tensor | None
-
-    def mirrored_back(self, joint_order: Sequence[int]) -> Maps:
-        """Of mirrored crops: with the columns reversed, and left and right swapped. Depths are what they were."""
-        order = list(joint_order)
-        depth_BKHW = None if self.depth_BKHW is None else self.depth_BKHW.flip(-1)[:, order]
-        return Maps(self.heatmap_BKHW.flip(-1)[:, order], depth_BKHW)
-
-
-def split_maps(maps_BCHW: Tensor, joints: int) -> Maps:
-    """The maps of a network of one or two per joint."""
-    depth_BKHW = maps_BCHW[:, joints:] if maps_BCHW.shape[1] > joints else None
-    return Maps(maps_BCHW[:, :joints], depth_BKHW)
 
 
 def expected_depth(density_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:

@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from heatmark.models.maps import Maps
 
 
 class Method(BaseModel):
-    """Loss and decoder of one family. Heatmaps are raw network output, joints are (x, y) in heatmap pixels."""
+    """Loss and decoder of one family. Heatmaps are raw network output, joints are (x, y) in heatmap pixels.
+
+    latent_maps: how many more maps per joint the network must give. Whoever has the network's maps asks `terms` and
+    `certainty`; a method that needs its heatmaps alone has `losses` and `confidence` instead.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     label: ClassVar[str]
+    latent_maps: ClassVar[int] = 0
 
     @property
     def least_confidence(self) -> float:
@@ -29,6 +36,20 @@ class Method(BaseModel):
     def resolved(self, epochs: int) -> Any:
         """The same method with every default that depends on the number of epochs written out."""
         return self
+
+    def learned(self) -> nn.Module | None:
+        """What the loss itself learns, new: trained, saved and counted with the network, and not used in reading."""
+        return None
+
+    def terms(
+        self, maps: Maps, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int, learned: nn.Module | None
+    ) -> dict[str, Tensor]:
+        """`losses` from all maps. learned: the network's own copy of what `learned` made."""
+        return self.losses(maps.heatmap_BKHW, joints_BK2, labelled_BK, epoch)
+
+    def certainty(self, maps: Maps) -> Tensor:
+        """`confidence` from all maps."""
+        return self.confidence(maps.heatmap_BKHW)
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         """The named terms whose sum is minimised.

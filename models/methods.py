@@ -24,6 +24,7 @@ from heatmark.models.variants import (
     Dsnt,
     IntegralWithPrior,
     RegularizedIntegral,
+    Rle,
     UdpDetection,
 )
 
@@ -84,7 +85,8 @@ AnyMethod = Annotated[
     | DebiasedIntegral
     | DarkDetection
     | UdpDetection
-    | Dsnt,
+    | Dsnt
+    | Rle,
     Field(discriminator="name"),
 ]
 METHODS: dict[str, type[Method]] = {
@@ -97,4 +99,5 @@ METHODS: dict[str, type[Method]] = {
     "dark": DarkDetection,
     "udp": UdpDetection,
     "dsnt": Dsnt,
+    "rle": Rle,
 }

@@ -22,11 +22,12 @@ State = dict[str, Tensor]
 CONTAINERS = ("training", "best_state_dict", "state_dict", "model")
 # mmpose 0.x and 1.x -> here; the numbers behind are the same.
 MMPOSE_PREFIXES = {"backbone.": "", "head.simplebaseline_head.": "", "keypoint_head.": "", "head.": ""}
-# A head is new where the joints are others: these may be missing or of another shape.
-HEAD = ("deconv_layers.", "final_layer.")
-# Classifiers, and branches that only a classifier reads: these may be left over.
+# A head is new where the joints are others, and what a loss learns where the method is: these may be missing or of
+# another shape.
+HEAD = ("deconv_layers.", "final_layer.", "learned.")
+# Classifiers, branches that only a classifier reads, and what another loss learned: these may be left over.
 LEFTOVERS = re.compile(
-    r"fc\.|classifier\.|incre_modules\.|downsamp_modules\.|final_layer\.0\.|linspace_[xy]|stage4\.2\.fuse_layers\.[123]\."
+    r"fc\.|classifier\.|learned\.|incre_modules\.|downsamp_modules\.|final_layer\.0\.|linspace_[xy]|stage4\.2\.fuse_layers\.[123]\."
 )
 _HASH_IN_NAME = re.compile(r"-(?!20\d\d[01]\d[0-3]\d[._])([0-9a-f]{8})(?=[._])")
 # Scores in training checkpoints are numpy scalars: numbers, no code.

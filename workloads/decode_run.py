@@ -36,15 +36,16 @@ def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[
     joints: dict[str, list[Any]] = {name: [] for name in decoders}
     seconds = dict.fromkeys(decoders, 0.0)
     person = []
-    for batch, heatmap_BKHW, mirrored_BKHW in trial.heatmaps():
-        confidence_BK = spec.method.confidence(heatmap_BKHW)
+    for batch, (maps, *mirrored) in trial.maps():
+        heatmap_BKHW = maps.heatmap_BKHW
+        confidence_BK = spec.method.certainty(maps)
         person.append(batch["person_B"].numpy())
         for name, decoder in decoders.items():
             started = _clock(trial.device)
-            if mirrored_BKHW is None:
-                joints_BK2 = decoder.read(heatmap_BKHW)
+            if mirrored:
+                joints_BK2 = decoder.read_flipped(heatmap_BKHW, mirrored[0].heatmap_BKHW, spec.data.lag)
             else:
-                joints_BK2 = decoder.read_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
+                joints_BK2 = decoder.read(heatmap_BKHW)
             seconds[name] += _clock(trial.device) - started
             joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
             joints[name].append(image_joints(joints_BK2, confidence_BK, batch, spec.data.pitch))

@@ -18,7 +18,7 @@ from heatmark.datasets.loader import Batch, CropLoader
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, suppressed
 from heatmark.models import decoding
-from heatmark.models.depth import Maps, split_maps
+from heatmark.models.maps import Maps, split_maps
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.heatmap_samples import Sample, heatmaps_file, samples_of
 from heatmark.workloads.process_group import Ranks
@@ -148,8 +148,8 @@ def _predict(
     for batch in loader:
         seen = all_maps(model, spec, people, batch, ranks.device)
         heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
-        joints_BK2, confidence_BK, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
-        joints_BK3 = image_joints(joints_BK2, confidence_BK, batch, spec.data.pitch)
+        joints_BK2, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
+        joints_BK3 = image_joints(joints_BK2, spec.method.certainty(seen[0]), batch, spec.data.pitch)
         rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | describe(spec, heatmap_BKHW, batch))
         depth_BK = _depths(spec, seen)
         if depth_BK is not None:
@@ -161,8 +161,8 @@ def _predict(
     return _Share(rows, bad, short, samples)
 
 
-def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None) -> tuple[Tensor, Tensor, int]:
-    """Joints in heatmap pixels, their confidence, and how many maps had C <= n."""
+def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None) -> tuple[Tensor, int]:
+    """Joints in heatmap pixels, and how many maps had C <= n."""
     if mirrored_BKHW is not None:
         joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
     else:
@@ -170,7 +170,7 @@ def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None)
     joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
     beta = getattr(spec.method, "beta", None)
     short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
-    return joints_BK2, spec.method.confidence(heatmap_BKHW), short
+    return joints_BK2, short
 
 
 def _depths(spec: TrialSpec, seen: list[Maps]) -> Array | None:
@@ -192,9 +192,10 @@ def all_maps(model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batc
     """The maps of the crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
     order = people.skeleton.mirrored_order
-    seen = [split_maps(model(image_B3HW), len(order))]
+    seen = [split_maps(model(image_B3HW), len(order), spec.method.latent_maps)]
     if spec.train.flip_test:
-        seen.append(split_maps(model(image_B3HW.flip(-1)), len(order)).mirrored_back(order))
+        mirrored = split_maps(model(image_B3HW.flip(-1)), len(order), spec.method.latent_maps)
+        seen.append(mirrored.mirrored_back(order))
     return seen
 
 

@@ -20,7 +20,7 @@ from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.models.backbones import parse_backbone
-from heatmark.models.depth import split_maps
+from heatmark.models.maps import maps_per_joint, split_maps
 from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
 from heatmark.workloads.environment import machine, versions
@@ -79,9 +79,16 @@ def crop_settings(spec: TrialSpec) -> CropSettings:
 
 
 def build_model(spec: TrialSpec, joints: int) -> nn.Module:
-    """The untrained network of a trial; its weights depend on the seed alone. With depth it gives two maps a joint."""
+    """The untrained network of a trial; its weights depend on the seed alone.
+
+    What the method's loss learns is a part of it under the name `learned`, which no backbone uses.
+    """
     seed_everything(spec.seed)
-    return parse_backbone(spec.backbone).build(2 * joints if spec.train.depth else joints)
+    model = parse_backbone(spec.backbone).build(joints * maps_per_joint(spec.method.latent_maps, spec.train.depth))
+    learned = spec.method.learned()
+    if learned is not None:
+        model.add_module("learned", learned)
+    return model
 
 
 class Trial:
@@ -199,11 +206,12 @@ class Trial:
         joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.pitch)).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
-            heatmap_BKHW, depth_BKHW = split_maps(maps_BCHW, labelled_BK.shape[1])
-            terms = spec.method.losses(heatmap_BKHW, joints_BK2, labelled_BK, self.position.epoch)
-            if depth_BKHW is not None:
+            maps = split_maps(maps_BCHW, labelled_BK.shape[1], spec.method.latent_maps)
+            learned = getattr(self.engine.module, "learned", None)
+            terms = spec.method.terms(maps, joints_BK2, labelled_BK, self.position.epoch, learned)
+            if maps.depth_BKHW is not None:
                 true_BK = batch["depth_BK"].to(device)
-                l_depth = spec.method.depth_loss(heatmap_BKHW, depth_BKHW, joints_BK2, true_BK, labelled_BK)
+                l_depth = spec.method.depth_loss(maps.heatmap_BKHW, maps.depth_BKHW, joints_BK2, true_BK, labelled_BK)
                 terms["l_depth"] = spec.train.depth_weight * l_depth
             loss = torch.stack(list(terms.values())).sum()
         values = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
+from heatmark.models.maps import Maps
 from heatmark.workloads import checkpoint
-from heatmark.workloads.evaluate import evaluate, heatmaps
+from heatmark.workloads.evaluate import all_maps, evaluate, heatmaps
 from heatmark.workloads.job import read_spec
 from heatmark.workloads.launch import Launch
 from heatmark.workloads.process_group import Ranks, process_group
@@ -39,6 +40,12 @@ class TrainedTrial:
         """Batches of the validation split with heatmap_BKHW and, with flip_test, that of the mirrored crops."""
         for batch in self.loader:
             yield batch, *heatmaps(self.model, self.spec, self.people, batch, self.device)
+
+    @torch.no_grad()
+    def maps(self) -> Iterator[tuple[Batch, list[Maps]]]:
+        """Batches of the validation split with all maps of the crops and, with flip_test, of the mirrored ones."""
+        for batch in self.loader:
+            yield batch, all_maps(self.model, self.spec, self.people, batch, self.device)
 
 
 def evaluate_trial(folder: Path, log: Log) -> dict[str, float | None]:

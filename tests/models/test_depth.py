@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from heatmark.models.depth import Maps, depth_at_peak, depth_error, expected_depth, split_maps
+from heatmark.models.depth import depth_at_peak, depth_error, expected_depth
+from heatmark.models.maps import Maps, split_maps
 from heatmark.models.methods import METHODS
 
 JOINTS = torch.tensor([[[3.0, 2.0], [5.4, 1.2]]])
@@ -88,7 +89,7 @@ def test_the_depth_map_of_detection_learns_under_the_gaussian() -> None:
 def test_gradients_are_finite_for_untrained_and_for_wild_maps(name: str, scale: float) -> None:
     torch.manual_seed(1)
     maps = (scale * torch.randn(2, 4, 16, 12)).requires_grad_()
-    heatmap, depth = split_maps(maps, 2)
+    heatmap, _, depth = split_maps(maps, 2)
     assert depth is not None
     joints, true, labelled = JOINTS.expand(2, 2, 2), torch.randn(2, 2), torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     method_of(name).depth_loss(heatmap, depth, joints, true, labelled).backward()
@@ -109,7 +110,7 @@ def test_the_gradient_of_an_expected_depth_is_the_weight_of_each_pixel() -> None
 @pytest.mark.parametrize("name", METHODS)
 def test_half_precision_is_read_in_single(name: str) -> None:
     maps = torch.randn(1, 4, 16, 12).to(torch.bfloat16)
-    heatmap, depth = split_maps(maps, 2)
+    heatmap, _, depth = split_maps(maps, 2)
     assert method_of(name).read_depth(heatmap, depth).dtype == torch.float32
 
 
@@ -122,3 +123,20 @@ def test_maps_are_split_and_mirrored_back_with_their_depths_as_they_were() -> No
     assert back.heatmap_BKHW[0, 0].tolist() == maps[0, 1].flip(-1).tolist()
     assert back.depth_BKHW[0, 1].tolist() == maps[0, 2].flip(-1).tolist()
     assert Maps(maps, None).mirrored_back((0, 1, 2, 3)).depth_BKHW is None
+
+
+def test_latent_maps_stand_between_the_heatmaps_and_the_depths() -> None:
+    """Two joints, two latent maps each and a depth: 0 1 are heatmaps, 2 3 and 4 5 latent, 6 7 depths."""
+    maps = torch.arange(8.0).view(1, 8, 1, 1) + torch.tensor([0.0, 0.5])
+    for joint_order, columns, found in (
+        ((0, 1), [0, 1], split_maps(maps, 2, 2)),
+        ((1, 0), [1, 0], split_maps(maps, 2, 2).mirrored_back((1, 0))),
+    ):
+        assert found.latent_BLKHW is not None and found.depth_BKHW is not None
+        assert found.heatmap_BKHW[0, :, 0, columns[0]].tolist() == list(joint_order)
+        assert (found.latent_BLKHW[0, :, :, 0, columns[0]] - 2).tolist() == [
+            [k + 2 * latent for k in joint_order] for latent in (0, 1)
+        ]
+        assert (found.depth_BKHW[0, :, 0, columns[0]] - 6).tolist() == list(joint_order)
+    assert split_maps(maps[:, :6], 2, 2).depth_BKHW is None
+    assert split_maps(maps[:, :4], 2).latent_BLKHW is None
