@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from heatmark.reports.cells import GridCell
 from heatmark.reports.figure_part import FigurePart
+from heatmark.reports.paper_figures.absent import method_line, not_run
 from heatmark.reports.paper_figures.beta_effects import beta_effects
 from heatmark.reports.paper_figures.bias import bias
 from heatmark.reports.paper_figures.convergence import convergence
@@ -17,7 +18,7 @@ from heatmark.reports.paper_figures.gradients import gradients
 from heatmark.reports.paper_figures.heatmap_progress import heatmap_progress
 from heatmark.reports.paper_figures.localization import localization
 from heatmark.reports.paper_figures.sample_people import sample_people
-from heatmark.reports.paper_figures.setting import Setting, first_of_each_dataset, settings_of
+from heatmark.reports.paper_figures.setting import PAPER_METHODS, Setting, first_of_each_dataset, settings_of
 
 # A page or two for each; the settings with most finished cells come first.
 MOST_SETTINGS = 6
@@ -30,7 +31,8 @@ def paper_figures(cells: Sequence[GridCell]) -> tuple[FigurePart, ...]:
     settings = settings_of(cells)
     drawn = sorted(settings, key=lambda setting: -len(setting.finished))[:MOST_SETTINGS]
     drawn = [setting for setting in settings if setting in drawn]
-    return tuple(_all_figures(drawn))
+    left_out = [setting for setting in settings if setting not in drawn]
+    return (*_all_figures(drawn), *_without(settings, left_out))
 
 
 def _all_figures(settings: Sequence[Setting]) -> Iterator[FigurePart]:
@@ -47,3 +49,14 @@ def _all_figures(settings: Sequence[Setting]) -> Iterator[FigurePart]:
     yield from map(beta_effects, settings)
     yield from map(accuracy_and_cost, settings)
     yield from map(extreme_cases, first_of_each_dataset(settings))
+
+
+def _without(settings: Sequence[Setting], left_out: Sequence[Setting]) -> Iterator[FigurePart]:
+    """What is not drawn at all, in words."""
+    if not settings:
+        line = not_run("No trial has finished", method_line(PAPER_METHODS))
+        yield FigurePart("", "Figures from run folders.", "", "Figs. 3 to 5 and 7 to 11", line)
+    if left_out:
+        names = ", ".join(f"{setting.dataset} with {setting.backbone}" for setting in left_out)
+        line = f"{names}: left out, the report draws the {MOST_SETTINGS} settings with most finished cells."
+        yield FigurePart("", "Settings without figures.", "", "Further settings", line)

@@ -174,3 +174,20 @@ def test_a_page_does_not_grow_without_end(sweep: Path) -> None:
 
     svg = drawn(draw, 1.0)
     assert svg.count("<title>") == MOST_WORDS and "&lt;0&gt;" in svg and "<0>" not in svg
+
+
+def test_a_sweep_without_a_finished_trial_says_what_to_run(tmp_path: Path, replay: Replay) -> None:
+    replay["write_spec"](tmp_path / "demo", replay["trial_spec"](Detection(), tmp_path))
+    trials = collect(tmp_path / "demo").trials
+    *_, last = paper_figures(grid_cells(trials, gather_evidence(trials)))
+    assert last.title == "Figs. 3 to 5 and 7 to 11"
+    assert "method: [detection, {name: ipr, beta: 10.0}, {name: bcir, beta: 10.0}]" in last.absent
+
+
+def test_settings_beyond_the_most_are_named(tmp_path: Path, replay: Replay) -> None:
+    for number in range(8):
+        spec = replay["trial_spec"](Detection(), tmp_path, name=f"data_{number}")
+        add_trial(tmp_path / "demo", replay, spec, AP=0.5, EPE=4.0)
+    trials = collect(tmp_path / "demo").trials
+    *_, last = paper_figures(grid_cells(trials, gather_evidence(trials)))
+    assert last.title == "Further settings" and "data_6 with sbl_r18_w16, data_7 with sbl_r18_w16" in last.absent
