@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from heatmark.reports.figure_part import FigurePart
-from heatmark.reports.prediction_sheet import Crop, Image, Sheet
+from heatmark.reports.pose_drawing import Image
+from heatmark.reports.prediction_sheet import Crop, Sheet
 from heatmark.workloads.run_folder import write_atomic
 
 LONGEST_NAME = 60

@@ -8,28 +8,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from heatmark.datasets.people import FloatArray, Person
-from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.formats import load_split
+from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.reports.collect import Trial
+from heatmark.reports.pose_drawing import Image, draw_person
 from heatmark.reports.tables import cell_of, trial_label
 
-Image = npt.NDArray[np.uint8]
-
-SKELETON = COCO_PERSON
-JOINTS = len(SKELETON.joints)
 PEOPLE = 6
 METHODS_PER_SHEET = 6
 ENOUGH_JOINTS = 8
-CROP_WIDTH, CROP_HEIGHT = 270, 360
-PADDING = 1.15
-LEFT, RIGHT, MIDDLE = (0, 159, 230), (233, 180, 86), (240, 240, 240)
-SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -67,12 +59,15 @@ def prediction_sheets(
         if absent:
             named = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
             notes.append(f"No readable predictions in the run folders of {len(absent)} cell(s): {named}.")
-        truth = _read_people(dataset, members, notes) if drawn else []
-        chosen = _choose(truth, [poses[trial.signature] for trial in drawn], people)
-        if truth and not chosen:
+        truth = _read_truth(dataset, members, notes) if drawn else None
+        if truth is None:
+            continue
+        chosen = _choose(truth.people, [poses[trial.signature] for trial in drawn], people)
+        if not chosen:
             notes.append(f"{dataset}: no image of a predicted person can be read, so no predictions are drawn.")
         for part in _parts(drawn if chosen else []):
-            sheets.append(_sheet(dataset, part, [poses[trial.signature] for trial in part], chosen, settings))
+            found = [poses[trial.signature] for trial in part]
+            sheets.append(_sheet(dataset, part, found, chosen, truth.skeleton, settings))
     return sheets, notes
 
 
@@ -120,6 +115,10 @@ class Predictions:
         return min(poses, key=lambda joints_K2: mean_error(joints_K2, person), default=None)
 
 
+def _fits(joints_K2: FloatArray | None, person: Person) -> bool:
+    return joints_K2 is not None and len(joints_K2) == len(person.joints_K2)
+
+
 def mean_error(joints_K2: FloatArray, person: Person) -> float:
     """Mean distance to the labelled joints in image pixels."""
     labelled_K = person.visibility_K > 0
@@ -127,13 +126,13 @@ def mean_error(joints_K2: FloatArray, person: Person) -> float:
 
 
 def _joints(result: object) -> FloatArray | None:
-    """joints_K2 of a COCO result; None where its keypoints are not 17 finite triples."""
+    """joints_K2 of a COCO result; None where its keypoints are not finite triples."""
     keypoints = result.get("keypoints") if isinstance(result, dict) else None
-    if not isinstance(keypoints, list) or len(keypoints) != 3 * JOINTS:
+    if not isinstance(keypoints, list) or not keypoints or len(keypoints) % 3:
         return None
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in keypoints):
         return None
-    return np.asarray(keypoints, dtype=np.float64).reshape(JOINTS, 3)[:, :2]
+    return np.asarray(keypoints, dtype=np.float64).reshape(-1, 3)[:, :2]
 
 
 def _read_predictions(trial: Trial) -> Predictions:
@@ -146,35 +145,27 @@ def _read_predictions(trial: Trial) -> Predictions:
     return Predictions(results if isinstance(results, list) else [])
 
 
-def _read_people(dataset: str, trials: Sequence[Trial], notes: list[str]) -> list[Person]:
-    """The annotated people of the first data folder that is still there."""
-    for root in dict.fromkeys(Path(trial.spec.runtime.data_root) for trial in trials if trial.spec):
+@dataclass(frozen=True)
+class Truth:
+    """The validation people of a data set."""
+
+    skeleton: Skeleton
+    people: Sequence[Person]
+
+
+def _read_truth(dataset: str, trials: Sequence[Trial], notes: list[str]) -> Truth | None:
+    """From the first data folder that is still there, in annotated boxes."""
+    places = {trial.spec.runtime.data_root: trial.spec.data for trial in trials if trial.spec}
+    reason = ""
+    for root, data in places.items():
         try:
-            content = json.loads((root / "annotations" / "person_keypoints_val2017.json").read_text())
-            names = {image["id"]: image["file_name"] for image in content["images"]}
-            return [
-                _person(annotation, root / "val2017" / names[annotation["image_id"]])
-                for annotation in content["annotations"]
-                if annotation.get("num_keypoints", 0) > 0 and not annotation.get("iscrowd")
-            ]
-        except (OSError, ValueError, KeyError, TypeError):
+            found = load_split(data.format, Path(root), "val", strict=False, bbox_source=data.bbox_source)
+        except (InputError, OSError) as error:
+            reason = f" {error}" if Path(root).is_dir() else ""
             continue
-    notes.append(f"{dataset}: the data folder is gone or unreadable here, so no predictions are drawn.")
-    return []
-
-
-def _person(annotation: Mapping[str, Any], image_path: Path) -> Person:
-    keypoints_K3 = np.asarray(annotation["keypoints"], dtype=np.float64).reshape(JOINTS, 3)
-    x, y, width, height = (float(value) for value in annotation["bbox"])
-    return Person(
-        annotation["image_id"],
-        annotation["id"],
-        image_path,
-        (x, y, width, height),
-        keypoints_K3[:, :2],
-        keypoints_K3[:, 2],
-        float(annotation.get("area", width * height)),
-    )
+        return Truth(found.skeleton, found.people)
+    notes.append(f"{dataset}: the data folder is gone or unreadable here, so no predictions are drawn.{reason}")
+    return None
 
 
 def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: int) -> list[tuple[Person, Image]]:
@@ -182,7 +173,7 @@ def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: 
 
     Only people with enough labelled joints, whom every trial has predicted and whose image can be read.
     """
-    able = [p for p in truth if all(poses.of(p) is not None for poses in predictions)]
+    able = [p for p in truth if all(_fits(poses.of(p), p) for poses in predictions)]
     rich = [p for p in able if np.count_nonzero(p.visibility_K > 0) >= ENOUGH_JOINTS]
     pool = sorted(rich or able, key=lambda p: (p.area, p.annotation_id))
     chosen: list[tuple[Person, Image]] = []
@@ -203,16 +194,19 @@ def _sheet(
     trials: Sequence[Trial],
     predictions: Sequence[Predictions],
     chosen: Sequence[tuple[Person, Image]],
+    skeleton: Skeleton,
     settings: Mapping[str, str],
 ) -> Sheet:
     rows = []
     for person, image in chosen:
         width, height = person.box_xywh[2:]
-        crops = [Crop(draw_person(image, person, person.joints_K2), f"{width:.0f} × {height:.0f} px")]
+        crops = [Crop(draw_person(image, person, person.joints_K2, skeleton), f"{width:.0f} × {height:.0f} px")]
         for poses in predictions:
             joints_K2 = poses.of(person)
             assert joints_K2 is not None, "people are chosen among the predicted"
-            crops.append(Crop(draw_person(image, person, joints_K2), f"{mean_error(joints_K2, person):.1f} px"))
+            crops.append(
+                Crop(draw_person(image, person, joints_K2, skeleton), f"{mean_error(joints_K2, person):.1f} px")
+            )
         rows.append(tuple(crops))
     seeds = sorted({trial.spec.seed for trial in trials if trial.spec})
     caption = (
@@ -223,42 +217,3 @@ def _sheet(
     )
     columns = ("Ground truth", *(trial_label(trial, settings) for trial in trials))
     return Sheet(tuple(trials), columns, tuple(rows), caption)
-
-
-def draw_person(image: Image, person: Person, joints_K2: FloatArray) -> bytes:
-    """The crop around the person's box with a pose on it, as JPEG."""
-    x, y, width, height = person.box_xywh
-    scale = min(CROP_WIDTH / max(width, 1), CROP_HEIGHT / max(height, 1)) / PADDING
-    # Pixel centres are integers: the centre of the box lands on the centre of the crop.
-    shift = np.array([(CROP_WIDTH - 1) / 2, (CROP_HEIGHT - 1) / 2]) - scale * np.array(
-        [x + (width - 1) / 2, y + (height - 1) / 2]
-    )
-    affine = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    canvas = cv2.warpAffine(image, affine, (CROP_WIDTH, CROP_HEIGHT), flags=cv2.INTER_LINEAR, borderValue=(60, 60, 60))
-    _draw_skeleton(canvas.astype(np.uint8, copy=False), scale * joints_K2 + shift, person.visibility_K > 0)
-    encoded, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    assert encoded, "a drawn crop can be encoded"
-    return jpeg.tobytes()
-
-
-def _draw_skeleton(canvas: Image, joints_K2: FloatArray, drawn_K: npt.NDArray[np.bool_]) -> None:
-    limit = 4 * max(CROP_WIDTH, CROP_HEIGHT)
-    clipped = np.clip(joints_K2, -limit, limit)
-    points = [(int(x), int(y)) for x, y in np.rint(clipped * 2**SUBPIXEL_BITS)]
-    for thickness, outline in ((6, True), (3, False)):
-        for a, b in SKELETON.bones:
-            if drawn_K[a] and drawn_K[b]:
-                color = (25, 25, 25) if outline else _side_color(a, b)
-                cv2.line(canvas, points[a], points[b], color, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
-    for joint in np.flatnonzero(drawn_K):
-        center, color = points[joint], _side_color(int(joint), int(joint))
-        cv2.circle(canvas, center, 5 << SUBPIXEL_BITS, (25, 25, 25), -1, cv2.LINE_AA, SUBPIXEL_BITS)
-        cv2.circle(canvas, center, int(3.5 * 2**SUBPIXEL_BITS), color, -1, cv2.LINE_AA, SUBPIXEL_BITS)
-
-
-def _side_color(a: int, b: int) -> tuple[int, int, int]:
-    """Blue-green-red: orange for the person's left, blue for the right, light grey where a bone crosses over."""
-    sides = {SKELETON.joints[joint].partition("_")[0] for joint in (a, b)} & {"left", "right"}
-    if sides == {"left"}:
-        return LEFT
-    return RIGHT if sides == {"right"} else MIDDLE

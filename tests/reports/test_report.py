@@ -228,7 +228,7 @@ def test_predictions_show_the_same_people_for_every_method(sweep: Path, tmp_path
     for image in (tmp_path / "data" / "val2017").iterdir():
         image.unlink()
     document = read_document(sweep)
-    assert not document.sheets and "no image" in document.sheet_notes[0]
+    assert not document.sheets and "listed images absent" in document.sheet_notes[0]
 
 
 def test_predictions_without_annotation_ids_find_their_person(sweep: Path) -> None:
