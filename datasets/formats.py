@@ -38,6 +38,7 @@ class Format:
     counts_from_one: the usual file's first pixel is 1; score then takes zero_based for files where it is not.
     usual_file: predictions as that file, None where the run's predictions.json is it or people are missing in them.
     load_detections: root folder, detection file, strict -> validation people in a detector's boxes.
+    visible_within: where visibility is cut from a distance: a split, delta in millimetres -> the split cut there.
     boxes: other boxes by the name that bbox_source gives them: a split -> the same people in them.
     in_space: its people have joints in 3D, from which a trial can learn depth.
     input_size, variation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
@@ -54,6 +55,7 @@ class Format:
     counts_from_one: bool = False
     usual_file: Callable[[PoseDataset, Predictions], bytes | None] = no_file
     load_detections: Callable[[Path, Path, bool], PoseDataset] | None = None
+    visible_within: Callable[[PoseDataset, float], PoseDataset] | None = None
     boxes: Mapping[str, Callable[[PoseDataset], PoseDataset]] = field(default_factory=dict)
     in_space: bool = False
     input_size: tuple[int, int] = (256, 256)
@@ -71,12 +73,18 @@ def load_split(
     strict: bool,
     detections: Path | None = None,
     bbox_source: str = "gt",
+    delta_mm: float = rhd.DELTA_MM,
 ) -> PoseDataset:
-    """The people of one split; with a detection file those of the validation split are in a detector's boxes."""
+    """The people of one split; with a detection file those of the validation split are in a detector's boxes.
+
+    delta_mm: of Eq. 27, for the formats whose visibility is cut there.
+    """
     data_format = FORMATS[name]
     if split == "val" and detections is not None and data_format.load_detections is not None:
         return data_format.load_detections(root, detections, strict)
     people = data_format.load(root, split, strict)
+    if data_format.visible_within is not None:
+        people = data_format.visible_within(people, delta_mm)
     return data_format.boxes[bbox_source](people) if bbox_source in data_format.boxes else people
 
 
@@ -136,6 +144,7 @@ FORMATS: dict[FormatName, Format] = {
         problems=rhd.problems,
         score=score_rhd.score_rhd,
         usual_file=score_rhd.predictions_file,
+        visible_within=rhd.visible_within,
         boxes={"mmpose": rhd.in_mmpose_boxes},
         in_space=True,
         # mmpose turns hands by up to 180 degrees.

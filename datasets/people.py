@@ -42,12 +42,14 @@ class Hand:
     """What is known of a hand beyond its pixels.
 
     xyz_K3: millimetres in the camera's coordinates. camera_33: its intrinsics, which take xyz to (u z, v z, z).
-    flagged_K: 1 for the joints that the file itself calls visible, by a rule of its own.
+    flagged_K: 1 for the joints that the file itself calls visible, by a rule of its own. gap_K: millimetres between a
+    joint and the surface seen at its pixel, which visibility is cut from (Eq. 27).
     """
 
     xyz_K3: FloatArray
     camera_33: FloatArray
     flagged_K: FloatArray
+    gap_K: FloatArray
 
 
 @dataclass(frozen=True)

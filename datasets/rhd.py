@@ -31,27 +31,29 @@ from heatmark.datasets.rhd_files import (
     read_depth,
     read_mask,
     sound_and_faulty,
-    unoccluded,
+    surface_gap,
 )
 from heatmark.datasets.skeletons import RHD_HAND
 
 FOLDERS: dict[Split, str] = {"train": "training", "val": "evaluation"}
 PARTS = ("color", "mask", "depth")
-# Metres. The paper's delta of Eq. 27; joints lie 5 to 10 mm below the skin, so that it calls many seen joints occluded.
-DELTA = 0.003
+# The paper's delta of Eq. 27; joints lie 5 to 10 mm below the skin, so that it calls many seen joints occluded.
+DELTA_MM = 3.0
 # hand3d's crop: a square around the base of the middle finger, with sides between these.
 CROP_CENTRE, SHORTEST_SIDE, LONGEST_SIDE = 12, 50.0, 500.0
 # mmpose's box: the extent of the joints, grown by this; its longest side is what mmpose's PCK is a fraction of.
 MMPOSE_GROWTH = 1.2
 
+VISIBLE_NOTE = "% of the joints visible (Eq. 27"
+
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
-def load_rhd(root: Path, split: Split, *, strict: bool = False, delta: float = DELTA) -> PoseDataset:
+def load_rhd(root: Path, split: Split, *, strict: bool = False, delta_mm: float = DELTA_MM) -> PoseDataset:
     """The dominant hands of one split by ascending number of the image, which is their image and annotation id.
 
-    All 21 joints are labelled; which are visible is Eq. 27's with delta in metres. The box is hand3d's. Hands whose
+    All 21 joints are labelled; which are visible is Eq. 27's, see `visible_within`. The box is hand3d's. Hands whose
     color, mask or depth image is not there are left out and noted; with strict they are an InputError. So is a mask or
     depth map that cannot be read: it says which hand is meant.
     """
@@ -63,11 +65,24 @@ def load_rhd(root: Path, split: Split, *, strict: bool = False, delta: float = D
         raise InputError(f"{notes[0]}; add the images or run without strict")
     if not here:
         raise InputError(f"{path}: no hand to use ({'; '.join(notes)}); check the images in {path.parent}")
-    people = _in_threads(lambda hand: _person(path, hand, delta), here)
-    seen = float(np.mean([person.visibility_K == 2 for person in people]))
-    notes += (f"{path.name}: {100 * seen:.1f} % of the joints visible (Eq. 27, delta {1000 * delta:g} mm)",)
+    people = _in_threads(lambda hand: _person(path, hand), here)
     paths = tuple(each for part in PARTS for each in absent_paths(path.parent / part, absent[part]))
-    return PoseDataset("rhd", split, RHD_HAND, people, path, notes, len(hands), paths)
+    return visible_within(PoseDataset("rhd", split, RHD_HAND, people, path, notes, len(hands), paths), delta_mm)
+
+
+def visible_within(dataset: PoseDataset, delta_mm: float) -> PoseDataset:
+    """The same hands with the joints visible that the seen surface is within delta of (Eq. 27), and a note of it."""
+    people = [replace(person, visibility_K=_visibility(person, delta_mm)) for person in dataset.people]
+    seen = float(np.mean([person.visibility_K == 2 for person in people]))
+    others = tuple(note for note in dataset.notes if VISIBLE_NOTE not in note)
+    note = f"{dataset.annotation_file.name}: {100 * seen:.1f} {VISIBLE_NOTE}, delta {delta_mm:g} mm)"
+    return replace(dataset, people=people, notes=(*others, note))
+
+
+def _visibility(person: Person, delta_mm: float) -> FloatArray:
+    assert person.hand is not None, "every person of RHD is a hand"
+    visibility_K: FloatArray = np.where(person.hand.gap_K < delta_mm, 2.0, 1.0)
+    return visibility_K
 
 
 def in_mmpose_boxes(dataset: PoseDataset) -> PoseDataset:
@@ -139,7 +154,7 @@ def _with_files(path: Path, hands: list[HandImage]) -> tuple[list[HandImage], di
     return here, absent
 
 
-def _person(path: Path, hand: HandImage, delta: float) -> Person:
+def _person(path: Path, hand: HandImage) -> Person:
     mask_HW, depth_HW = _read_maps(path, hand)
     side = dominant_hand(mask_HW)
     uv_K2, flagged_K, xyz_K3 = hand.uv_2K2[side], hand.flag_2K[side], hand.xyz_2K3[side]
@@ -150,10 +165,10 @@ def _person(path: Path, hand: HandImage, delta: float) -> Person:
         image_path=path.parent / "color" / image_name(hand.number),
         box_xywh=hand3d_box(uv_K2, flagged_K),
         joints_K2=uv_K2,
-        visibility_K=np.where(unoccluded(uv_K2, xyz_K3[:, 2], depth_HW, delta), 2.0, 1.0),
+        visibility_K=np.ones(len(uv_K2)),
         area=float(hand_pixels(mask_HW)[side]),
         reference_length=max(width, height),
-        hand=Hand(1000 * xyz_K3, hand.camera_33, flagged_K),
+        hand=Hand(1000 * xyz_K3, hand.camera_33, flagged_K, 1000 * surface_gap(uv_K2, xyz_K3[:, 2], depth_HW)),
     )
 
 

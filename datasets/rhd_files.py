@@ -90,12 +90,18 @@ def read_depth(path: Path) -> FloatArray:
 
 def unoccluded(uv_K2: FloatArray, depth_K: FloatArray, depth_HW: FloatArray, delta: float) -> npt.NDArray[np.bool_]:
     """Eq. 27: whether the surface seen at a joint's pixel is within delta (metres) of it; False outside the image."""
+    near_K: npt.NDArray[np.bool_] = surface_gap(uv_K2, depth_K, depth_HW) < delta
+    return near_K
+
+
+def surface_gap(uv_K2: FloatArray, depth_K: FloatArray, depth_HW: FloatArray) -> FloatArray:
+    """|D(u, v) - z| of Eq. 27, metres between a joint and the surface seen at its pixel; infinite outside the image."""
     column_K, row_K = (np.rint(uv_K2[:, axis]).astype(int) for axis in (0, 1))
     height, width = depth_HW.shape
     inside_K = (column_K >= 0) & (column_K < width) & (row_K >= 0) & (row_K < height)
     seen_K = depth_HW[np.clip(row_K, 0, height - 1), np.clip(column_K, 0, width - 1)]
-    near_K: npt.NDArray[np.bool_] = inside_K & (np.abs(seen_K - depth_K) < delta)
-    return near_K
+    gap_K: FloatArray = np.where(inside_K, np.abs(seen_K - depth_K), np.inf)
+    return gap_K
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -59,6 +59,7 @@ class DataSection(Section):
     half_body: float | None = None
     shift: float | None = None
     geometry: Convention = "biased"
+    delta_mm: float = DataSpec.model_fields["delta_mm"].default
 
 
 class PretrainedSection(Section):

@@ -13,6 +13,7 @@ from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
 from heatmark.datasets.people import FloatArray
+from heatmark.datasets.rhd import DELTA_MM
 from heatmark.models.methods import AnyMethod
 
 SCHEMA_VERSION: Final = 1
@@ -36,7 +37,8 @@ class DataSpec(Section):
     `gt` is hand3d's square and `mmpose` the extent of the joints.
     padding: the box grows by this factor (SBL 1.25). augmentation: whose distributions scale, rotation, half_body and
     shift are the amplitudes of (datasets/augment.py). flip: probability of mirroring. geometry: the convention of all
-    pixels (datasets/geometry.py), SimpleBaseline's or UDP's.
+    pixels (datasets/geometry.py), SimpleBaseline's or UDP's. delta_mm: for rhd, of Eq. 27: how near the seen surface is
+    to a visible joint.
     """
 
     name: str
@@ -53,6 +55,7 @@ class DataSpec(Section):
     half_body: float = Field(0.0, ge=0, le=1)
     shift: float = Field(0.0, ge=0, lt=1)
     geometry: Convention = "biased"
+    delta_mm: float = Field(DELTA_MM, gt=0)
 
     @model_validator(mode="after")
     def _size_fits_stride(self) -> DataSpec:
@@ -184,7 +187,7 @@ class TrialSpec(Section):
             excluded["pretrained"] = True
         if not self.train.depth:
             excluded["train"] = {"depth", "depth_weight"}
-        later = ("augmentation", "half_body", "shift", "geometry")
+        later = ("augmentation", "half_body", "shift", "geometry", "delta_mm")
         excluded["data"] = {name for name in later if getattr(self.data, name) == DataSpec.model_fields[name].default}
         return self.model_dump(mode="json", exclude=excluded)
 

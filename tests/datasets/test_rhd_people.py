@@ -44,7 +44,7 @@ def test_the_dominant_hand_is_read_in_space_and_in_the_image(root: Path) -> None
 def test_visibility_is_that_of_the_surface_within_delta(root: Path) -> None:
     person = load_rhd(root, "train").people[0]
     assert person.visibility_K.tolist() == [1.0 if joint % 2 else 2.0 for joint in range(21)]
-    assert (load_rhd(root, "train", delta=0.03).people[0].visibility_K == 2).all()
+    assert (load_rhd(root, "train", delta_mm=30).people[0].visibility_K == 2).all()
     (note,) = load_rhd(root, "train").notes
     assert note == "anno_training.pickle: 52.4 % of the joints visible (Eq. 27, delta 3 mm)"
 
