@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -29,6 +31,8 @@ MUTED = "#5a626c"
 WIDTH = 6.9
 POINTS_PER_INCH = 72
 HOVER_RADIUS = 5
+# Of a line of a legend, and inches of it.
+LEGEND_LETTERS, LEGEND_LINE = 110, 0.17
 # Of more points than these only every second, third and so on says something: the page would grow without end.
 MOST_WORDS = 3000
 FIGURE_START = '<g id="figure_1">'
@@ -79,6 +83,17 @@ class Drawing:
     def words(self, axes: Axes, x: float, y: float, text: str) -> None:
         """What the page says when the mouse rests on a point. x, y: in the axes' own units."""
         self._words.append((axes, x, y, text))
+
+    def legend(self, handles: Sequence[Artist], *, below: bool = False, most: int = 4) -> None:
+        """Above or below all axes, in as many columns as the labels leave room for; the figure grows by its rows."""
+        labels = [textwrap.fill(str(handle.get_label()), LEGEND_LETTERS - 10) for handle in handles]
+        longest = max((len(line) for label in labels for line in label.splitlines()), default=0)
+        columns = max(1, min(len(handles), most, LEGEND_LETTERS // (8 + longest)))
+        lines = sum(label.count("\n") for label in labels) + -(-len(handles) // columns)
+        self.figure.set_figheight(self.figure.get_figheight() + LEGEND_LINE * (lines - 1))
+        where: Literal["outside lower center", "outside upper center"]
+        where = "outside lower center" if below else "outside upper center"
+        self.figure.legend(handles, labels, loc=where, ncols=columns, handlelength=3.2)
 
     def svg(self) -> str:
         buffer = io.StringIO()

@@ -18,7 +18,6 @@ from heatmark.reports.tables import cell_of, trial_label
 DASHES: tuple[Any, ...] = ((0, (4, 1.6)), "-", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = ("", "o", "s", "^", "D", "v")
 LOG_FROM_RATIO = 4
-LEGEND_LETTERS = 110
 
 
 def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:
@@ -31,12 +30,10 @@ def convergence_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> 
         for axes, (name, title, factor) in zip(panels, curves, strict=True):
             _draw_metric(drawing, axes, trials, settings, name, title, factor)
             axes.set_xlabel("epoch")
-        drawing.figure.legend(handles=entries, loc="outside lower center", ncols=columns, handlelength=3.2)
+        drawing.legend(entries, below=True, most=len(entries))
 
     entries = _legend_entries(trials, settings)
-    columns = max(1, min(len(entries), LEGEND_LETTERS // (8 + max(len(str(entry.get_label())) for entry in entries))))
-    legend_rows = -(-len(entries) // columns)
-    return drawn(draw, height=2.5 + 0.18 * legend_rows)
+    return drawn(draw, height=2.7)
 
 
 def loss_figure(trials: Sequence[Trial], settings: Mapping[str, str]) -> str:

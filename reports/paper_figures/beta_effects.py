@@ -45,7 +45,7 @@ def beta_effects(setting: Setting) -> FigurePart:
         if detection:
             color = method_color("detection")
             handles += panels[0].plot([], [], "--", color=color, label=f"{detection.label}, which has no β")
-        drawing.figure.legend(handles=handles, loc="outside upper center", ncols=4)
+        drawing.legend(handles)
 
     cells = [*(cell for members in lines.values() for cell in members), *([detection] if detection else [])]
     caption = (

@@ -81,7 +81,7 @@ def convergence(setting: Setting) -> FigurePart:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         shown = {**cells, **(parts if added else {})}
         handles = [panels[2].plot([], [], color=method_color(m), label=cell.label)[0] for m, cell in shown.items()]
-        drawing.figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        drawing.legend(handles, below=True)
 
     shown = [*cells.values(), *(parts.values() if added else ())]
     caption = (

@@ -18,6 +18,8 @@ from heatmark.reports.measures import amount
 from heatmark.reports.paper_figures.setting import Setting
 
 MARKERS = "osD^vP*X<>"
+# More cells than these are told apart by their method only, and on the page by what their points say.
+MOST_NAMED = 16
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ def accuracy_and_cost(setting: Setting) -> FigurePart:
         absent = f"No finished trial has both {headline} and its cost on record."
         return FigurePart("", f"{headline} against cost.", "", title, absent)
 
+    few = len(points) <= MOST_NAMED
+
     def draw(drawing: Drawing) -> None:
         axes = drawing.figure.subplots()
         counts: dict[str, int] = {}
@@ -63,7 +67,7 @@ def accuracy_and_cost(setting: Setting) -> FigurePart:
         for point in points:
             cell, spent, accuracy = point.cell, point.spent, point.accuracy
             method = cell.spec.method.name
-            marker = MARKERS[counts.get(method, 0) % len(MARKERS)]
+            marker = MARKERS[counts.get(method, 0) % len(MARKERS)] if few else "o"
             counts[method] = counts.get(method, 0) + 1
             spread = 100 * accuracy.spread if accuracy.spread else None
             color = method_color(method)
@@ -72,7 +76,7 @@ def accuracy_and_cost(setting: Setting) -> FigurePart:
             drawing.words(axes, spent, 100 * accuracy.value, words)
             handles.append(Line2D([], [], marker=marker, linestyle="", color=color, label=cell.label))
         _axes(axes, headline, unit, [point.spent for point in points])
-        drawing.figure.legend(handles=handles[:40], loc="outside right upper", fontsize=6.5)
+        drawing.legend(handles if few else _by_method(points), below=True)
 
     caption = (
         f"{headline} after the last epoch against the {unit} of a trial, means over seeds; without accounting "
@@ -82,6 +86,12 @@ def accuracy_and_cost(setting: Setting) -> FigurePart:
     left_out = [cell.label for cell in setting.finished if cell.label not in {point.cell.label for point in points}]
     absent = f"{', '.join(left_out)}: left out, without {headline} or a cost in {unit} on record." if left_out else ""
     return FigurePart(drawn(draw, 2.8), caption, f"Points of {headline} over {unit}", title, absent)
+
+
+def _by_method(points: Sequence[Point]) -> list[Line2D]:
+    """One entry per method, where there are too many cells to name."""
+    methods = {point.cell.spec.method.name: point.cell.spec.method.label for point in points}
+    return [Line2D([], [], marker="o", linestyle="", color=method_color(m), label=name) for m, name in methods.items()]
 
 
 def _axes(axes: Axes, headline: str, unit: str, spent: Sequence[float]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 
 from heatmark.reports.cells import GridCell, Measured
 from heatmark.reports.digest import RULES
@@ -51,8 +52,8 @@ def epe_bars(setting: Setting) -> FigurePart:
             axes.grid(axis="x", visible=False)
         panels[0].set_ylabel("EPE (px)")
         drawing.figure.supxlabel("share of hidden joints, n people", fontsize=7.5)
-        handles = [panels[0].bar(0, 0, color=method_color(method), label=cells[method].label) for method in cells]
-        drawing.figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        handles = [Patch(color=method_color(method), label=cells[method].label) for method in cells]
+        drawing.legend(handles)
 
     caption = (
         f"EPE on people by number of labelled joints and share of hidden ones. {EPE_WORDS} "

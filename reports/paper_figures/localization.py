@@ -49,7 +49,7 @@ def _figure_5(setting: Setting, shapes: dict[str, Shapes], absent: str) -> Figur
         _draw_trained(drawing, panels[3], setting, trained)
         panels[3].set_title("d  detection by training σ")
         handles = [panels[0].plot([], [], color=method_color(m), label=_label(setting, m))[0] for m in shapes]
-        drawing.figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        drawing.legend(handles)
 
     cells = [*setting.paper_cells.values(), *trained.values()]
     caption = (
@@ -73,7 +73,7 @@ def _figure_9(setting: Setting, shapes: dict[str, Shapes], absent: str) -> Figur
             if axes is not panels[0]:
                 axes.set_ylabel("")
         handles = [panels[0].plot([], [], color=method_color(m), label=_label(setting, m))[0] for m in shapes]
-        drawing.figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        drawing.legend(handles)
 
     caption = (
         f"A(s), the share of a heatmap {WINDOW_WORDS}, on easy, medium, hard and all people; n people. Most people "

@@ -146,7 +146,7 @@ def test_betas_of_every_method_are_points(sweep: Path) -> None:
 
 def test_cost_is_in_gpu_hours_where_they_are_accounted(sweep: Path) -> None:
     unit, points = points_of(read_setting(sweep))
-    assert unit == "minutes" and points[0].spent == pytest.approx(95.25 / 60)
+    assert unit.endswith("minutes") and points[0].spent == pytest.approx(95.25 / 60)
     for number, path in enumerate(sorted(sweep.glob("*/spec.json"))):
         write_json(RunFolder(path.parent).accounting_file, {"gpu_hours": 1.5 + number, "cpu_hours": 9.0})
     setting = read_setting(sweep)
@@ -191,3 +191,22 @@ def test_settings_beyond_the_most_are_named(tmp_path: Path, replay: Replay) -> N
     trials = collect(tmp_path / "demo").trials
     *_, last = paper_figures(grid_cells(trials, gather_evidence(trials)))
     assert last.title == "Further settings" and "data_6 with sbl_r18_w16, data_7 with sbl_r18_w16" in last.absent
+
+
+def test_a_legend_has_the_columns_it_has_room_for() -> None:
+    from matplotlib.lines import Line2D
+
+    from heatmark.reports.drawing import Drawing, drawn
+
+    def height(labels: list[str]) -> float:
+        def draw(drawing: Drawing) -> None:
+            drawing.figure.subplots()
+            drawing.legend([Line2D([], [], label=label) for label in labels])
+
+        (points,) = re.findall(r'<svg[^>]* height="([\d.]+)pt"', drawn(draw, 2.0))
+        return float(points) / 72
+
+    # A line holds 110 letters, 8 of them for each sample: four short labels, one long.
+    assert height(["short"] * 4) == pytest.approx(2.0)
+    assert height(["l" * 60] * 4) == pytest.approx(2.0 + 3 * 0.17)
+    assert height(["word " * 50]) == pytest.approx(2.0 + 2 * 0.17)
