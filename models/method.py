@@ -73,6 +73,12 @@ class Method(BaseModel):
         """The weight of each pixel in the read-out, normalised to sum 1 per map; may be negative where h is."""
         raise NotImplementedError
 
+    def visible_density(self, heatmap_BKHW: Tensor) -> Tensor:
+        """`density` for descriptions and pictures: what is negative counts as nothing, and the rest sums to 1."""
+        from heatmark.models.density import positive_map
+
+        return positive_map(self.density(heatmap_BKHW))
+
     def read_depth(self, heatmap_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:
         """depth_BK from latent depth maps, in bone lengths: the mean under the weights that the joint is read with."""
         from heatmark.models import depth
@@ -138,6 +144,12 @@ class HeatmapRegression(Method):
         from heatmark.models.density import positive_map
 
         return positive_map(heatmap_BKHW)
+
+    def visible_density(self, heatmap_BKHW: Tensor) -> Tensor:
+        """`density` for descriptions and pictures: what is negative counts as nothing, and the rest sums to 1."""
+        from heatmark.models.density import positive_map
+
+        return positive_map(self.density(heatmap_BKHW))
 
     def read_depth(self, heatmap_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:
         """The depth at the maximum of the heatmap."""

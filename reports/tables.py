@@ -14,6 +14,7 @@ from heatmark.models.methods import METHODS
 from heatmark.reports.collect import Trial
 from heatmark.reports.measures import metrics_of
 from heatmark.workloads.run_folder import read_json
+from heatmark.workloads.spec import TrainSpec, TrialSpec
 
 CONVERGED = 0.8
 # From SLURM's accounting; absent elsewhere. Wasted: after the last checkpoint of an attempt that ended badly.
@@ -84,8 +85,12 @@ def trial_label(trial: Trial, settings: Mapping[str, str]) -> str:
 
 
 def differing_settings(trials: Sequence[Trial]) -> dict[str, str]:
-    """For each signature the fields in which trials differ that share method, beta, backbone and data set."""
+    """For each signature the fields in which trials differ that share method, beta, backbone and data set.
+
+    What a method or a depth map has by default goes without saying.
+    """
     flat = {trial.signature: _flatten(trial.spec.science()) for trial in trials if trial.spec}
+    usual = {trial.signature: _defaults(trial.spec) for trial in trials if trial.spec}
     groups: dict[tuple[Any, ...], list[str]] = {}
     for signature, fields in flat.items():
         groups.setdefault(tuple(fields.get(name) for name in sorted(NAMED_FIELDS - {"seed"})), []).append(signature)
@@ -95,9 +100,16 @@ def differing_settings(trials: Sequence[Trial]) -> dict[str, str]:
         differing = [name for name in names if len({flat[signature].get(name) for signature in signatures}) > 1]
         for signature in signatures:
             # A field that a trial is without (depth, pretrained) is told by the trials that have it.
-            known = [name for name in differing if name in flat[signature]]
+            own = flat[signature]
+            known = [name for name in differing if name in own and own[name] != usual[signature].get(name)]
             text[signature] = ", ".join(f"{name} {flat[signature][name]}" for name in known)
     return text
+
+
+def _defaults(spec: TrialSpec) -> dict[str, str]:
+    """Default values, as JSON text, of the method's fields and of those that only some trials have."""
+    method = {name: field.default for name, field in type(spec.method).model_fields.items()}
+    return _flatten({"method": method, "train": {"depth_weight": TrainSpec.model_fields["depth_weight"].default}})
 
 
 def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -57,7 +57,7 @@ def samples_of(
     return [
         {
             "person": batch["person_B"][row].numpy(),
-            "density": spec.method.density(heatmap_BKHW[row : row + 1])[0].half().cpu().numpy(),
+            "density": spec.method.visible_density(heatmap_BKHW[row : row + 1])[0].half().cpu().numpy(),
             "crop": batch["image_BHW3"][row].numpy(),
             "true": true_BK2[row].astype(np.float32),
             "found": joints_BK2[row].float().cpu().numpy(),

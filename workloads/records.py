@@ -57,7 +57,7 @@ def describe(spec: TrialSpec, heatmap_BKHW: Tensor, batch: Batch) -> Description
     true_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].double().numpy(), spec.data.pitch))
     true_BK2 = true_BK2.to(heatmap_BKHW.device)
     counts_BK = inside(true_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
-    density_BKHW = spec.method.density(heatmap_BKHW)
+    density_BKHW = spec.method.visible_density(heatmap_BKHW)
     statistics = [diagnostics.chi_square(density_BKHW, true_BK2, window, SIGMAS) for window in WINDOWS]
     sigma_BK = torch.tensor(SIGMAS, dtype=torch.float64)[statistics[0].argmin(-1).cpu()]
     beta = getattr(spec.method, "beta", BETA)

@@ -86,7 +86,7 @@ def test_the_similarity_is_that_of_pycocotools(written: Any) -> None:
 
 
 def test_the_columns_say_what_they_are(written: Any) -> None:
-    spec, _, _, folder = written
+    _, _, _, folder = written
     table = pq.read_table(folder.records_file(4))
     metadata = json.loads(table.schema.metadata[b"heatmark"])
     assert metadata["format"] == "coco" and len(metadata["joints"]) == 17
@@ -95,9 +95,8 @@ def test_the_columns_say_what_they_are(written: Any) -> None:
     for name, width in widths.items():
         assert table.schema.field(name).type.list_size == width
     activation_N = np.stack(table.to_pandas()["activation_sum"])
-    if spec.method.name != "bcir":
-        # Weights that are not negative: a wider square never holds less.
-        assert (np.diff(activation_N, axis=1) >= -1e-6).all()
+    # A wider square never holds less, and never more than everything.
+    assert (np.diff(activation_N, axis=1) >= -1e-6).all() and activation_N.max() <= 1 + 1e-6
 
 
 def test_the_same_few_people_are_shown_by_every_method(written: Any) -> None:

@@ -50,7 +50,7 @@ def described(trial: TrainedTrial) -> Array:
         joints_BK2 = torch.from_numpy(true).to(heatmap_BKHW.device)
         counts_BK = inside(joints_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
         joint_BK = torch.arange(counts_BK.shape[1]).expand_as(counts_BK)
-        density_BKHW = trial.spec.method.density(heatmap_BKHW)
+        density_BKHW = trial.spec.method.visible_density(heatmap_BKHW)
         columns = [
             joint_BK[..., None].double(),
             fitted_sigma(density_BKHW, joints_BK2, WINDOW, SIGMAS)[..., None].cpu(),
