@@ -278,15 +278,16 @@ def test_drawings_are_vectors_in_the_pdf(sweep: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_run_folders_take_less_than_a_minute_and_two_gib(tmp_path: Path) -> None:
-    """In processor time, as the machine may be busy with other things."""
-    command = [sys.executable, "-m", "tests.reports.many_runs", str(tmp_path), "1000"]
+def test_two_hundred_run_folders_are_reported_in_seconds_and_two_gib(tmp_path: Path) -> None:
+    """In processor time, as the machine may be busy; `python -m tests.reports.many_runs FOLDER` does a thousand."""
+    command = [sys.executable, "-m", "tests.reports.many_runs", str(tmp_path), "200"]
     done = subprocess.run(
         command, check=True, timeout=280, capture_output=True, text=True, cwd=Path(__file__).parents[2]
     )
     measured = json.loads(done.stdout)
-    assert measured["run_folders"] == 1000
-    assert measured["cpu_s"] < 60 and measured["memory_mib"] < 2048
+    assert measured["run_folders"] == 200
+    # Twice a fifth of the minute that a thousand may take: drawings cost the same for any number of folders.
+    assert measured["cpu_s"] < 24 and measured["memory_mib"] < 2048
 
 
 def test_the_pdf_uses_the_fonts_that_typst_brings(sweep: Path) -> None:
