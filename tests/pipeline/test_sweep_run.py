@@ -28,6 +28,8 @@ SWEEP: dict[str, Any] = {
     "cluster": {"parallel": 2, "threads": 1},
     "tune": {"dashboard": False},
 }
+# Tests of other things do without: its drawings take longer than a small sweep.
+NO_REPORT = {"enabled": False}
 
 
 def write_sweep(folder: Path, **changes: Any) -> Path:
@@ -132,7 +134,7 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
 
 def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
     """Whatever ends a worker of Ray's, a full memory say, ends neither its job nor the sweep."""
-    path = write_sweep(tmp_path, train={"epochs": 6})
+    path = write_sweep(tmp_path, train={"epochs": 6}, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
     until(lambda: sum(bool(folder.metrics()) for folder in run_folders(sweep)) == 2, driver)
@@ -154,6 +156,7 @@ def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
         grid={"method": ["detection"], "lr": [1e-3, 1e-9], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
         train={"epochs": 12},
         tune={"scheduler": "asha", "metric": "gtbox/EPE", "mode": "min", "grace_epochs": 1, "reduction_factor": 2},
+        report=NO_REPORT,
     )
     code, output = run("run", path, cwd=tmp_path)
     assert code == 0, output
@@ -166,7 +169,8 @@ def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
 
 
 def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> None:
-    path = write_sweep(tmp_path, train={"epochs": 40}, cluster={"ranks": 2, "parallel": 1, "threads": 1})
+    cluster = {"ranks": 2, "parallel": 1, "threads": 1}
+    path = write_sweep(tmp_path, train={"epochs": 40}, cluster=cluster, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
     until(lambda: any(folder.metrics() for folder in run_folders(sweep)), driver)
