@@ -88,12 +88,6 @@ def read_depth(path: Path) -> FloatArray:
     return depth_metres(_read_png(path)[..., ::-1]) if path.exists() else _absent(path)
 
 
-def unoccluded(uv_K2: FloatArray, depth_K: FloatArray, depth_HW: FloatArray, delta: float) -> npt.NDArray[np.bool_]:
-    """Eq. 27: whether the surface seen at a joint's pixel is within delta (metres) of it; False outside the image."""
-    near_K: npt.NDArray[np.bool_] = surface_gap(uv_K2, depth_K, depth_HW) < delta
-    return near_K
-
-
 def surface_gap(uv_K2: FloatArray, depth_K: FloatArray, depth_HW: FloatArray) -> FloatArray:
     """|D(u, v) - z| of Eq. 27, metres between a joint and the surface seen at its pixel; infinite outside the image."""
     column_K, row_K = (np.rint(uv_K2[:, axis]).astype(int) for axis in (0, 1))

@@ -15,7 +15,7 @@ import scipy.io
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import score
-from heatmark.datasets.rhd_files import depth_metres, dominant_hand, load_hands, read_depth, read_mask, unoccluded
+from heatmark.datasets.rhd_files import depth_metres, dominant_hand, load_hands, read_depth, read_mask, surface_gap
 
 IMAGES = 4
 
@@ -71,8 +71,8 @@ def test_a_joint_is_unoccluded_within_delta_of_the_surface() -> None:
     depth_HW[2, 3] = 0.4
     uv_K2 = np.array([[3.2, 1.8], [3.2, 1.8], [1, 1], [1, 1], [-1, 0], [4.6, 0]])
     depth_K = np.array([0.402, 0.404, 0.5029, 0.4969, 0.5, 0.5])
-    assert unoccluded(uv_K2, depth_K, depth_HW, 0.003).tolist() == [True, False, True, False, False, False]
-    assert unoccluded(uv_K2, depth_K, depth_HW, 0.005).tolist() == [True, True, True, True, False, False]
+    assert (surface_gap(uv_K2, depth_K, depth_HW) < 0.003).tolist() == [True, False, True, False, False, False]
+    assert (surface_gap(uv_K2, depth_K, depth_HW) < 0.005).tolist() == [True, True, True, True, False, False]
 
 
 class Shell:

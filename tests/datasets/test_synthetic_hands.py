@@ -23,7 +23,7 @@ from heatmark.datasets.rhd_files import (
     load_hands,
     read_depth,
     read_mask,
-    unoccluded,
+    surface_gap,
 )
 from heatmark.datasets.synthetic.hand import sample_hand
 from heatmark.datasets.synthetic.recipe import write_tree
@@ -170,7 +170,7 @@ def test_a_tips_own_part_shows_where_nothing_hides_it(rhd: Path, hands: list[Han
         mask_HW = mask_of(rhd, hand)
         for side, (low, _) in enumerate((LEFT_PARTS, RIGHT_PARTS)):
             uv_K2, z_K = hand.uv_2K2[side], hand.xyz_2K3[side][:, 2]
-            seen_K = unoccluded(uv_K2, z_K, depth_of(rhd, hand), 0.009)
+            seen_K = surface_gap(uv_K2, z_K, depth_of(rhd, hand)) < 0.009
             for finger in range(5):
                 tip = 1 + 4 * finger
                 if seen_K[tip]:
@@ -186,7 +186,7 @@ def test_a_good_share_of_joints_is_hidden(rhd: Path, hands: list[HandImage]) -> 
     for hand in hands:
         side = dominant_hand(mask_of(rhd, hand))
         shown_K = in_picture(hand.uv_2K2[side])
-        seen_K = unoccluded(hand.uv_2K2[side], hand.xyz_2K3[side][:, 2], depth_of(rhd, hand), THICKEST)
+        seen_K = surface_gap(hand.uv_2K2[side], hand.xyz_2K3[side][:, 2], depth_of(rhd, hand)) < THICKEST
         hidden += (~seen_K[shown_K]).tolist()
         flags += hand.flag_2K[side].tolist()
     assert 0.2 < np.mean(hidden) < 0.45
