@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from heatmark.workloads.command import CommandFailed, run_command
-from heatmark.workloads.run_folder import Record, RunFolder, write_json
+from heatmark.workloads.run_folder import Record, RunFolder, read_json, utc_now, write_json
 
 FIELDS = "JobID,State,Start,End,ElapsedRaw,AllocCPUS,AllocTRES"
-# slurmdbd writes the end of a job down a little later.
-TRIES, WAIT_S = 5, 2.0
+# slurmdbd writes the end of a job down a little later; this long after it, sacct is asked again for what it lacks.
+LAG_S, WAIT_S = 60.0, 2.0
+SWITCHED_OFF = "accounting storage is disabled"
 
 
 @dataclass(frozen=True)
@@ -80,18 +82,29 @@ def _lost_s(attempt: Attempt, checkpoints: Sequence[float]) -> float:
     return attempt.end - max(saved, default=attempt.start)
 
 
-def account(folders: Sequence[RunFolder]) -> int:
-    """Write accounting.json into every run folder whose jobs sacct knows. Returns how many; 0 without slurmdbd."""
-    ids = {folder: _job_ids(folder) for folder in folders}
-    wanted = sorted({job_id for own in ids.values() for job_id in own})
-    attempts = _ask(wanted) if wanted else []
-    done = 0
+def account(folders: Sequence[RunFolder], log: Callable[[str], None]) -> int:
+    """Write accounting.json into every run folder whose jobs sacct knows. Returns how many; 0 without slurmdbd.
+
+    What sacct does not know yet is told, with the way to fill it in. What an earlier call knew and sacct has forgotten
+    since is kept.
+    """
+    ids = {folder: own for folder in folders if (own := _job_ids(folder))}
+    if not ids:
+        return 0
+    try:
+        attempts, missing = _ask(sorted(set().union(*ids.values())), until=max(map(_ended, ids)) + LAG_S)
+    except CommandFailed as error:
+        log(f"no CPU-hours, as accounting does not answer: {error.said}")
+        return 0
+    if missing:
+        log(f"accounting lacks the end of jobs {', '.join(missing)}; the same sweep, run again, fills it in")
+    known = 0
     for folder, own in ids.items():
         found = [attempt for attempt in attempts if attempt.job_id in own]
-        if found:
+        if len(found) > (read_json(folder.accounting_file) or {"attempts": 0})["attempts"]:
             write_json(folder.accounting_file, cost(found, _checkpoint_times(folder)))
-            done += 1
-    return done
+        known += bool(found)
+    return known
 
 
 def _job_ids(folder: RunFolder) -> set[str]:
@@ -99,22 +112,37 @@ def _job_ids(folder: RunFolder) -> set[str]:
     return {each["job_id"] for each in [*job.get("earlier", []), *job["submissions"]] if each["job_id"] != "unknown"}
 
 
+def _ended(folder: RunFolder) -> float:
+    """When the trial's job changed its state last, in seconds since 1970."""
+    return _moment((folder.job() or {}).get("time", utc_now()))
+
+
 def _checkpoint_times(folder: RunFolder) -> list[float]:
-    times = [event["time"] for event in folder.events() if event["event"] == "checkpoint"]
-    return [datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() for text in times]
+    return [_moment(event["time"]) for event in folder.events() if event["event"] == "checkpoint"]
 
 
-def _ask(job_ids: Sequence[str]) -> list[Attempt]:
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def _ask(job_ids: Sequence[str], until: float) -> tuple[list[Attempt], list[str]]:
+    """The attempts of these jobs that have ended, and the jobs of which one is missing still. Raises CommandFailed.
+
+    until: how long to ask again for those, in seconds since 1970.
+    """
     command = ["sacct", "-X", "-D", "-n", "-P", "-j", ",".join(job_ids), "-o", FIELDS]
-    attempts: list[Attempt] = []
-    for attempt in range(TRIES):
+    while True:
+        last = time.time() > until
         try:
             out = run_command(command, environment={**os.environ, "TZ": "UTC"})
-        except CommandFailed:
-            return attempts
-        attempts = parse_attempts(out)
-        if len(attempts) == len(out.splitlines()) and {each.job_id for each in attempts} >= set(job_ids):
-            break
-        if attempt < TRIES - 1:
-            time.sleep(WAIT_S)
-    return attempts
+        except CommandFailed as error:
+            if last or error.code is None or SWITCHED_OFF in error.said:
+                raise
+        else:
+            attempts = parse_attempts(out)
+            told = Counter(line.split("|")[0] for line in out.splitlines())
+            ended = Counter(attempt.job_id for attempt in attempts)
+            missing = [job_id for job_id in job_ids if ended[job_id] < max(told[job_id], 1)]
+            if last or not missing:
+                return attempts, missing
+        time.sleep(WAIT_S)

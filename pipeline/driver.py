@@ -20,7 +20,7 @@ from rich.console import Console
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.accounting import account
-from heatmark.pipeline.broker import Broker, decide_cancel, reopen
+from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, reopen
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
@@ -47,34 +47,49 @@ def run_sweep(plan: Plan, console: Console) -> int:
             soft_wrap=True,
         )
         with _mirror(plan) as end_mirror:
-            if open_folders:
-                with live_progress(plan.folder, console) as log:
-                    _run_trials(plan, open_folders, log)
+            _run_trials(plan, open_folders, console)
             if plan.sweep.cluster.executor == "slurm":
-                account([plan.run_folder(trial) for trial in plan.trials])
+                account([plan.run_folder(trial) for trial in plan.trials], console.print)
             report(plan, console)
             code = _exit_code(plan, console)
             end_mirror("FINISHED" if code == 0 else "FAILED")
     return code
 
 
-def _run_trials(plan: Plan, folders: list[RunFolder], log: Log) -> None:
+def _run_trials(plan: Plan, folders: list[RunFolder], console: Console) -> None:
+    """Every trial to its end, and every job: one may still be ending though its result is there."""
+    ending = [folder for trial in plan.trials if _is_ending(folder := plan.run_folder(trial))]
+    if not folders and not ending:
+        return
     cluster = plan.sweep.cluster
-    broker = Broker(make_cluster(cluster, plan.folder), cluster.retries, cluster.interval_s, log)
-    broker.start()
-    epochs = max(trial.train.epochs for trial in plan.trials)
-    try:
-        with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
-            if dashboard:
-                host, port = socket.gethostname(), dashboard.rpartition(":")[2]
-                log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
-                log(f"from another machine: ssh -L {port}:127.0.0.1:{port} {host}")
-            from heatmark.pipeline.tune import run_tune
-
-            run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, cluster.parallel, epochs)
+    with live_progress(plan.folder, console) as log:
+        broker = Broker(make_cluster(cluster, plan.folder), cluster.retries, cluster.interval_s, log)
+        broker.start()
+        try:
+            for folder in ending:
+                broker.want(folder)
+            if folders:
+                _tune(plan, folders, broker, log)
             broker.wait_until_ended()
-    finally:
-        broker.close()
+        finally:
+            broker.close()
+
+
+def _is_ending(folder: RunFolder) -> bool:
+    """A trial with a result whose job no driver has seen end."""
+    return folder.result() is not None and (folder.job() or {"state": "finished"})["state"] not in ENDED
+
+
+def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> None:
+    with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
+        if dashboard:
+            host, port = socket.gethostname(), dashboard.rpartition(":")[2]
+            log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
+            log(f"from another machine: ssh -L {port}:127.0.0.1:{port} {host}")
+        from heatmark.pipeline.tune import run_tune
+
+        epochs = max(trial.train.epochs for trial in plan.trials)
+        run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, plan.sweep.cluster.parallel, epochs)
 
 
 def report(plan: Plan, console: Console) -> None:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from heatmark.pipeline.local_cluster import RUN_VARIABLE
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder import RunFolder, run_folders, write_json
 
 pytestmark = pytest.mark.slow
 SWEEP: dict[str, Any] = {
@@ -124,11 +124,14 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
         (written,) = newest.glob(f"*{folder.signature}/events.out.tfevents.*")
         assert steps_of(written, "ray/tune/gtbox/EPE") == list(range(1, 9))
 
+    # As after a driver that died between a trial's result and the end of its job.
+    write_json(folders[0].job_file, (folders[0].job() or {}) | {"state": "submitted"})
     before = [folder.metrics_file.stat().st_mtime_ns for folder in folders]
     started = time.monotonic()
     code, output = run("run", path, cwd=tmp_path)
     assert code == 0 and "2 finished before, 0 to run" in output, output
     assert [folder.metrics_file.stat().st_mtime_ns for folder in folders] == before
+    assert [(folder.job() or {})["state"] for folder in folders] == ["finished", "finished"]
     assert time.monotonic() - started < 40
 
 
