@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -82,6 +83,7 @@ def _is_ending(folder: RunFolder) -> bool:
 
 def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> None:
     with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
+        interrupt_on_terminate()  # Ray has put a handler of its own in the place
         if dashboard:
             host, port = socket.gethostname(), dashboard.rpartition(":")[2]
             log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
@@ -195,5 +197,10 @@ def cluster_of(sweep: Path) -> ClusterSection:
 
 
 def interrupt_on_terminate() -> None:
-    """SIGTERM ends the driver like Ctrl-C: in order, with the jobs left running."""
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    """SIGTERM ends the driver like Ctrl-C: in order, with the jobs left running. Another one does not disturb that."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

@@ -33,6 +33,8 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
         # Tune would take Ctrl-C for the end of the experiment; it is the end of this driver only.
         TUNE_DISABLE_SIGINT_HANDLER="1",
         RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+        # Ray's would abort the driver on SIGTERM, and leave nothing in its place once Ray is shut down.
+        RAY_DISABLE_FAILURE_SIGNAL_HANDLER="1",
         # On a full machine Ray would kill the relays, which hold nothing, and give up the whole sweep with them.
         RAY_memory_monitor_refresh_ms="0",
     )

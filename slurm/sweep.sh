@@ -16,7 +16,7 @@ heatmark=${HEATMARK:-.venv/bin/heatmark}
 
 # Only a job that still runs goes back into the queue: one that is being cancelled must not.
 again() {
-  kill -INT "$driver" 2>/dev/null
+  kill -TERM "$driver" 2>/dev/null
   wait "$driver"
   if [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then
     echo "driver: back into the queue; trials run on"

@@ -191,8 +191,12 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
 
     driver = start("run", path, cwd=tmp_path)
     until(lambda: len(began.metrics()) > epochs, driver)
-    driver.send_signal(signal.SIGINT)
-    assert driver.wait(timeout=60) != 0
+    # As SLURM and timeout(1) do it: twice, to the process and to its group.
+    driver.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    driver.send_signal(signal.SIGTERM)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 130 and "SIGTERM received" not in output, output
     assert live_jobs(sweep), "an interrupted driver must leave its jobs running"
     assert run("cancel", sweep, cwd=tmp_path)[0] == 0
     assert not live_jobs(sweep)

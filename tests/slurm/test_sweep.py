@@ -1,4 +1,4 @@
-"""What a user types: sbatch slurm/sweep.sh FILE. The driver, a job itself, is sent back into the queue halfway."""
+"""What a user types: sbatch slurm/sweep.sh FILE. The driver, a job itself, is sent back into the queue two times."""
 
 from __future__ import annotations
 
@@ -45,14 +45,23 @@ def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(liv
     def story() -> str:
         return log.read_text()[-3000:] if log.exists() else "no log of the driver"
 
-    wait_for("every trial is training", lambda: sum(bool(run.metrics()) for run in run_folders(sweep)) == 6, 240, story)
+    def submitted() -> int:
+        return sum((run.job() or {}).get("state") == "submitted" for run in run_folders(sweep))
+
+    wait_for("every trial is sent", lambda: submitted() == 6, 120, story)
     answer("scontrol", "requeue", driver)
+    wait_for("the driver is back", lambda: "driver: attempt 2" in story(), 120, story)
+    wait_for("every trial is training", lambda: sum(bool(run.metrics()) for run in run_folders(sweep)) == 6, 240, story)
+    # What SLURM sends to the batch script a little before the driver's own time limit.
+    answer("scancel", "--batch", "--signal=USR1", driver)
     wait_for(
         "the driver ends",
         lambda: answer("squeue", "-h", "-j", driver, "-t", "all", "-o", "%T") == "COMPLETED",
         400,
         story,
     )
+
+    assert "driver: back into the queue; trials run on" in story() and "driver: attempt 3" in story(), story()
 
     runs: list[RunFolder] = list(run_folders(sweep))
     assert len(runs) == 6 and all(run.result() for run in runs), story()
@@ -66,5 +75,6 @@ def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(liv
         assert json.loads(run.accounting_file.read_text())["cpu_hours"] > 0
     states = answer("sacct", "-X", "-n", "-P", "-j", arrays[0]["job_id"], "-o", "JobID,State,NNodes").splitlines()
     assert states == [f"{arrays[0]['job_id']}_{index}|COMPLETED|2" for index in range(6)]
+    assert {(run.job() or {})["state"] for run in runs} == {"finished"}
     assert (sweep / "report.pdf").read_bytes().startswith(b"%PDF")
     assert "CPU hours" in (sweep / "report.html").read_text()
