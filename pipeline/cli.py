@@ -70,7 +70,8 @@ def sweep_run(
     strict: Annotated[bool, typer.Option("--strict", help="Absent or unreadable images are errors.")] = False,
 ) -> None:
     """Run a sweep to its report. Run it again to resume: finished trials stay, live jobs are adopted."""
-    from heatmark.pipeline.driver import interrupt_on_terminate, run_sweep
+    from heatmark.pipeline.driver import run_sweep
+    from heatmark.pipeline.interrupt import interrupt_on_terminate
 
     interrupt_on_terminate()
     raise typer.Exit(run_sweep(_plan(file, changes, out, strict), _console()))

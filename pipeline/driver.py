@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -22,6 +20,7 @@ from rich.console import Console
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, reopen
+from heatmark.pipeline.interrupt import HeldInterrupts
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
@@ -82,8 +81,8 @@ def _is_ending(folder: RunFolder) -> bool:
 
 
 def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> None:
-    with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
-        interrupt_on_terminate()  # Ray has put a handler of its own in the place
+    with HeldInterrupts() as held, ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
+        held.hold()  # Ray has taken SIGTERM
         if dashboard:
             host, port = socket.gethostname(), dashboard.rpartition(":")[2]
             log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
@@ -91,7 +90,9 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
         from heatmark.pipeline.tune import run_tune
 
         epochs = max(trial.train.epochs for trial in plan.trials)
-        run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, plan.sweep.cluster.parallel, epochs)
+        run_tune(
+            folders, plan.folder / "tune", plan.sweep.tune, broker, plan.sweep.cluster.parallel, epochs, held.release
+        )
 
 
 def report(plan: Plan, console: Console) -> None:
@@ -194,13 +195,3 @@ def cluster_of(sweep: Path) -> ClusterSection:
     content = (read_json(sweep / "sweep.json") or {}).get("cluster", {})
     section: ClusterSection = validated(TypeAdapter(ClusterSection), content, str(sweep / "sweep.json"))
     return section
-
-
-def interrupt_on_terminate() -> None:
-    """SIGTERM ends the driver like Ctrl-C: in order, with the jobs left running. Another one does not disturb that."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)

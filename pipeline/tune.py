@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,17 @@ RELAY_RETRIES = 3
 
 
 def run_tune(
-    folders: list[RunFolder], storage: Path, settings: TuneSection, broker: Broker, parallel: int, epochs: int
+    folders: list[RunFolder],
+    storage: Path,
+    settings: TuneSection,
+    broker: Broker,
+    parallel: int,
+    epochs: int,
+    between_steps: Callable[[], None],
 ) -> None:
     """Walk the unfinished trials, at most `parallel` at a time. epochs: the longest trial, for ASHA.
+
+    between_steps: called between Tune's steps, where an exception may leave it.
 
     Every run is a new experiment of Tune's: what is finished was filtered out before, what is running is adopted, and
     a relay replays the epochs on record, so nothing is kept in Tune that is not in the run folders. TensorBoard shows
@@ -40,7 +49,7 @@ def run_tune(
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker), TBXLoggerCallback()],
+            callbacks=[JobCallback(broker, between_steps), TBXLoggerCallback()],
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
@@ -75,12 +84,15 @@ class JobCallback(tune.Callback):  # type: ignore[misc]
     Tune calls on_trial_complete when a trial ends or is stopped by a decision, and not when the driver is interrupted.
     """
 
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
+    def __init__(self, broker: Broker, between_steps: Callable[[], None]) -> None:
+        self.broker, self.between_steps = broker, between_steps
         self.started: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its callbacks into an experiment that is never restored
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self.between_steps()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # A relay that is started again asks for no job again: how often a job is sent is the broker's decision.

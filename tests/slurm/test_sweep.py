@@ -62,6 +62,7 @@ def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(liv
     )
 
     assert "driver: back into the queue; trials run on" in story() and "driver: attempt 3" in story(), story()
+    assert "fault" not in story() and "Aborted" not in story(), story()
 
     runs: list[RunFolder] = list(run_folders(sweep))
     assert len(runs) == 6 and all(run.result() for run in runs), story()
