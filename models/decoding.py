@@ -79,25 +79,35 @@ def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0,
     a quotient of two near-zero sums becomes the centre of the map, and a normal map is read without bias.
     An empty map (all weights 0, nothing added) gives the centre.
     """
-    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
     height, width = heatmap_BKHW.shape[-2:]
-    scaled_BKHW = beta * heatmap_BKHW
-    # Shifted by m = max(0, max z), so that nothing overflows; for small z, expm1 keeps the digits exp(z) - 1 loses.
-    shift_BK11 = scaled_BKHW.amax((-2, -1), keepdim=True).clamp(min=0).detach()
-    unit_BK = torch.exp(-shift_BK11).flatten(-3)
-    weight_BKHW = shifted_expm1(scaled_BKHW, shift_BK11)
-    mass_BK = weight_BKHW.sum((-2, -1))
-    pseudo_BK = eps * unit_BK + (least_mass * unit_BK - mass_BK).clamp(min=0) * (least_mass > 0)
+    weight_BKHW, mass_BK, pseudo_BK = compensated_weights(heatmap_BKHW, beta, eps, least_mass)
     total_BK = mass_BK + pseudo_BK
-    centre_2 = heatmap_BKHW.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    centre_2 = weight_BKHW.new_tensor([(width - 1) / 2, (height - 1) / 2])
     # Measured from the centre, an empty map needs no special case beyond a denominator that is not zero.
     offset_BK2 = expectation(weight_BKHW) - mass_BK[..., None] * centre_2
     safe_BK = torch.where(total_BK == 0, torch.ones_like(total_BK), total_BK)
     return centre_2 + offset_BK2 / safe_BK[..., None]
 
 
+def compensated_weights(
+    heatmap_BKHW: Tensor, beta: float, eps: float = 0.0, least_mass: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """weight_BKHW = exp(beta h) - 1, its sum mass_BK = C - n, and pseudo_BK, what is added at the centre of the map.
+
+    All three are divided by exp(m), m = max(0, max beta h), so that nothing overflows. In fp32 or wider. eps and
+    least_mass as in `bias_compensated_argmax`.
+    """
+    scaled_BKHW = beta * at_least_fp32(heatmap_BKHW)
+    shift_BK11 = scaled_BKHW.amax((-2, -1), keepdim=True).clamp(min=0).detach()
+    unit_BK = torch.exp(-shift_BK11).flatten(-3)
+    weight_BKHW = shifted_expm1(scaled_BKHW, shift_BK11)
+    mass_BK = weight_BKHW.sum((-2, -1))
+    pseudo_BK = eps * unit_BK + (least_mass * unit_BK - mass_BK).clamp(min=0) * (least_mass > 0)
+    return weight_BKHW, mass_BK, pseudo_BK
+
+
 def shifted_expm1(scaled: Tensor, shift: Tensor) -> Tensor:
-    """(exp(z) - 1) * exp(-m), without overflow and without cancellation where z is small."""
+    """(exp(z) - 1) * exp(-m), without overflow; for small z, expm1 keeps the digits that exp(z) - 1 loses."""
     near_zero = scaled.abs() < 0.5
     small = torch.expm1(torch.where(near_zero, scaled, torch.zeros_like(scaled))) * torch.exp(-shift)
     large = torch.exp(scaled - shift) - torch.exp(-shift)
@@ -106,9 +116,7 @@ def shifted_expm1(scaled: Tensor, shift: Tensor) -> Tensor:
 
 def mass_is_short(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """True where C <= n, so that the bias-compensated joint is undefined or reflected (spec of Eq. 18), per B and K."""
-    scaled_BKP = beta * at_least_fp32(heatmap_BKHW).flatten(-2)
-    shift_BK1 = scaled_BKP.amax(-1, keepdim=True).clamp(min=0)
-    return shifted_expm1(scaled_BKP, shift_BK1).sum(-1) <= 0
+    return compensated_weights(heatmap_BKHW, beta)[1] <= 0
 
 
 def clamp_to_map(joints_BK2: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from heatmark.models.decoding import at_least_fp32, shifted_expm1
+from heatmark.models.decoding import at_least_fp32, compensated_weights
 
 
 def softmax_map(heatmap_BKHW: Tensor, beta: float) -> Tensor:
@@ -28,13 +28,9 @@ def compensated_map(heatmap_BKHW: Tensor, beta: float, least_mass: float = 0.0) 
 
     least_mass: where the sum is smaller, what is missing stands on the pixels around the centre, as it does there.
     """
-    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
-    scaled_BKHW = beta * heatmap_BKHW
-    shift_BK11 = scaled_BKHW.amax((-2, -1), keepdim=True).clamp(min=0).detach()
-    weight_BKHW = shifted_expm1(scaled_BKHW, shift_BK11)
-    mass_BK11 = weight_BKHW.sum((-2, -1), keepdim=True)
-    missing_BK11 = (least_mass * torch.exp(-shift_BK11) - mass_BK11).clamp(min=0) * (least_mass > 0)
-    return _normalised(weight_BKHW + missing_BK11 * _centre(heatmap_BKHW), mass_BK11 + missing_BK11)
+    weight_BKHW, mass_BK, missing_BK = compensated_weights(heatmap_BKHW, beta, least_mass=least_mass)
+    missing_BK11 = missing_BK[..., None, None]
+    return _normalised(weight_BKHW + missing_BK11 * _centre(weight_BKHW), mass_BK[..., None, None] + missing_BK11)
 
 
 def _normalised(weight_BKHW: Tensor, total_BK11: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,36 +11,15 @@ import numpy.typing as npt
 
 from heatmark.reports.bootstrap import Resampling, Statistic, affordable_resamples, draw_resampling
 from heatmark.reports.cells import GridCell, best_of_each
-from heatmark.reports.collect import BOX_SOURCES
 from heatmark.reports.digest import Digest, parts_of
-from heatmark.reports.measures import headline_of, lower_is_better
+from heatmark.reports.measures import lower_is_better
+from heatmark.reports.settings import Setting, settings_of
 from heatmark.reports.statistics import Resampled, bca_interval, holm, mean_over_seeds, p_value
 
 # With more cells than this in a setting the best of each method stands for its method.
 MOST_CELLS = 8
 FEWEST_PEOPLE, FEWEST_IMAGES = 20, 10
 EVERYONE = "all"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What two cells must share to be compared."""
-
-    dataset: str
-    format: str
-    backbone: str
-    boxes: str
-
-    def __str__(self) -> str:
-        return f"{self.dataset}, {self.backbone}, {BOX_SOURCES.get(self.boxes, self.boxes)}"
-
-
-def setting_names(settings: Iterable[Setting]) -> tuple[dict[Setting, str], str]:
-    """What tells settings apart, for each of them, and what they share."""
-    parts = {each: (each.dataset, each.backbone, BOX_SOURCES.get(each.boxes, each.boxes)) for each in settings}
-    unlike = [place for place in range(3) if len({names[place] for names in parts.values()}) > 1]
-    shared = [names[place] for names in list(parts.values())[:1] for place in range(3) if place not in unlike]
-    return {each: ", ".join(names[place] for place in unlike) for each, names in parts.items()}, ", ".join(shared)
 
 
 @dataclass(frozen=True)
@@ -89,15 +68,6 @@ class Comparisons:
     resamples: int
 
 
-def settings_of(cells: Iterable[GridCell]) -> dict[Setting, list[GridCell]]:
-    found: dict[Setting, list[GridCell]] = {}
-    for cell in cells:
-        data = cell.spec.data
-        key = Setting(data.name, data.format, cell.spec.backbone, cell.trials[0].boxes)
-        found.setdefault(key, []).append(cell)
-    return found
-
-
 def compare(cells: Sequence[GridCell]) -> Comparisons:
     """All pairs in every setting that have records."""
     chosen: list[tuple[Setting, list[GridCell]]] = []
@@ -105,10 +75,10 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     for setting, members in settings_of(cells).items():
         recorded = [cell for cell in members if cell.digests]
         if len(recorded) > MOST_CELLS:
-            kept = best_of_each(recorded, lambda cell: (cell.spec.method.name,), headline_of(setting.format))
+            kept = best_of_each(recorded, lambda cell: (cell.spec.method.name,), setting.headline)
             notes.append(
                 f"{setting.dataset} with {setting.backbone}: of {len(recorded)} cells the best of each method by "
-                f"{headline_of(setting.format)} are compared, {len(kept)} in all."
+                f"{setting.headline} are compared, {len(kept)} in all."
             )
             recorded = kept
         if len(recorded) > 1:
@@ -134,7 +104,7 @@ def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, 
         notes.append(f"{setting.dataset} with {setting.backbone}: {len(image_I)} common images are too few to compare.")
         return []
     resampling = draw_resampling(image_I, resamples)
-    pairs = _pairs(setting, cells, headline_of(setting.format), EVERYONE, resampling)
+    pairs = _pairs(setting, cells, setting.headline, EVERYONE, resampling)
     short = []
     for subset in (EVERYONE, *parts_of(setting.format)):
         people, images = _sizes(digests[0], subset, image_I)

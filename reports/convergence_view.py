@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from heatmark.reports.cells import GridCell
-from heatmark.reports.comparisons import Comparison, Comparisons, setting_names, settings_of
+from heatmark.reports.comparisons import Comparison, Comparisons
 from heatmark.reports.convergence import FRACTIONS, MedianTimes, median_times
-from heatmark.reports.measures import headline_of
+from heatmark.reports.settings import setting_names, settings_of
 from heatmark.reports.table import MISSING, Cell, Column, Table
 from heatmark.reports.table_files import Export
 
@@ -70,7 +70,7 @@ def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export
     for part in parts:
         columns += [Column(f"Epochs to {part}", True), Column("Images", True), Column("Hours", True)]
         columns.append(Column("Seeds there", True, width=0.8))
-    headlines = ", ".join(dict.fromkeys(headline_of(setting.format) for setting in settings))
+    headlines = ", ".join(dict.fromkeys(setting.headline for setting in settings))
     where = f" Everywhere: {shared}." if shared else ""
     caption = (
         f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}. "

@@ -11,17 +11,17 @@ import pandas as pd
 from heatmark.reports.accuracy_view import accuracy_exports, accuracy_views
 from heatmark.reports.cells import GridCell, best_of_each, grid_cells
 from heatmark.reports.collect import BOX_SOURCES, Sweep, Trial, printable
-from heatmark.reports.comparisons import compare, settings_of
+from heatmark.reports.comparisons import compare
 from heatmark.reports.convergence_view import comparisons_export, convergence_export
 from heatmark.reports.digest import gather_evidence
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.figures import convergence_figure, loss_figure
-from heatmark.reports.measures import headline_of
 from heatmark.reports.paper_entries import as_frame, as_table
 from heatmark.reports.paper_figures.figures import paper_figures
 from heatmark.reports.paper_tables import compare_with_paper, file_names
 from heatmark.reports.prediction_sheet import Sheet, prediction_sheets
 from heatmark.reports.protocol import protocol
+from heatmark.reports.settings import settings_of
 from heatmark.reports.summary import TRUNCATED, summarise
 from heatmark.reports.table import Table
 from heatmark.reports.table_files import Export
@@ -119,7 +119,7 @@ def _drawn_trials(cells: Sequence[GridCell]) -> list[Trial]:
     drawn = []
     for setting, members in settings_of(cells).items():
         if len(members) > MOST_DRAWN:
-            headline = headline_of(setting.format)
+            headline = setting.headline
             members = best_of_each(members, lambda cell: (cell.spec.method.name, cell.beta), headline)[:MOST_DRAWN]
         drawn += [trial for cell in members for trial in cell.trials]
     return drawn

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from heatmark.reports.cells import GridCell
-from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons, Setting, settings_of
+from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.convergence import arrivals, median_times
 from heatmark.reports.cost import Cost, cost_of
 from heatmark.reports.digest import parts_of
-from heatmark.reports.measures import headline_of, lower_is_better
+from heatmark.reports.measures import lower_is_better
+from heatmark.reports.settings import Setting, settings_of
 
 PAPER_BETA = 10.0
 # Fewer seeds a side cannot tell a slower method from a slow seed.
@@ -69,7 +70,7 @@ def judge(cells: Sequence[GridCell], comparisons: Comparisons) -> Verdict:
 
 def _standings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Standing]:
     wanted = [
-        (headline_of(setting.format), EVERYONE),
+        (setting.headline, EVERYONE),
         *(("EPE", subset) for subset in (EVERYONE, *parts_of(setting.format))),
     ]
     for metric, subset in wanted:
@@ -148,7 +149,7 @@ def _difficulty_finding(
 
 
 def _speed_finding(setting: Setting, detection: GridCell, ipr: GridCell) -> Finding:
-    headline = headline_of(setting.format)
+    headline = setting.headline
     claim = f"{ipr.label} needs more epochs than {detection.label} to 80 % of its final {headline}"
     medians = [median_times(cell, 0.8).epochs for cell in (detection, ipr)]
     fast, slow = ([arrival.epochs for arrival in arrivals(cell, 0.8) if arrival.arrived] for cell in (detection, ipr))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons, setting_names
+from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.cost import Cost
 from heatmark.reports.measures import amount, lower_is_better, unit_of
+from heatmark.reports.settings import setting_names
 from heatmark.reports.table import MISSING, Cell, Column, Table
 from heatmark.reports.table_files import Export
 from heatmark.reports.verdict import UNDECIDED, Standing, Verdict, p_text

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from heatmark.models.methods import METHODS
 from heatmark.reports.cells import GridCell
-from heatmark.reports.paper_figures.setting import PAPER_METHODS, Setting
+from heatmark.reports.paper_figures.setting import PAPER_METHODS, DrawnSetting
 
 
 def not_run(what: str, line: str) -> str:
@@ -21,7 +21,7 @@ def method_line(methods: Iterable[str], beta: float = 10.0) -> str:
     return f"method: [{', '.join(entries)}]"
 
 
-def missing_methods(setting: Setting, have: Collection[str], wanted: Iterable[str] = PAPER_METHODS) -> str:
+def missing_methods(setting: DrawnSetting, have: Collection[str], wanted: Iterable[str] = PAPER_METHODS) -> str:
     """Empty where every wanted method is there or was at least run."""
     finished = {cell.spec.method.name for cell in setting.finished}
     missing = [name for name in wanted if name not in have and name not in finished]

@@ -11,14 +11,14 @@ from heatmark.reports.cells import GridCell, Measured
 from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import not_run
-from heatmark.reports.paper_figures.setting import Setting
+from heatmark.reports.paper_figures.setting import DrawnSetting
 
 BETA_LINE = "beta: [1, 5, 10, 20]"
 
 Value = Callable[[GridCell], Measured | None]
 
 
-def beta_effects(setting: Setting) -> FigurePart:
+def beta_effects(setting: DrawnSetting) -> FigurePart:
     lines = beta_lines(setting)
     detection = setting.nearest_to_paper("detection")
     title = f"Effect of β, {setting.dataset}, {setting.backbone}"
@@ -55,7 +55,7 @@ def beta_effects(setting: Setting) -> FigurePart:
     return FigurePart(drawn(draw, 2.3), caption, f"Lines of {headline}, EPE and A(2) over beta", title)
 
 
-def beta_lines(setting: Setting) -> dict[str, list[GridCell]]:
+def beta_lines(setting: DrawnSetting) -> dict[str, list[GridCell]]:
     """The cells of every method with at least two betas, ascending, one cell for each beta."""
     lines: dict[str, list[GridCell]] = {}
     for method in dict.fromkeys(cell.spec.method.name for cell in setting.finished):

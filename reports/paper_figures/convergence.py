@@ -16,7 +16,7 @@ from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.figures import LOG_FROM_RATIO, plain_log_scale
 from heatmark.reports.measures import amount
 from heatmark.reports.paper_figures.absent import method_line, missing_methods, not_run
-from heatmark.reports.paper_figures.setting import Setting
+from heatmark.reports.paper_figures.setting import DrawnSetting
 from heatmark.reports.tables import CONVERGED
 
 # IPR, what is added to it one at a time, and all of it.
@@ -55,7 +55,7 @@ def epochs_to_converge(cell: GridCell) -> list[int]:
     return [epoch for epoch in found if epoch is not None]
 
 
-def convergence(setting: Setting) -> FigurePart:
+def convergence(setting: DrawnSetting) -> FigurePart:
     cells = setting.paper_cells
     parts = {name: cell for name in COMPONENTS if (cell := setting.nearest_to_paper(name))}
     added = [name for name in ADDED if name in parts]

@@ -15,7 +15,7 @@ from heatmark.reports.cost import cost_of
 from heatmark.reports.drawing import Drawing, drawn, method_color
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.measures import amount
-from heatmark.reports.paper_figures.setting import Setting
+from heatmark.reports.paper_figures.setting import DrawnSetting
 
 MARKERS = "osD^vP*X<>"
 # More cells than these are told apart by their method only, and on the page by what their points say.
@@ -31,7 +31,7 @@ class Point:
     accuracy: Measured
 
 
-def points_of(setting: Setting) -> tuple[str, list[Point]]:
+def points_of(setting: DrawnSetting) -> tuple[str, list[Point]]:
     """The unit and the cells that are counted in it: the commonest, and minutes where no trial took an hour."""
     costs = {cell.label: cost for cell in setting.finished if (cost := cost_of(cell))}
     units = Counter(cost.unit for cost in costs.values())
@@ -50,7 +50,7 @@ def points_of(setting: Setting) -> tuple[str, list[Point]]:
     return shown, points
 
 
-def accuracy_and_cost(setting: Setting) -> FigurePart:
+def accuracy_and_cost(setting: DrawnSetting) -> FigurePart:
     headline = setting.headline
     unit, points = points_of(setting)
     title = f"{headline} and cost, {setting.dataset}, {setting.backbone}"

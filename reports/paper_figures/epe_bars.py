@@ -12,7 +12,7 @@ from heatmark.reports.digest import RULES
 from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import missing_methods, no_records
-from heatmark.reports.paper_figures.setting import Setting
+from heatmark.reports.paper_figures.setting import DrawnSetting
 
 JOINTS = tuple(band.name for band in RULES.joints.bands)
 OCCLUSIONS = tuple(band.name for band in RULES.occlusion.bands)
@@ -20,7 +20,7 @@ OCCLUSION_TITLES = {"low": "< 20 %", "middle": "20 to 50 %", "high": "> 50 %"}
 BAR = 0.26
 
 
-def epe_bars(setting: Setting) -> FigurePart:
+def epe_bars(setting: DrawnSetting) -> FigurePart:
     """One panel per band of joints, one group of bars per band of occlusion."""
     cells = {method: cell for method, cell in setting.paper_cells.items() if cell.digests}
     title = f"Fig. 4, {setting.dataset}, {setting.backbone}"

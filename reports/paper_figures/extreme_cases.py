@@ -15,7 +15,7 @@ from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import no_records
 from heatmark.reports.paper_figures.people import by_annotation, cut_out, draw_pose, gone, read_people
 from heatmark.reports.paper_figures.picture_grid import Grid, Picture, grid_svg
-from heatmark.reports.paper_figures.setting import Setting, first_seed
+from heatmark.reports.paper_figures.setting import DrawnSetting, first_seed
 from heatmark.reports.records import Records, last_records
 
 EACH = 4
@@ -25,7 +25,7 @@ TRUE_COLOR, FOUND_COLOR = (240, 240, 240), (230, 159, 0)
 ENOUGH_SHARE = 0.5
 
 
-def extreme_cases(setting: Setting) -> FigurePart:
+def extreme_cases(setting: DrawnSetting) -> FigurePart:
     """A row per method: its worst people, then its best."""
     title = f"Worst and best cases, {setting.dataset}, {setting.backbone}"
     records = {method: found for method, cell in setting.paper_cells.items() if (found := _records(cell))}

@@ -18,24 +18,24 @@ from heatmark.reports.paper_figures.gradients import gradients
 from heatmark.reports.paper_figures.heatmap_progress import heatmap_progress
 from heatmark.reports.paper_figures.localization import localization
 from heatmark.reports.paper_figures.sample_people import sample_people
-from heatmark.reports.paper_figures.setting import PAPER_METHODS, Setting, first_of_each_dataset, settings_of
+from heatmark.reports.paper_figures.setting import PAPER_METHODS, DrawnSetting, drawn_settings, first_of_each_dataset
 
 # A page or two for each; the settings with most finished cells come first.
 MOST_SETTINGS = 6
 
-Drawer = Callable[[Setting], FigurePart]
+Drawer = Callable[[DrawnSetting], FigurePart]
 
 
 def paper_figures(cells: Sequence[GridCell]) -> tuple[FigurePart, ...]:
     """In the paper's order, then those that it does not have."""
-    settings = settings_of(cells)
+    settings = drawn_settings(cells)
     drawn = sorted(settings, key=lambda setting: -len(setting.finished))[:MOST_SETTINGS]
     drawn = [setting for setting in settings if setting in drawn]
     left_out = [setting for setting in settings if setting not in drawn]
     return (*_all_figures(drawn), *_without(settings, left_out))
 
 
-def _all_figures(settings: Sequence[Setting]) -> Iterator[FigurePart]:
+def _all_figures(settings: Sequence[DrawnSetting]) -> Iterator[FigurePart]:
     yield decodings()
     yield bias()
     yield from map(sample_people, first_of_each_dataset(settings))
@@ -51,7 +51,7 @@ def _all_figures(settings: Sequence[Setting]) -> Iterator[FigurePart]:
     yield from map(extreme_cases, first_of_each_dataset(settings))
 
 
-def _without(settings: Sequence[Setting], left_out: Sequence[Setting]) -> Iterator[FigurePart]:
+def _without(settings: Sequence[DrawnSetting], left_out: Sequence[DrawnSetting]) -> Iterator[FigurePart]:
     """What is not drawn at all, in words."""
     if not settings:
         line = not_run("No trial has finished", method_line(PAPER_METHODS))

@@ -14,7 +14,7 @@ from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import missing_methods
 from heatmark.reports.paper_figures.heatmap_files import Heatmaps, heatmap_files, read_heatmaps
 from heatmark.reports.paper_figures.picture_grid import Grid, Picture, grid_svg, overlay
-from heatmark.reports.paper_figures.setting import Setting, first_seed
+from heatmark.reports.paper_figures.setting import DrawnSetting, first_seed
 from heatmark.reports.records import last_records
 
 MOST_EPOCHS = 6
@@ -85,7 +85,7 @@ def read_progress(cell: GridCell) -> Progress | None:
     return Progress(cell, epochs, names)
 
 
-def heatmap_progress(setting: Setting) -> list[FigurePart]:
+def heatmap_progress(setting: DrawnSetting) -> list[FigurePart]:
     """Fig. 7, and Figs. 10 and 11 with one more of BCIR."""
     cells = setting.paper_cells
     found = {method: progress for method, cell in cells.items() if (progress := read_progress(cell))}
@@ -117,7 +117,7 @@ def _labelled_joints(found: Heatmaps, who: tuple[int, int]) -> list[int]:
     return [] if row is None else np.flatnonzero(found.labelled_PK[row]).tolist()
 
 
-def _methods_side_by_side(setting: Setting, found: dict[str, Progress], absent: str) -> FigurePart:
+def _methods_side_by_side(setting: DrawnSetting, found: dict[str, Progress], absent: str) -> FigurePart:
     """Rows are epochs, columns are two joints, each of every method."""
     first = next(iter(found.values()))
     newest = first.epochs[max(first.epochs)]
@@ -141,7 +141,7 @@ def _methods_side_by_side(setting: Setting, found: dict[str, Progress], absent: 
     return FigurePart(grid_svg(grid, _aspect(newest)), caption, "Heatmaps over epochs by method", title, absent)
 
 
-def _joints_side_by_side(setting: Setting, method: str, progress: Progress) -> FigurePart:
+def _joints_side_by_side(setting: DrawnSetting, method: str, progress: Progress) -> FigurePart:
     """Rows are epochs, columns are joints, of one method."""
     newest = progress.epochs[max(progress.epochs)]
     who = _first_person(newest)
@@ -168,5 +168,5 @@ def _aspect(found: Heatmaps) -> float:
     return float(rows / columns)
 
 
-def _protocol(setting: Setting, found: dict[str, Progress]) -> str:
+def _protocol(setting: DrawnSetting, found: dict[str, Progress]) -> str:
     return setting.protocol([progress.cell for progress in found.values()])

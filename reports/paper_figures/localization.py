@@ -13,7 +13,7 @@ from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.measures import amount
 from heatmark.reports.paper_figures.absent import missing_methods, no_records, not_run
-from heatmark.reports.paper_figures.setting import VARIED, Setting
+from heatmark.reports.paper_figures.setting import VARIED, DrawnSetting
 from heatmark.reports.paper_figures.shapes import ALL, GROUPS, Shapes, shapes_of
 
 DASHES = {"easy": "-", "medium": (0, (5, 1.5)), "hard": (0, (1, 1.2)), ALL: "-"}
@@ -22,14 +22,14 @@ A_OF_S = "A(s), share of the heatmap"
 WINDOW_WORDS = "within the square of 2s + 1 pixels around the true joint (Eq. 26)"
 
 
-def localization(setting: Setting) -> tuple[FigurePart, FigurePart]:
+def localization(setting: DrawnSetting) -> tuple[FigurePart, FigurePart]:
     """Fig. 5 and Fig. 9."""
     shapes = {method: found for method, cell in setting.paper_cells.items() if (found := shapes_of(cell))}
     absent = missing_methods(setting, have=shapes) or no_records(setting.paper_cells.values())
     return _figure_5(setting, shapes, absent), _figure_9(setting, shapes, absent)
 
 
-def _figure_5(setting: Setting, shapes: dict[str, Shapes], absent: str) -> FigurePart:
+def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> FigurePart:
     trained = trained_sigmas(setting)
     lines = [absent] if absent else []
     if len(trained) < 2:
@@ -60,7 +60,7 @@ def _figure_5(setting: Setting, shapes: dict[str, Shapes], absent: str) -> Figur
     return FigurePart(drawn(draw, 4.6), caption, "Curves of A(s), sigma by difficulty", title, "\n".join(lines))
 
 
-def _figure_9(setting: Setting, shapes: dict[str, Shapes], absent: str) -> FigurePart:
+def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> FigurePart:
     title = f"Fig. 9, {setting.dataset}, {setting.backbone}"
     if not shapes:
         return FigurePart("", "A(s) by difficulty.", "", title, absent)
@@ -82,12 +82,12 @@ def _figure_9(setting: Setting, shapes: dict[str, Shapes], absent: str) -> Figur
     return FigurePart(drawn(draw, 2.3), caption, "Curves of A(s) by difficulty", title, absent)
 
 
-def _label(setting: Setting, method: str) -> str:
+def _label(setting: DrawnSetting, method: str) -> str:
     return setting.paper_cells[method].label
 
 
 def _draw_activation(
-    drawing: Drawing, axes: Axes, setting: Setting, shapes: dict[str, Shapes], groups: Sequence[str]
+    drawing: Drawing, axes: Axes, setting: DrawnSetting, shapes: dict[str, Shapes], groups: Sequence[str]
 ) -> None:
     for method, found in shapes.items():
         for group in groups:
@@ -106,7 +106,7 @@ def _draw_activation(
         _say(axes, "nobody" if shapes else "no records")
 
 
-def _draw_sigma(drawing: Drawing, axes: Axes, setting: Setting, shapes: dict[str, Shapes]) -> None:
+def _draw_sigma(drawing: Drawing, axes: Axes, setting: DrawnSetting, shapes: dict[str, Shapes]) -> None:
     for number, (method, found) in enumerate(shapes.items()):
         shift = 0.06 * (number - 1)
         points = [(place + shift, found.sigma[name]) for place, name in enumerate(DIFFICULTIES) if name in found.sigma]
@@ -121,7 +121,7 @@ def _draw_sigma(drawing: Drawing, axes: Axes, setting: Setting, shapes: dict[str
         _say(axes, "nobody" if shapes else "no records")
 
 
-def trained_sigmas(setting: Setting) -> dict[float, GridCell]:
+def trained_sigmas(setting: DrawnSetting) -> dict[float, GridCell]:
     """Detection's cells by training sigma, in ascending order, alike in all else."""
     found: dict[float, GridCell] = {}
     reference = setting.nearest_to_paper("detection")
@@ -140,7 +140,7 @@ def _alike(cell: GridCell, other: GridCell) -> bool:
     return methods[0] == methods[1] and rest[0] == rest[1]
 
 
-def _draw_trained(drawing: Drawing, axes: Axes, setting: Setting, trained: dict[float, GridCell]) -> None:
+def _draw_trained(drawing: Drawing, axes: Axes, setting: DrawnSetting, trained: dict[float, GridCell]) -> None:
     axes.set_xlabel("training σ (heatmap px)")
     if len(trained) < 2:
         _say(axes, "not run: see below")

@@ -13,14 +13,14 @@ from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.images import read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset, Skeleton
 from heatmark.reports.paper_figures.picture_grid import Pixels
-from heatmark.reports.paper_figures.setting import Setting
+from heatmark.reports.paper_figures.setting import DrawnSetting
 
 Color = tuple[int, int, int]
 SUBPIXEL_BITS = 4
 GONE = "the data folder {} is gone or unreadable here, so no pictures of its people are drawn."
 
 
-def read_people(setting: Setting) -> PoseDataset | None:
+def read_people(setting: DrawnSetting) -> PoseDataset | None:
     """Of the first data folder that can be read; None where there is none."""
     for root in data_roots(setting):
         try:
@@ -30,12 +30,12 @@ def read_people(setting: Setting) -> PoseDataset | None:
     return None
 
 
-def data_roots(setting: Setting) -> list[str]:
+def data_roots(setting: DrawnSetting) -> list[str]:
     return list(dict.fromkeys(trial.spec.runtime.data_root for cell in setting.cells for trial in cell.trials
                               if trial.spec))  # fmt: skip
 
 
-def gone(setting: Setting) -> str:
+def gone(setting: DrawnSetting) -> str:
     return GONE.format(" or ".join(data_roots(setting)))
 
 

@@ -10,7 +10,7 @@ from heatmark.reports.digest import DIFFICULTIES, RULES
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.people import cut_out, gone, read_people
 from heatmark.reports.paper_figures.picture_grid import Grid, Picture, grid_svg
-from heatmark.reports.paper_figures.setting import Setting
+from heatmark.reports.paper_figures.setting import DrawnSetting
 
 PER_ROW = 6
 SIDE = 150
@@ -18,7 +18,7 @@ SIDE = 150
 FRAMES = {"easy": "#0072B2", "medium": "#009E73", "hard": "#D55E00"}
 
 
-def sample_people(setting: Setting) -> FigurePart:
+def sample_people(setting: DrawnSetting) -> FigurePart:
     title = f"Fig. 3, {setting.dataset}"
     people = read_people(setting)
     if people is None:

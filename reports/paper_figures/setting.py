@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heatmark.datasets.formats import FORMATS
 from heatmark.models.methods import METHODS
 from heatmark.reports.cells import GridCell
 from heatmark.reports.collect import Trial
 from heatmark.reports.protocol import protocol
+from heatmark.reports.settings import Setting, settings_of
 
 PAPER_METHODS = ("detection", "ipr", "bcir")
 PAPER_BETA = 10.0
@@ -19,19 +19,10 @@ VARIED = frozenset({"name", "beta", "t_o"})
 
 
 @dataclass(frozen=True)
-class Setting:
+class DrawnSetting(Setting):
     """cells: in grid order, some perhaps not finished."""
 
-    dataset: str
-    backbone: str
-    boxes: str
-    format: str
     cells: tuple[GridCell, ...]
-
-    @property
-    def headline(self) -> str:
-        """The metric to show first; higher is better."""
-        return next(each.headline for name, each in FORMATS.items() if name == self.format)
 
     @property
     def finished(self) -> tuple[GridCell, ...]:
@@ -60,19 +51,15 @@ def _distance_from_paper(cell: GridCell) -> tuple[int, float]:
     return differing, abs(math.log((cell.beta or PAPER_BETA) / PAPER_BETA))
 
 
-def settings_of(cells: Sequence[GridCell]) -> list[Setting]:
+def drawn_settings(cells: Sequence[GridCell]) -> list[DrawnSetting]:
     """In grid order; a setting without a finished trial has nothing to draw and is left out."""
-    groups: dict[tuple[str, str, str, str], list[GridCell]] = {}
-    for cell in cells:
-        data = cell.spec.data
-        groups.setdefault((data.name, cell.spec.backbone, data.bbox_source, data.format), []).append(cell)
-    found = [Setting(*key, cells=tuple(members)) for key, members in groups.items()]
+    found = [DrawnSetting(**vars(key), cells=tuple(members)) for key, members in settings_of(cells).items()]
     return [setting for setting in found if setting.finished]
 
 
-def first_of_each_dataset(settings: Sequence[Setting]) -> list[Setting]:
+def first_of_each_dataset(settings: Sequence[DrawnSetting]) -> list[DrawnSetting]:
     """For pictures, of which one backbone is enough: the one with most finished cells."""
-    found: dict[str, Setting] = {}
+    found: dict[str, DrawnSetting] = {}
     for setting in sorted(settings, key=lambda setting: -len(setting.finished)):
         found.setdefault(setting.dataset, setting)
     return list(found.values())

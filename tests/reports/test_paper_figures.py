@@ -22,7 +22,7 @@ from heatmark.reports.paper_figures.cost import accuracy_and_cost, points_of
 from heatmark.reports.paper_figures.epe_bars import band_epe, epe_bars
 from heatmark.reports.paper_figures.figures import paper_figures
 from heatmark.reports.paper_figures.localization import localization, trained_sigmas
-from heatmark.reports.paper_figures.setting import Setting, settings_of
+from heatmark.reports.paper_figures.setting import DrawnSetting, drawn_settings
 from heatmark.reports.paper_figures.shapes import shapes_of
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
@@ -31,9 +31,9 @@ from tests.reports.recorded import made_up_people, with_errors, write_records
 Replay = dict[str, Callable[..., Any]]
 
 
-def read_setting(sweep: Path) -> Setting:
+def read_setting(sweep: Path) -> DrawnSetting:
     trials = collect(sweep).trials
-    (setting,) = settings_of(grid_cells(trials, gather_evidence(trials)))
+    (setting,) = drawn_settings(grid_cells(trials, gather_evidence(trials)))
     return setting
 
 

@@ -21,7 +21,7 @@ from heatmark.reports.paper_figures.heatmap_progress import heatmap_progress
 from heatmark.reports.paper_figures.people import read_people
 from heatmark.reports.paper_figures.picture_grid import overlay
 from heatmark.reports.paper_figures.sample_people import sample_people
-from heatmark.reports.paper_figures.setting import Setting, settings_of
+from heatmark.reports.paper_figures.setting import DrawnSetting, drawn_settings
 from heatmark.reports.records import read_records
 from heatmark.workloads.run_folder import RunFolder
 from tests.reports.recorded import made_up_people, with_errors, write_records
@@ -29,9 +29,9 @@ from tests.reports.recorded import made_up_people, with_errors, write_records
 ROWS, COLUMNS, STRIDE = 16, 12, 4
 
 
-def read_setting(sweep: Path) -> Setting:
+def read_setting(sweep: Path) -> DrawnSetting:
     trials = collect(sweep).trials
-    (setting,) = settings_of(grid_cells(trials, gather_evidence(trials)))
+    (setting,) = drawn_settings(grid_cells(trials, gather_evidence(trials)))
     return setting
 
 
