@@ -133,14 +133,20 @@ def test_an_urgent_job_preempts_a_trial_that_resumes_with_the_same_numbers(
 # How many attempts it takes depends on how long a start takes here; the bound is for a machine that is busy.
 @pytest.mark.timeout(700)
 def test_a_trial_longer_than_its_time_limit_finishes_by_itself(live: str, people: Path, tmp_path: Path) -> None:
-    """The warning comes 45 s before a limit of 60 s, which SLURM looks at every 30 s: an attempt has 15 s or more."""
-    sent = Sent(tmp_path / "limited", people, epochs=20, timeout_min=1, signal_s=45)
-    free = Sent(tmp_path / "free", people, epochs=20)
-    sent.until_ended(timeout_s=600)
+    """The warning comes 45 s before a limit of 60 s, which SLURM looks at every 30 s: an attempt has 15 to 45 s.
+
+    Where it has the 45 the trial may be done with one attempt: then another is sent.
+    """
+    free = Sent(tmp_path / "free", people, epochs=16)
+    for number in range(3):
+        sent = Sent(tmp_path / f"limited{number}", people, epochs=16, timeout_min=1, signal_s=45)
+        sent.until_ended(timeout_s=600)
+        assert sent.job["state"] == "finished" and len(sent.job["submissions"]) == 1, sent.story()
+        if len(sent.run.attempts()) > 1:
+            break
     free.until_ended()
-    assert sent.job["state"] == "finished", sent.story()
-    assert len(sent.job["submissions"]) == 1 and len(sent.run.attempts()) >= 2, sent.story()
-    assert [record["epoch"] for record in sent.run.metrics()] == list(range(20))
+    assert len(sent.run.attempts()) >= 2, sent.story()
+    assert [record["epoch"] for record in sent.run.metrics()] == list(range(16))
     assert free.numbers() == sent.numbers()
 
 
