@@ -127,12 +127,10 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
     # As after a driver that died between a trial's result and the end of its job.
     write_json(folders[0].job_file, (folders[0].job() or {}) | {"state": "submitted"})
     before = [folder.metrics_file.stat().st_mtime_ns for folder in folders]
-    started = time.monotonic()
     code, output = run("run", path, cwd=tmp_path)
     assert code == 0 and "2 finished before, 0 to run" in output, output
     assert [folder.metrics_file.stat().st_mtime_ns for folder in folders] == before
     assert [(folder.job() or {})["state"] for folder in folders] == ["finished", "finished"]
-    assert time.monotonic() - started < 40
 
 
 def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
