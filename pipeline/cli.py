@@ -283,6 +283,23 @@ def models(
         print_costs(found, _console())
 
 
+@app.command("bench")
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="loader, decode, step, eval, or sweep.")],
+    rounds: Annotated[int, typer.Option(min=1, help="How often every way is timed.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Race ways of doing one thing against each other on this machine: speeds, and ratios to the first way."""
+    from heatmark.pipeline.bench_view import print_race, run_race
+
+    with stdout_for_json():
+        found = run_race(name, rounds)
+    if as_json:
+        print(json.dumps(found.as_json()))
+    else:
+        print_race(found, _console())
+
+
 @data_app.command("synth")
 def data_synth(
     root: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must not hold anything else.")],

@@ -43,10 +43,14 @@ class LocalCluster:
         for folder in folders:
             executor = _DetachedExecutor(folder)
             executor.update_parameters(tasks_per_node=self.settings.ranks, timeout_min=self.settings.timeout_min)
-            job = executor._submit_command(job_command(folder.spec_file))
+            job = executor._submit_command(self.command(folder))
             self._children.append(job)
             sent[folder.signature] = str(job.job_id)
         return sent
+
+    def command(self, folder: RunFolder) -> str:
+        """What every rank of the trial's job executes."""
+        return job_command(folder.spec_file)
 
     def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
         self._children = [job for job in self._children if not job.done()]  # asking reaps those that ended

@@ -1,0 +1,117 @@
+"""What the pipeline costs a trial: cells without work, by submitit alone, under the broker, and under Ray Tune."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.local_cluster import LocalCluster
+from heatmark.pipeline.plan import Plan, make_plan
+from heatmark.pipeline.ray_head import ray_head
+from heatmark.pipeline.sweep import SweepFile, validated
+from heatmark.workloads.bench.race import Entrant
+from heatmark.workloads.run_folder import RunFolder
+
+CELLS, PARALLEL = 8, 4
+TITLE, UNIT = (
+    f"{CELLS} cells without work on this machine, {PARALLEL} at a time, Ray's head started before",
+    "cells",
+)
+RESULT = '{"schema_version": 1, "state": "finished", "final": {}, "epochs": 0}'
+NO_WORK = f"echo {shlex.quote(RESULT)} > $0.new && mv $0.new $0"
+
+
+@contextmanager
+def entrants() -> Iterator[list[Entrant]]:
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = (_plan(Path(folder) / str(number)) for number in count())
+        with ray_head(Path(folder), dashboard=False):
+            yield [
+                Entrant("submitit", partial(_by_submitit, fresh)),
+                Entrant("the broker", partial(_by_broker, fresh)),
+                Entrant("Ray Tune over the broker", partial(_by_tune, fresh)),
+            ]
+
+
+class _NoWork(LocalCluster):
+    """Jobs that only write a result."""
+
+    def command(self, folder: RunFolder) -> str:
+        return shlex.join(["sh", "-c", NO_WORK, str(folder.result_file)])
+
+
+def _plan(out: Path) -> Plan:
+    content = {
+        "name": "bench",
+        "grid": {"method": "detection", "backbone": "sbl-r18-w8", "dataset": "none", "seed": list(range(CELLS))},
+        "data": {"none": {"synthetic": {"people_train": 1, "people_val": 1}}},
+        "cluster": {"parallel": PARALLEL},
+        "tune": {"dashboard": False},
+    }
+    sweep: SweepFile = validated(TypeAdapter(SweepFile), content, "bench")
+    plan = make_plan(sweep, out, Path("bench"))
+    plan.write()
+    return plan
+
+
+def _folders(plan: Plan) -> list[RunFolder]:
+    return [plan.run_folder(trial) for trial in plan.trials]
+
+
+def _by_submitit(fresh: Iterator[Plan]) -> int:
+    plan = next(fresh)
+    cluster, waiting, running = _NoWork(plan.sweep.cluster), _folders(plan), list[RunFolder]()
+    while waiting or running:
+        running = [folder for folder in running if folder.result() is None]
+        starting, waiting = waiting[: PARALLEL - len(running)], waiting[PARALLEL - len(running) :]
+        cluster.submit(starting)
+        running += starting
+        time.sleep(0.01)
+    return CELLS
+
+
+def _by_broker(fresh: Iterator[Plan]) -> int:
+    plan = next(fresh)
+    with _broker(plan) as broker:
+        _want(broker, _folders(plan))
+    return CELLS
+
+
+def _want(broker: Broker, folders: Sequence[RunFolder]) -> None:
+    """At most PARALLEL at a time, as Tune does it."""
+    for folder in folders:
+        while len(broker.open_trials()) >= PARALLEL:
+            time.sleep(0.01)
+        broker.want(folder)
+    broker.wait_until_ended()
+
+
+def _by_tune(fresh: Iterator[Plan]) -> int:
+    plan = next(fresh)
+    from heatmark.pipeline.tune import run_tune
+
+    with _broker(plan) as broker, contextlib.redirect_stdout(io.StringIO()):
+        run_tune(_folders(plan), plan.folder / "tune", plan.sweep.tune, broker, PARALLEL, 1, lambda: None)
+        broker.wait_until_ended()
+    return CELLS
+
+
+@contextmanager
+def _broker(plan: Plan) -> Iterator[Broker]:
+    broker = Broker(_NoWork(plan.sweep.cluster), 0, plan.sweep.cluster.interval_s, lambda line: None)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.close()
