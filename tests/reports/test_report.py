@@ -298,3 +298,14 @@ def test_the_pdf_uses_the_fonts_that_typst_brings(sweep: Path) -> None:
     }
     shipped = ("LibertinusSerif", "DejaVuSansMono", "NewCM")
     assert fonts and all(name.startswith(shipped) for name in fonts)
+
+
+def test_only_settings_with_too_many_cells_leave_some_out(tmp_path: Path, replay: Replay) -> None:
+    for name, count in (("large", 14), ("small", 2)):
+        for place in range(count):
+            spec = replay["trial_spec"](Detection(sigma=1.0 + place / 10), tmp_path / "gone", name=name)
+            run = replay["write_spec"](tmp_path / "demo", spec)
+            replay["write_result"](run, replay["write_epochs"](run, 0, count=2))
+    captions = [figure.caption for figure in read_document(tmp_path / "demo").figures]
+    assert "13 more cells are not drawn" in captions[0] and "data set large" in captions[0].lower()
+    assert "not drawn" not in captions[2] and "data set small" in captions[2].lower()
