@@ -24,6 +24,7 @@ ESCAPES = {
     **{"\n": " ", "[": "{[}", "]": "{]}"},
 }
 SPECIAL = re.compile("|".join(map(re.escape, ESCAPES)))
+KINDS = ("csv", "parquet", "tex")
 PREAMBLE = "% Needs the packages booktabs, longtable and textcomp.\n"
 
 
@@ -36,9 +37,15 @@ class Export:
 
 
 def write_exports(folder: Path, exports: Sequence[Export]) -> None:
-    """name.csv, name.parquet and name.tex of every table."""
+    """name.csv, name.parquet and name.tex of every table; of an earlier report no table is left among them."""
+    for name in {path.stem for path in folder.glob("*.tex")} - {export.table.name for export in exports}:
+        old = [folder / f"{name}.{kind}" for kind in KINDS]
+        # A file that someone put there has no brothers.
+        if all(path.exists() for path in old):
+            for path in old:
+                path.unlink()
     for export in exports:
-        csv, parquet, tex = (folder / f"{export.table.name}.{kind}" for kind in ("csv", "parquet", "tex"))
+        csv, parquet, tex = (folder / f"{export.table.name}.{kind}" for kind in KINDS)
         write_atomic(csv, export.numbers.to_csv(index=False, lineterminator="\n"))
         buffer = io.BytesIO()
         pq.write_table(pa.Table.from_pandas(export.numbers, preserve_index=False), buffer, compression="zstd")
