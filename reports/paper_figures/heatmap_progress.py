@@ -169,4 +169,4 @@ def _aspect(found: Heatmaps) -> float:
 
 
 def _protocol(setting: DrawnSetting, found: dict[str, Progress]) -> str:
-    return setting.protocol([progress.cell for progress in found.values()])
+    return setting.first_seed_protocol([progress.cell for progress in found.values()])
