@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.datasets.metrics.auc import hand3d_auc
 from heatmark.datasets.metrics.pckh import pckh, relative_errors
 from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
@@ -275,3 +276,15 @@ def test_the_papers_cells_are_compared_beside_the_best(tmp_path: Path, replay: R
     assert "by AP and IPR β 10 for the paper's findings are compared, 3 in all" in comparisons.notes[0]
     assert {finding.claim.partition(" has")[0] for finding in verdict.findings[:-1]} == {"IPR β 10"}
     assert verdict.findings[-1].claim.startswith("IPR β 10 needs")
+
+
+def test_the_auc_of_records_is_hand3ds(tmp_path: Path) -> None:
+    columns = with_errors(made_up_people(60, "rhd"), 12.0, oks=False)
+    columns["visibility"] = np.maximum(columns["visibility"], 1)
+    columns["error"] = np.random.default_rng(0).gamma(2.0, 8.0, (60, 21)).astype(np.float32)
+    found = digest(read_records(write_records(tmp_path, columns, data_format="rhd")))
+    image_I = np.unique(found.image_N)
+    statistic = found.headline_statistic(image_I)
+    expected = hand3d_auc(columns["error"].astype(float), np.ones((60, 21)), 30.0)
+    assert statistic is not None
+    assert statistic(np.ones((1, len(image_I)), np.float32))[0] == pytest.approx(expected, abs=1e-6)
