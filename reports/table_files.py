@@ -21,11 +21,11 @@ ESCAPES = {
     **{"|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}"},
     **{"β": r"$\beta$", "σ": r"$\sigma$", "λ": r"$\lambda$", "±": r"$\pm$", "−": r"$-$", "×": r"$\times$"},
     **{"–": "--", "²": r"\textsuperscript{2}", "³": r"\textsuperscript{3}", "…": r"\ldots{}", "\u00a0": "~"},
-    **{"\n": " ", "[": "{[}", "]": "{]}"},
+    **{"\N{REPLACEMENT CHARACTER}": "?", "\n": " ", "[": "{[}", "]": "{]}"},
 }
 SPECIAL = re.compile("|".join(map(re.escape, ESCAPES)))
 KINDS = ("csv", "parquet", "tex")
-PREAMBLE = "% Needs the packages booktabs, longtable and textcomp.\n"
+PREAMBLE = "% Needs the packages booktabs, longtable and textcomp, and fontenc with the option T1.\n"
 
 
 @dataclass(frozen=True)

@@ -288,3 +288,9 @@ def test_the_auc_of_records_is_hand3ds(tmp_path: Path) -> None:
     expected = hand3d_auc(columns["error"].astype(float), np.ones((60, 21)), 30.0)
     assert statistic is not None
     assert statistic(np.ones((1, len(image_I)), np.float32))[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_every_column_of_the_verdict_can_be_sorted_by(paper_like: Path) -> None:
+    _, comparisons, verdict = judged(paper_like)
+    for export in verdict_exports(verdict, comparisons):
+        assert all(cell.order != "" for row in export.table.rows for cell in row)
