@@ -340,3 +340,9 @@ def test_an_unreadable_trial_names_the_file(sweep: Path) -> None:
     second.metrics_file.write_text("not json\n")
     messages = {trial.signature: trial.message for trial in collect(sweep).trials if trial.state == "unreadable"}
     assert "result.json: " in messages[first.signature] and "metrics.jsonl: " in messages[second.signature]
+
+
+def test_a_folder_that_cannot_be_written_is_told(sweep: Path) -> None:
+    (sweep / "report").write_text("in the way")
+    with pytest.raises(InputError, match=r"the report cannot be written there .*copy the folder"):
+        build_report(sweep)
