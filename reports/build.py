@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from heatmark.datasets.errors import InputError
 from heatmark.reports.collect import collect
-from heatmark.reports.document import assemble
+from heatmark.reports.document import Document, assemble
 from heatmark.reports.html_file import render_html
 from heatmark.reports.note import note
 from heatmark.reports.pdf_file import render_pdf
@@ -23,6 +24,15 @@ def build_report(sweep: Path) -> list[Path]:
     """
     record = collect(sweep)
     document = assemble(record, accuracy_table(record.trials))
+    try:
+        return _write(sweep, document)
+    except OSError as error:
+        raise InputError(
+            f"{sweep}: the report cannot be written there ({error}); make room, or copy the folder elsewhere"
+        ) from error
+
+
+def _write(sweep: Path, document: Document) -> list[Path]:
     pdf, page, tables = sweep / "report.pdf", sweep / "report.html", sweep / "report" / "tables"
     write_exports(tables, document.exports)
     write_figures(sweep / "report" / "figures", document.paper_figures)

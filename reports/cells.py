@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from heatmark.models.methods import METHODS
 from heatmark.reports.collect import Trial
 from heatmark.reports.digest import Digest, Evidence
 from heatmark.reports.tables import cell_of, differing_settings, grid_order, trial_label
 from heatmark.workloads.spec import TrialSpec
+
+PAPER_METHODS = ("detection", "ipr", "bcir")
+PAPER_BETA = 10.0
+# Fields of a method in which cells may be unlike the paper's and still stand for it.
+VARIED = frozenset({"name", "beta", "t_o"})
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,19 @@ def best_of_each(
         if kind(cell) not in best or value > best[kind(cell)][0]:
             best[kind(cell)] = (value, cell)
     return [cell for _, cell in best.values()]
+
+
+def nearest_to_paper(cells: Iterable[GridCell], method: str) -> GridCell | None:
+    """The finished cell of a method that is most like the paper's: in 2D, the method's defaults, and a beta of 10."""
+    own = [cell for cell in cells if cell.finished and cell.spec.method.name == method]
+    return min(own, key=_distance_from_paper, default=None)
+
+
+def _distance_from_paper(cell: GridCell) -> tuple[bool, int, float]:
+    method = cell.spec.method.model_dump()
+    usual = METHODS[cell.spec.method.name]().model_dump()
+    differing = sum(method[name] != usual[name] for name in method if name not in VARIED)
+    return cell.spec.train.depth, differing, abs(math.log((cell.beta or PAPER_BETA) / PAPER_BETA))
 
 
 def measured(values: Sequence[float | None]) -> Measured | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,10 +136,10 @@ def collect(folder: Path) -> Sweep:
     if plan is None and not runs:
         hint = "it is one run folder; give its parent" if (folder / "spec.json").is_file() else "give runs/<sweep>"
         raise InputError(f"{folder}: neither sweep.json nor a run folder in it, so not a sweep; {hint}")
-    if plan is None:
-        trials = tuple(_read_trial(run, run.signature) for run in runs.values())
-        return Sweep(printable(folder.resolve().name), "", "", trials)
-    return _planned_sweep(folder, plan, runs)
+    if plan is not None:
+        return _planned_sweep(folder, plan, runs)
+    trials = tuple(_read_trial(run, run.signature) for run in runs.values())
+    return Sweep(printable(folder.resolve().name), "", "", trials, _unread_costs(trials))
 
 
 def _planned_sweep(folder: Path, plan: object, runs: Mapping[str, RunFolder]) -> Sweep:
@@ -153,24 +153,53 @@ def _planned_sweep(folder: Path, plan: object, runs: Mapping[str, RunFolder]) ->
         for signature, label in labels.items()
     )
     left_out = len(runs.keys() - labels.keys())
-    notes = (f"{left_out} further run folder(s) here belong to no cell of the sweep and are left out.",)
+    notes = (f"{left_out} further run folder(s) here belong to no cell of the sweep and are left out.",) * bool(
+        left_out
+    )
     name = printable(str(plan.get("name") or folder.resolve().name))
     created, scheduler = printable(str(plan.get("created") or "")), str(plan.get("scheduler") or "").lower()
-    return Sweep(name, created, scheduler, trials, notes if left_out else ())
+    return Sweep(name, created, scheduler, trials, (*notes, *_unread_costs(trials)))
 
 
 def _read_trial(run: RunFolder, label: str) -> Trial:
     try:
-        raw = _mapping(run.spec())
+        raw = _mapping(_read(run.spec_file, run.spec))
         spec = TrialSpec.model_validate_json(json.dumps({key: raw[key] for key in raw if key != "signature"}))
-        result, failure = _mapping(run.result()), _mapping(run.failure())
-        epochs = tuple(_epoch(line) for line in run.metrics())
+        result, failure = (
+            _mapping(_read(*each)) for each in ((run.result_file, run.result), (run.failure_file, run.failure))
+        )
+        epochs = tuple(_epoch(line) for line in _read(run.metrics_file, run.metrics))
         held = run.lease_file.is_file()
     except (ValueError, OSError) as error:
         return Trial(run.signature, label, "unreadable", _why_unreadable(error), folder=run)
     state, message = _state(spec, result, failure, epochs, held)
     final = finite_numbers(result.get("final"))
     return Trial(run.signature, printable(spec.label), state, message, spec, epochs, final, result, run)
+
+
+def _read(file: Path, content: Callable[[], Any]) -> Any:
+    """A file's content; what is wrong with it is said with its name."""
+    try:
+        return content()
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{file.name}: {error}") from error
+
+
+def accounted(trial: Trial) -> Numbers:
+    """The trial's hours as SLURM accounted them; empty where there are none, or none that can be read."""
+    try:
+        return finite_numbers(read_json(trial.folder.accounting_file) if trial.folder else None)
+    except (ValueError, OSError):
+        return {}
+
+
+def _unread_costs(trials: Iterable[Trial]) -> tuple[str, ...]:
+    """Told once, with the run folders: without their costs the rest of them stands."""
+    found = [
+        trial for trial in trials if trial.folder and trial.folder.accounting_file.exists() and not accounted(trial)
+    ]
+    named = ", ".join(printable(trial.signature) for trial in found)
+    return (f"No hours can be read from the accounting.json of {named}: their costs are of wall time.",) * bool(found)
 
 
 def _why_unreadable(error: Exception) -> str:

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.reports.bootstrap import Resampling, Statistic, affordable_resamples, draw_resampling
-from heatmark.reports.cells import GridCell, best_of_each
+from heatmark.reports.cells import PAPER_BETA, PAPER_METHODS, GridCell, best_of_each, nearest_to_paper
 from heatmark.reports.digest import Digest, parts_of
 from heatmark.reports.measures import lower_is_better
 from heatmark.reports.settings import Setting, settings_of
 from heatmark.reports.statistics import Resampled, bca_interval, holm, mean_over_seeds, p_value
 
-# With more cells than this in a setting the best of each method stands for its method.
+# With more cells than this in a setting the best of each method stands for its method, beside the paper's own.
 MOST_CELLS = 8
 FEWEST_PEOPLE, FEWEST_IMAGES = 20, 10
 EVERYONE = "all"
@@ -75,10 +75,11 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     for setting, members in settings_of(cells).items():
         recorded = [cell for cell in members if cell.digests]
         if len(recorded) > MOST_CELLS:
-            kept = best_of_each(recorded, lambda cell: (cell.spec.method.name,), setting.headline)
+            kept, added = _representatives(recorded, setting.headline)
+            papers = f" and {', '.join(cell.label for cell in added)} for the paper's findings" if added else ""
             notes.append(
                 f"{setting.dataset} with {setting.backbone}: of {len(recorded)} cells the best of each method by "
-                f"{setting.headline} are compared, {len(kept)} in all."
+                f"{setting.headline}{papers} are compared, {len(kept)} in all."
             )
             recorded = kept
         if len(recorded) > 1:
@@ -92,6 +93,16 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
         tuple(dict.fromkeys(notes)),
         resamples,
     )
+
+
+def _representatives(cells: Sequence[GridCell], headline: str) -> tuple[list[GridCell], list[GridCell]]:
+    """The best cell of each method and the paper's, in grid order; and those of the paper's that are not the best."""
+    best = best_of_each(cells, lambda cell: (cell.spec.method.name,), headline)
+    papers = [
+        cell for name in PAPER_METHODS if (cell := nearest_to_paper(cells, name)) and cell.beta in (None, PAPER_BETA)
+    ]
+    added = [cell for cell in papers if cell not in best]
+    return [cell for cell in cells if cell in best or cell in added], added
 
 
 def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, notes: list[str]) -> list[Comparison]:

@@ -6,9 +6,8 @@ import statistics
 from dataclasses import dataclass
 
 from heatmark.reports.cells import GridCell
-from heatmark.reports.collect import Trial, finite_numbers
+from heatmark.reports.collect import Trial, accounted, finite_numbers
 from heatmark.reports.tables import wall_seconds
-from heatmark.workloads.run_folder import read_json
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,14 @@ def cost_of(cell: GridCell) -> Cost | None:
 
 
 def _trial_cost(trial: Trial) -> Cost | None:
-    accounted = finite_numbers(_accounting(trial))
-    if accounted.get("gpu_hours"):
-        return Cost(accounted["gpu_hours"], "GPU h")
-    if accounted.get("cpu_hours"):
-        return Cost(accounted["cpu_hours"], "CPU h")
+    spent = accounted(trial)
+    if spent.get("gpu_hours"):
+        return Cost(spent["gpu_hours"], "GPU h")
+    if spent.get("cpu_hours"):
+        return Cost(spent["cpu_hours"], "CPU h")
     seconds, result = wall_seconds(trial), finite_numbers(trial.result)
     if seconds is None:
         return None
     machine = trial.result.get("machine")
     on_gpus = bool(machine.get("gpus")) if isinstance(machine, dict) else False
     return Cost(seconds / 3600 * result.get("world_size", 1.0), "GPU h" if on_gpus else "process h")
-
-
-def _accounting(trial: Trial) -> object:
-    return read_json(trial.folder.accounting_file) if trial.folder else None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.metrics.auc import STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
 from heatmark.datasets.subsets import PRESETS, Factor
 from heatmark.reports.bootstrap import Statistic, average_precision, ratio_of_sums
@@ -215,7 +216,10 @@ def _headline_shares(
     """What each joint adds to the headline metric, and which joints count; both empty for AP, which is no such mean."""
     headline = headline_of(records.format)
     if headline.startswith("AUC"):
-        return np.where(labelled_NK, np.clip(1 - error_NK / AUC_PX, 0, None), 0), labelled_NK
+        # The area under each joint's own step: hand3d's trapezoids, of which the mean over joints is the metric.
+        steps_T = np.linspace(0, AUC_PX, STEPS)
+        area_NK = np.trapezoid((error_NK[..., None] <= steps_T).astype(np.float64), steps_T) / AUC_PX
+        return np.where(labelled_NK, area_NK, 0), labelled_NK
     if not headline.startswith("PCK"):
         return np.zeros((0, 0)), np.zeros((0, 0), np.bool_)
     counted_NK = labelled_NK & np.isfinite(length_N)[:, None]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -25,7 +26,7 @@ from heatmark.reports.settings import settings_of
 from heatmark.reports.summary import TRUNCATED, summarise
 from heatmark.reports.table import Table
 from heatmark.reports.table_files import Export
-from heatmark.reports.tables import cell_of, differing_settings, grid_order
+from heatmark.reports.tables import differing_settings, grid_order
 from heatmark.reports.verdict import judge
 from heatmark.reports.verdict_view import verdict_exports
 
@@ -83,7 +84,7 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
     beside = compare_with_paper(cells)
     names = zip(beside, file_names(beside), strict=True)
     paper = [Export(as_table(each, name), as_frame(each)) for each, name in names]
-    drawn = _drawn_trials(cells)
+    drawn, left_out = _drawn_trials(cells)
     sheets, sheet_notes = prediction_sheets(drawn, settings)
     sheets = [replace(sheet, caption=f"{sheet.caption} {protocol(sheet.trials)}") for sheet in sheets]
     return Document(
@@ -97,7 +98,7 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
         convergence=tuple(export.table for export in convergence),
         paper=tuple(export.table for export in paper),
         record_notes=tuple(printable(note) for note in evidence.notes),
-        figures=tuple(_figures(drawn, settings, len(cells) - len({cell_of(trial) for trial in drawn}))),
+        figures=tuple(_figures(drawn, settings, left_out)),
         paper_figures=paper_figures(cells),
         sheets=tuple(sheets),
         sheet_notes=tuple(printable(note) for note in sheet_notes),
@@ -114,25 +115,33 @@ def assemble(sweep: Sweep, table: pd.DataFrame) -> Document:
     )
 
 
-def _drawn_trials(cells: Sequence[GridCell]) -> list[Trial]:
-    """Those of every cell; of a data set and backbone with too many, of the best cell of each method and beta."""
-    drawn = []
+def _drawn_trials(cells: Sequence[GridCell]) -> tuple[list[Trial], dict[tuple[str, str], int]]:
+    """Those of every cell; of a data set and backbone with too many, of the best cell of each method and beta.
+
+    And how many cells that leaves out, by data set and backbone.
+    """
+    drawn: list[Trial] = []
+    left_out: Counter[tuple[str, str]] = Counter()
     for setting, members in settings_of(cells).items():
         if len(members) > MOST_DRAWN:
-            headline = setting.headline
-            members = best_of_each(members, lambda cell: (cell.spec.method.name, cell.beta), headline)[:MOST_DRAWN]
+            best = best_of_each(members, lambda cell: (cell.spec.method.name, cell.beta), setting.headline)[:MOST_DRAWN]
+            left_out[setting.dataset, setting.backbone] += len(members) - len(best)
+            members = best
         drawn += [trial for cell in members for trial in cell.trials]
-    return drawn
+    return drawn, left_out
 
 
-def _figures(trials: Sequence[Trial], settings: dict[str, str], left_out: int) -> Iterable[FigurePart]:
-    """Curves of every data set and backbone that has an epoch on record. left_out: cells of the sweep not drawn."""
-    rest = f" {left_out} cells of the sweep are not drawn: these are the best of each method and β." if left_out else ""
+def _figures(
+    trials: Sequence[Trial], settings: dict[str, str], left_out: Mapping[tuple[str, str], int]
+) -> Iterable[FigurePart]:
+    """Curves of every data set and backbone that has an epoch on record. left_out: how many cells are not drawn."""
     groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         if trial.spec and trial.epochs:
             groups.setdefault((trial.spec.data.name, trial.spec.backbone), []).append(trial)
-    for members in groups.values():
+    for setting, members in groups.items():
+        count = left_out.get(setting, 0)
+        rest = f" {count} more cells are not drawn: these are the best of each method and β." if count else ""
         measured, headline = protocol(members), members[0].headline
         yield FigurePart(
             convergence_figure(members, settings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -179,7 +180,9 @@ def _cell(entry: Entry, marks: Mapping[int, str], people_of_row: int | None) -> 
         lines.append(entry.remark)
     if entry.ours is None:
         return Cell(MISSING if entry.state in (PUBLISHED, NOT_PRINTED) else entry.state, "\n".join(lines))
-    return Cell(_number(entry.ours.value, entry.column), "\n".join(lines), order=entry.ours.value)
+    # A page sorts what has no order last, which is where an infinite number belongs.
+    order = entry.ours.value if math.isfinite(entry.ours.value) else ""
+    return Cell(_number(entry.ours.value, entry.column), "\n".join(lines), order=order)
 
 
 def _number(value: float, column: PaperColumn) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from heatmark.datasets.rhd import DELTA_MM
 from heatmark.reports.cells import GridCell, Measured, measured
 from heatmark.reports.digest import HIDDEN, VISIBLE, Digest, digest_near
 from heatmark.reports.paper import METHOD_LETTERS, PaperColumn, PaperRow, PaperTable
@@ -146,7 +147,10 @@ def visibility_table(paper: PaperTable, context: Context) -> PaperComparison:
         epochs = ", ".join(dict.fromkeys(str(digest.epoch) for digest in digests))
         rows.append(EntryRow(row.key, (name, epochs or "–", cell.spec.backbone if cell else "–"), entries))
     missing = [row for row in paper.rows if cells[row.key] is None]
-    note = "EPE is over joints; v by Eq. 27: a joint is hidden where the depth map is 3 mm or more away from it."
+    note = (
+        f"EPE is over joints; v by Eq. 27: a joint is hidden where the depth map is {_delta(cells.values())} or more "
+    )
+    note += "away from it."
     return PaperComparison(
         paper,
         context.dataset,
@@ -156,6 +160,13 @@ def visibility_table(paper: PaperTable, context: Context) -> PaperComparison:
         context.remarks,
         filling_commands(paper.number, context.format, missing),
     )
+
+
+def _delta(cells: Iterable[GridCell | None]) -> str:
+    """Eq. 27's, of ours; the paper's where it is another."""
+    ours = sorted({cell.spec.data.delta_mm for cell in cells if cell}) or [DELTA_MM]
+    words = " or ".join(f"{delta:g} mm" for delta in ours)
+    return words if ours == [DELTA_MM] else f"{words} (the paper: {DELTA_MM:g} mm)"
 
 
 def _digests_at_same_epe(detection: GridCell, ipr: GridCell | None) -> list[Digest]:

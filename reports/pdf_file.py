@@ -86,7 +86,8 @@ def _figures(parts: Sequence[FigurePart], folder: Path, stem: str) -> list[dict[
 def _table(table: Table) -> dict[str, Any]:
     return {
         "columns": [column.__dict__ for column in table.columns],
-        "rows": [[cell.__dict__ for cell in row] for row in table.rows],
+        # Without `order`, which a page sorts by: it may be infinite, and JSON has no such number.
+        "rows": [[{"text": cell.text, "under": cell.under, "best": cell.best} for cell in row] for row in table.rows],
         "title": table.title,
         "caption": table.caption,
         "notes": table.notes,

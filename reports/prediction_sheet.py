@@ -102,8 +102,8 @@ class Predictions:
                 continue
             if isinstance(result.get("annotation_id"), int):
                 self._by_annotation[result["annotation_id"]] = joints_K2
-            else:
-                self._by_image.setdefault(result.get("image_id", -1), []).append(joints_K2)
+            elif isinstance(result.get("image_id"), int):
+                self._by_image.setdefault(result["image_id"], []).append(joints_K2)
 
     def __len__(self) -> int:
         return len(self._by_annotation) + len(self._by_image)

@@ -21,10 +21,11 @@ ESCAPES = {
     **{"|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}"},
     **{"β": r"$\beta$", "σ": r"$\sigma$", "λ": r"$\lambda$", "±": r"$\pm$", "−": r"$-$", "×": r"$\times$"},
     **{"–": "--", "²": r"\textsuperscript{2}", "³": r"\textsuperscript{3}", "…": r"\ldots{}", "\u00a0": "~"},
-    **{"\n": " ", "[": "{[}", "]": "{]}"},
+    **{"\N{REPLACEMENT CHARACTER}": "?", "\n": " ", "[": "{[}", "]": "{]}"},
 }
 SPECIAL = re.compile("|".join(map(re.escape, ESCAPES)))
-PREAMBLE = "% Needs the packages booktabs, longtable and textcomp.\n"
+KINDS = ("csv", "parquet", "tex")
+PREAMBLE = "% Needs the packages booktabs, longtable and textcomp, and fontenc with the option T1.\n"
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,15 @@ class Export:
 
 
 def write_exports(folder: Path, exports: Sequence[Export]) -> None:
-    """name.csv, name.parquet and name.tex of every table."""
+    """name.csv, name.parquet and name.tex of every table; of an earlier report no table is left among them."""
+    for name in {path.stem for path in folder.glob("*.tex")} - {export.table.name for export in exports}:
+        old = [folder / f"{name}.{kind}" for kind in KINDS]
+        # A file that someone put there has no brothers.
+        if all(path.exists() for path in old):
+            for path in old:
+                path.unlink()
     for export in exports:
-        csv, parquet, tex = (folder / f"{export.table.name}.{kind}" for kind in ("csv", "parquet", "tex"))
+        csv, parquet, tex = (folder / f"{export.table.name}.{kind}" for kind in KINDS)
         write_atomic(csv, export.numbers.to_csv(index=False, lineterminator="\n"))
         buffer = io.BytesIO()
         pq.write_table(pa.Table.from_pandas(export.numbers, preserve_index=False), buffer, compression="zstd")

@@ -11,9 +11,8 @@ from typing import Any
 import pandas as pd
 
 from heatmark.models.methods import METHODS
-from heatmark.reports.collect import Trial
+from heatmark.reports.collect import Trial, accounted, finite_numbers
 from heatmark.reports.measures import metrics_of
-from heatmark.workloads.run_folder import read_json
 from heatmark.workloads.spec import TrainSpec, TrialSpec
 
 CONVERGED = 0.8
@@ -141,8 +140,8 @@ def _keys(trial: Trial, settings: Mapping[str, str]) -> dict[str, object]:
 
 def _measures(trial: Trial, metrics: Sequence[str]) -> dict[str, object]:
     values: dict[str, object] = {"finished": trial.finished, "state": trial.state}
-    spent = trial.folder and read_json(trial.folder.accounting_file)
-    values |= {name: (spent or {}).get(name) for name in COSTS}
+    spent = accounted(trial)
+    values |= {name: spent.get(name) for name in COSTS}
     if not trial.finished:
         return values
     speeds = [epoch.images_per_s for epoch in trial.epochs if epoch.images_per_s is not None]
@@ -157,10 +156,8 @@ def _measures(trial: Trial, metrics: Sequence[str]) -> dict[str, object]:
 
 def wall_seconds(trial: Trial) -> float | None:
     """Training seconds: the result's, or those of the last epoch on record."""
-    value = trial.result.get("wall_s")
-    if isinstance(value, int | float):
-        return float(value)
-    return trial.epochs[-1].wall_s if trial.epochs else None
+    last = trial.epochs[-1].wall_s if trial.epochs else None
+    return finite_numbers(trial.result).get("wall_s", last)
 
 
 def _cell_state(group: pd.DataFrame, metrics: Sequence[str]) -> str:

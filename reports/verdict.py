@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from heatmark.reports.cells import GridCell
+from heatmark.reports.cells import PAPER_METHODS, GridCell, nearest_to_paper
 from heatmark.reports.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.convergence import arrivals, median_times
 from heatmark.reports.cost import Cost, cost_of
@@ -14,7 +14,6 @@ from heatmark.reports.digest import parts_of
 from heatmark.reports.measures import lower_is_better
 from heatmark.reports.settings import Setting, settings_of
 
-PAPER_BETA = 10.0
 # Fewer seeds a side cannot tell a slower method from a slow seed.
 FEWEST_SEEDS = 3
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
@@ -101,10 +100,10 @@ def _final_values(cells: Sequence[GridCell], metric: str) -> list[tuple[GridCell
 
 
 def _findings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Finding]:
-    """Of the cells that were compared, else of all: those at the paper's beta, else the first of the grid."""
+    """Of the cells that were compared, else of all: those most like the paper's."""
     compared = {id(cell) for pair in comparisons.pairs if pair.setting == setting for cell in (pair.first, pair.second)}
     known = [cell for cell in cells if id(cell) in compared] or cells
-    detection, ipr, bcir = (_of_method(known, name) for name in ("detection", "ipr", "bcir"))
+    detection, ipr, bcir = (nearest_to_paper(known, name) for name in PAPER_METHODS)
     if detection is None or (ipr is None and bcir is None):
         return
     easy, *_, hard = parts_of(setting.format)
@@ -113,11 +112,6 @@ def _findings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparis
             yield _difficulty_finding(setting, detection, cell, subset, lower, comparisons)
     if ipr is not None:
         yield _speed_finding(setting, detection, ipr)
-
-
-def _of_method(cells: Sequence[GridCell], name: str) -> GridCell | None:
-    own = [cell for cell in cells if cell.spec.method.name == name]
-    return next((cell for cell in own if cell.beta == PAPER_BETA), own[0] if own else None)
 
 
 def _difficulty_finding(

@@ -64,7 +64,8 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
 
 
 def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
-    pair, metric = standing.comparison, standing.metric
+    pair, metric, cost = standing.comparison, standing.metric, standing.best_cost
+    following = standing.second.label if standing.second else MISSING
     ahead = Cell(MISSING)
     p, agree = Cell(MISSING), Cell(MISSING)
     if pair:
@@ -80,11 +81,15 @@ def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
         Cell(metric, order=metric),
         Cell(standing.best.label, best=standing.clear, order=standing.best.label),
         Cell(f"{amount(metric, standing.best_value)} {unit_of(metric)}", order=standing.best_value),
-        Cell(standing.second.label if standing.second else MISSING),
+        Cell(following, order=following),
         ahead,
         p,
         agree,
-        Cell(_cost(standing.best_cost), f"next {_cost(standing.second_cost)}" if standing.second else ""),
+        Cell(
+            _cost(cost),
+            f"next {_cost(standing.second_cost)}" if standing.second else "",
+            order=cost.hours if cost else "",
+        ),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from heatmark.models.methods import METHODS
-from heatmark.reports.cells import GridCell
-from heatmark.reports.paper_figures.setting import PAPER_METHODS, DrawnSetting
+from heatmark.reports.cells import PAPER_METHODS, GridCell
+from heatmark.reports.paper_figures.setting import DrawnSetting
 
 
 def not_run(what: str, line: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from heatmark.reports.cells import GridCell, Measured
+from heatmark.reports.cells import GridCell, Measured, nearest_to_paper
 from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import not_run
@@ -56,15 +56,14 @@ def beta_effects(setting: DrawnSetting) -> FigurePart:
 
 
 def beta_lines(setting: DrawnSetting) -> dict[str, list[GridCell]]:
-    """The cells of every method with at least two betas, ascending, one cell for each beta."""
+    """The cells of every method with at least two betas, ascending, for each beta the one most like the paper's."""
     lines: dict[str, list[GridCell]] = {}
     for method in dict.fromkeys(cell.spec.method.name for cell in setting.finished):
-        found: dict[float, GridCell] = {}
-        for cell in setting.finished:
-            if cell.spec.method.name == method and cell.beta is not None:
-                found.setdefault(cell.beta, cell)
+        own = [cell for cell in setting.finished if cell.spec.method.name == method]
+        betas = sorted({cell.beta for cell in own if cell.beta is not None})
+        found = [nearest_to_paper([cell for cell in own if cell.beta == beta], method) for beta in betas]
         if len(found) > 1:
-            lines[method] = [found[beta] for beta in sorted(found)]
+            lines[method] = [cell for cell in found if cell]
     return lines
 
 

@@ -16,7 +16,7 @@ from heatmark.reports.paper_figures.setting import DrawnSetting
 
 JOINTS = tuple(band.name for band in RULES.joints.bands)
 OCCLUSIONS = tuple(band.name for band in RULES.occlusion.bands)
-OCCLUSION_TITLES = {"low": "< 20 %", "middle": "20 to 50 %", "high": "> 50 %"}
+OCCLUSION_TITLES = {"low": "< 20 %", "middle": "20 to 50 %", "high": "≥ 50 %"}
 BAR = 0.26
 
 

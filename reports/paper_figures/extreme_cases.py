@@ -47,7 +47,7 @@ def extreme_cases(setting: DrawnSetting) -> FigurePart:
         "The people with the largest and the smallest error for their size after the last epoch: the mean distance of "
         "the labelled joints by the root of the person's area; on each picture that distance in image pixels. White is "
         "the annotation, orange the prediction. Only people with at least half of the joints labelled, one of an "
-        f"image. First seed of each method. {setting.protocol(list(setting.paper_cells.values()))}"
+        f"image. {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
     )
     svg = grid_svg(Grid(columns, tuple(rows), empty=""), aspect=1.0, widest=0.8)
     return FigurePart(svg, caption, "Pictures of people with true and predicted joints", title, absent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from heatmark.reports.cells import GridCell
+from heatmark.reports.cells import PAPER_METHODS, GridCell
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import method_line, not_run
 from heatmark.reports.paper_figures.beta_effects import beta_effects
@@ -18,7 +18,7 @@ from heatmark.reports.paper_figures.gradients import gradients
 from heatmark.reports.paper_figures.heatmap_progress import heatmap_progress
 from heatmark.reports.paper_figures.localization import localization
 from heatmark.reports.paper_figures.sample_people import sample_people
-from heatmark.reports.paper_figures.setting import PAPER_METHODS, DrawnSetting, drawn_settings, first_of_each_dataset
+from heatmark.reports.paper_figures.setting import DrawnSetting, drawn_settings, first_of_each_dataset
 
 # A page or two for each; the settings with most finished cells come first.
 MOST_SETTINGS = 6

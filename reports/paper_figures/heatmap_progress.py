@@ -136,7 +136,7 @@ def _methods_side_by_side(setting: DrawnSetting, found: dict[str, Progress], abs
         ),
     )
     names = " and ".join(_words(first.joints[joint]) for joint in joints)
-    caption = f"Heatmaps of the {names} of one person while three methods learn. {MARKS} {_protocol(setting, found)}"
+    caption = f"Heatmaps of the {names} of one person while the methods learn. {MARKS} {_protocol(setting, found)}"
     title = f"Fig. 7, {setting.dataset}, {setting.backbone}"
     return FigurePart(grid_svg(grid, _aspect(newest)), caption, "Heatmaps over epochs by method", title, absent)
 
@@ -169,4 +169,4 @@ def _aspect(found: Heatmaps) -> float:
 
 
 def _protocol(setting: DrawnSetting, found: dict[str, Progress]) -> str:
-    return setting.protocol([progress.cell for progress in found.values()])
+    return setting.first_seed_protocol([progress.cell for progress in found.values()])

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from heatmark.reports.cells import GridCell
+from heatmark.reports.cells import VARIED, GridCell
 from heatmark.reports.digest import DIFFICULTIES
 from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.measures import amount
 from heatmark.reports.paper_figures.absent import missing_methods, no_records, not_run
-from heatmark.reports.paper_figures.setting import VARIED, DrawnSetting
+from heatmark.reports.paper_figures.setting import DrawnSetting
 from heatmark.reports.paper_figures.shapes import ALL, GROUPS, Shapes, shapes_of
 
 DASHES = {"easy": "-", "medium": (0, (5, 1.5)), "hard": (0, (1, 1.2)), ALL: "-"}
@@ -55,7 +55,8 @@ def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
     caption = (
         f"a, b: A(s), the share of a heatmap {WINDOW_WORDS}, mean over people. c: the σ of the Gaussian with the "
         "least Pearson chi-square on average, in a window of s = 4 for easy and medium, 8 for hard people. d: accuracy "
-        f"of detection trained on Gaussians of that σ. {setting.protocol(cells)}"
+        "of detection trained on Gaussians of that σ. a to c are of the first seed, d is the mean over seeds. "
+        f"{setting.protocol(cells)}"
     )
     return FigurePart(drawn(draw, 4.6), caption, "Curves of A(s), sigma by difficulty", title, "\n".join(lines))
 
@@ -77,7 +78,7 @@ def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
 
     caption = (
         f"A(s), the share of a heatmap {WINDOW_WORDS}, on easy, medium, hard and all people; n people. Most people "
-        f"are none of the three. {setting.protocol(list(setting.paper_cells.values()))}"
+        f"are none of the three. {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
     )
     return FigurePart(drawn(draw, 2.3), caption, "Curves of A(s) by difficulty", title, absent)
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heatmark.models.methods import METHODS
-from heatmark.reports.cells import GridCell
+from heatmark.reports.cells import PAPER_METHODS, GridCell, nearest_to_paper
 from heatmark.reports.collect import Trial
 from heatmark.reports.protocol import protocol
 from heatmark.reports.settings import Setting, settings_of
-
-PAPER_METHODS = ("detection", "ipr", "bcir")
-PAPER_BETA = 10.0
-# What a figure about a method's own fields varies; all else of two cells should be alike.
-VARIED = frozenset({"name", "beta", "t_o"})
 
 
 @dataclass(frozen=True)
@@ -29,9 +22,7 @@ class DrawnSetting(Setting):
         return tuple(cell for cell in self.cells if cell.finished)
 
     def nearest_to_paper(self, method: str) -> GridCell | None:
-        """The finished cell of a method that is most like the paper's: its defaults, and a beta of 10."""
-        own = [cell for cell in self.finished if cell.spec.method.name == method]
-        return min(own, key=_distance_from_paper, default=None)
+        return nearest_to_paper(self.cells, method)
 
     @property
     def paper_cells(self) -> dict[str, GridCell]:
@@ -39,16 +30,13 @@ class DrawnSetting(Setting):
         found = {method: self.nearest_to_paper(method) for method in PAPER_METHODS}
         return {method: cell for method, cell in found.items() if cell is not None}
 
+    def first_seed_protocol(self, cells: Sequence[GridCell]) -> str:
+        """The same, of what is drawn from one seed of each cell."""
+        return f"First seed of each method. {protocol([first_seed(cell) for cell in cells])}"
+
     def protocol(self, cells: Sequence[GridCell]) -> str:
         """How the numbers of some cells were measured, for a caption."""
         return protocol([trial for cell in cells for trial in cell.finished])
-
-
-def _distance_from_paper(cell: GridCell) -> tuple[int, float]:
-    method = cell.spec.method.model_dump()
-    usual = METHODS[cell.spec.method.name]().model_dump()
-    differing = sum(method[name] != usual[name] for name in method if name not in VARIED)
-    return differing, abs(math.log((cell.beta or PAPER_BETA) / PAPER_BETA))
 
 
 def drawn_settings(cells: Sequence[GridCell]) -> list[DrawnSetting]:

@@ -16,7 +16,7 @@ from heatmark.reports.cells import grid_cells
 from heatmark.reports.collect import collect
 from heatmark.reports.digest import gather_evidence
 from heatmark.reports.figure_part import FigurePart
-from heatmark.reports.paper_figures.beta_effects import beta_effects
+from heatmark.reports.paper_figures.beta_effects import beta_effects, beta_lines
 from heatmark.reports.paper_figures.convergence import convergence, epochs_to_converge, mean_curve
 from heatmark.reports.paper_figures.cost import accuracy_and_cost, points_of
 from heatmark.reports.paper_figures.epe_bars import band_epe, epe_bars
@@ -210,3 +210,21 @@ def test_a_legend_has_the_columns_it_has_room_for() -> None:
     assert height(["short"] * 4) == pytest.approx(2.0)
     assert height(["l" * 60] * 4) == pytest.approx(2.0 + 3 * 0.17)
     assert height(["word " * 50]) == pytest.approx(2.0 + 2 * 0.17)
+
+
+def test_what_is_drawn_of_one_seed_says_so(sweep: Path, tmp_path: Path, replay: Replay) -> None:
+    give_records(sweep)
+    for method in (Detection(), IntegralRegression(beta=10.0)):
+        add_trial(sweep, replay, replay["trial_spec"](method, tmp_path / "data", seed=1), AP=0.5, EPE=4.0)
+    five, nine = localization(read_setting(sweep))
+    assert "First seed of each method." in nine.caption and nine.caption.endswith("; seed 0.")
+    assert "a to c are of the first seed" in five.caption
+
+
+def test_a_beta_is_shown_by_the_cell_most_like_the_papers(tmp_path: Path, replay: Replay) -> None:
+    for sigma, ap in ((1.0, 0.2), (2.0, 0.5)):
+        for beta in (1.0, 10.0):
+            spec = replay["trial_spec"](BiasCompensated(beta=beta, sigma=sigma), tmp_path / "gone")
+            add_trial(tmp_path / "demo", replay, spec, AP=ap, EPE=4.0)
+    cells = beta_lines(read_setting(tmp_path / "demo"))["bcir"]
+    assert [(cell.beta, cell.final("AP").value) for cell in cells] == [(1, 0.5), (10, 0.5)]  # type: ignore[union-attr]

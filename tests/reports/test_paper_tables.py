@@ -299,3 +299,10 @@ def test_the_sweep_lines_give_the_missing_rows(tmp_path: Path, monkeypatch: pyte
         planned = {(t.method.name, getattr(t.method, "beta", None), t.backbone, t.train.depth) for t in trials}
         rows = [row for row in table.paper.rows if row.method]
         assert {(row.method, row.beta, row.backbone, row.depth) for row in rows} <= planned
+
+
+def test_table_7_says_how_deep_a_hidden_joint_lies(tmp_path: Path, replay: Replay) -> None:
+    for delta_mm, words in ((3.0, "map is 3 mm or more away"), (15.0, "map is 15 mm (the paper: 3 mm) or more away")):
+        sweep = tmp_path / f"{delta_mm:g}"
+        write_trial(sweep, replay, Detection(), {"EPE": 5.0}, format="rhd", delta_mm=delta_mm)
+        assert words in compared(sweep)[7].caption

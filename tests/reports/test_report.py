@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,6 +26,7 @@ from heatmark.reports.document import Document, assemble
 from heatmark.reports.pdf_file import render_pages
 from heatmark.reports.tables import accuracy_table
 from heatmark.workloads.run_folder import RunFolder, write_json
+from tests.reports.recorded import made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
 HOSTILE = "#let x = 1 $a_b$ *bold* <script>alert(\"1\")</script> & `raw` \\ 'q' @ref // _it_ {{ 7*7 }} \x1b[31m"
@@ -298,3 +301,48 @@ def test_the_pdf_uses_the_fonts_that_typst_brings(sweep: Path) -> None:
     }
     shipped = ("LibertinusSerif", "DejaVuSansMono", "NewCM")
     assert fonts and all(name.startswith(shipped) for name in fonts)
+
+
+def test_only_settings_with_too_many_cells_leave_some_out(tmp_path: Path, replay: Replay) -> None:
+    for name, count in (("large", 14), ("small", 2)):
+        for place in range(count):
+            spec = replay["trial_spec"](Detection(sigma=1.0 + place / 10), tmp_path / "gone", name=name)
+            run = replay["write_spec"](tmp_path / "demo", spec)
+            replay["write_result"](run, replay["write_epochs"](run, 0, count=2))
+    captions = [figure.caption for figure in read_document(tmp_path / "demo").figures]
+    assert "13 more cells are not drawn" in captions[0] and "data set large" in captions[0].lower()
+    assert "not drawn" not in captions[2] and "data set small" in captions[2].lower()
+
+
+def test_one_bad_file_of_a_run_folder_costs_only_what_it_held(sweep: Path) -> None:
+    """No wall time, no accounting, infinite chi-squares, predictions of no image: the report is built, and says so."""
+    first, second, third = (RunFolder(file.parent) for file in sorted(sweep.glob("*/spec.json"))[:3])
+    result = json.loads(first.result_file.read_text())
+    first.result_file.write_text(json.dumps({**result, "wall_s": float("nan")}))
+    second.accounting_file.write_text('{"cpu_hours": 1')
+    columns = with_errors(made_up_people(60), 4.0)
+    write_records(second.path, {**columns, "chi_square": np.full_like(columns["chi_square"], np.inf)})
+    third.predictions_file.write_text('[{"image_id": [1], "keypoints": [1, 2, 3]}]')
+    build_report(sweep)
+    table = csv_of(sweep)
+    assert table["seeds"].tolist() == [1] * 5 and table["cpu_hours"].isna().all()
+    # The last epoch's, where the result has none.
+    assert sorted(table["wall_s"]) == [90.0, *[95.25] * 4]
+    document = read_document(sweep)
+    assert f"No hours can be read from the accounting.json of {second.signature}" in document.summary[-1]
+    orders = [cell.order for part in document.paper for row in part.rows for cell in row]
+    assert all(math.isfinite(order) for order in orders if isinstance(order, float))
+
+
+def test_an_unreadable_trial_names_the_file(sweep: Path) -> None:
+    first, second = (RunFolder(file.parent) for file in sorted(sweep.glob("*/spec.json"))[:2])
+    first.result_file.write_text('{"state": "fin')
+    second.metrics_file.write_text("not json\n")
+    messages = {trial.signature: trial.message for trial in collect(sweep).trials if trial.state == "unreadable"}
+    assert "result.json: " in messages[first.signature] and "metrics.jsonl: " in messages[second.signature]
+
+
+def test_a_folder_that_cannot_be_written_is_told(sweep: Path) -> None:
+    (sweep / "report").write_text("in the way")
+    with pytest.raises(InputError, match=r"the report cannot be written there .*copy the folder"):
+        build_report(sweep)

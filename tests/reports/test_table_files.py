@@ -113,3 +113,17 @@ def test_markup_in_names_reaches_no_form(tmp_path: Path, replay: Replay) -> None
     text = (folder / "paper-table-03-a_1-b-input-x-b-5-100-q.tex").read_text()
     assert r"\input" not in text and escape(name) in text
     assert "<b>" not in (tmp_path / "report.html").read_text()
+
+
+def test_no_table_of_an_earlier_report_is_left(tmp_path: Path, replay: Replay) -> None:
+    specs = [replay["trial_spec"](Detection(), tmp_path / "gone", name=name) for name in ("first", "second")]
+    for spec in specs:
+        replay["write_result"](replay["write_spec"](tmp_path, spec), {"gtbox/AP": 0.5, "gtbox/EPE": 4.0})
+    own = tmp_path / "report" / "tables" / "mine.tex"
+    for spec, other in ((specs[0], "second"), (specs[1], "first")):
+        replay["write_plan"](tmp_path, [spec])
+        build_report(tmp_path)
+        own.write_text("kept")
+        names = {path.name for path in own.parent.iterdir()}
+        assert f"paper-table-03-{spec.data.name}.csv" in names and not any(other in name for name in names)
+    assert own.read_text() == "kept"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.datasets.metrics.auc import hand3d_auc
 from heatmark.datasets.metrics.pckh import pckh, relative_errors
 from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
@@ -240,3 +241,56 @@ def test_an_evaluation_of_nobody_is_no_evidence(tmp_path: Path, replay: Replay) 
     write_trial(tmp_path, replay, DETECTION, nobody)
     cells, _, _ = judged(tmp_path)
     assert cells[0].digests == []
+
+
+def test_the_findings_are_about_cells_like_the_papers(tmp_path: Path, replay: Replay) -> None:
+    """Not about the first of the grid: a training sigma of 0.5, and the 2.5D of hands, come before the usual ones."""
+    for method in (Detection(sigma=0.5), DETECTION, IPR):
+        write_trial(tmp_path, replay, method, with_errors(PEOPLE, 4.0))
+    spec = replay["trial_spec"](IPR, tmp_path / "gone")
+    hands = {"data": DataSpec(name="r", format="rhd", fingerprint="0123abcd")}
+    for seed, depth in ((0, True), (0, False), (1, False)):
+        for method in (DETECTION, IPR):
+            changed = {**hands, "method": method, "seed": seed, "train": spec.train.model_copy(update={"depth": depth})}
+            run = replay["write_spec"](tmp_path, spec.model_copy(update=changed))
+            replay["write_result"](run, {"gtbox/AUC@0-30px": 0.8, "gtbox/EPE": 4.0})
+            write_records(run.path, with_errors(made_up_people(60, "rhd"), 4.0, oks=False), data_format="rhd")
+    _, _, verdict = judged(tmp_path)
+    assert all("depth" not in finding.claim + finding.evidence for finding in verdict.findings)
+    easy = next(each for each in verdict.findings if each.claim == "IPR β 10 has the higher EPE on easy people")
+    assert "against Detection (" in easy.evidence
+    evidence = [finding.evidence for finding in verdict.findings if finding.setting.dataset == "r"]
+    assert evidence and all("against Detection (" in each for each in evidence[:-1])
+
+
+def test_the_papers_cells_are_compared_beside_the_best(tmp_path: Path, replay: Replay) -> None:
+    """Of nine cells IPR at beta 3 is the best of its method: the findings are about beta 10 all the same."""
+    for place, beta in enumerate((1, 2, 3, 4, 5, 6, 7, 10)):
+        columns = with_errors(PEOPLE, 4.0)
+        write_trial(tmp_path, replay, IntegralRegression(beta=float(beta)), columns, rank=4 if place == 2 else 0)
+    write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0))
+    _, comparisons, verdict = judged(tmp_path)
+    assert {cell.label for pair in comparisons.pairs for cell in (pair.first, pair.second)} == {
+        *("Detection", "IPR β 3", "IPR β 10")
+    }
+    assert "by AP and IPR β 10 for the paper's findings are compared, 3 in all" in comparisons.notes[0]
+    assert {finding.claim.partition(" has")[0] for finding in verdict.findings[:-1]} == {"IPR β 10"}
+    assert verdict.findings[-1].claim.startswith("IPR β 10 needs")
+
+
+def test_the_auc_of_records_is_hand3ds(tmp_path: Path) -> None:
+    columns = with_errors(made_up_people(60, "rhd"), 12.0, oks=False)
+    columns["visibility"] = np.maximum(columns["visibility"], 1)
+    columns["error"] = np.random.default_rng(0).gamma(2.0, 8.0, (60, 21)).astype(np.float32)
+    found = digest(read_records(write_records(tmp_path, columns, data_format="rhd")))
+    image_I = np.unique(found.image_N)
+    statistic = found.headline_statistic(image_I)
+    expected = hand3d_auc(columns["error"].astype(float), np.ones((60, 21)), 30.0)
+    assert statistic is not None
+    assert statistic(np.ones((1, len(image_I)), np.float32))[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_every_column_of_the_verdict_can_be_sorted_by(paper_like: Path) -> None:
+    _, comparisons, verdict = judged(paper_like)
+    for export in verdict_exports(verdict, comparisons):
+        assert all(cell.order != "" for row in export.table.rows for cell in row)
