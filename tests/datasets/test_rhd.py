@@ -164,6 +164,16 @@ def test_dominant_hands_are_scored(rhd: Path) -> None:
     assert score("rhd", rhd, rhd.parent / "preds.h5") == found
 
 
+@pytest.mark.parametrize("hands", [2, 3])
+def test_as_many_hands_as_axes_come_first(hands: int, rhd: Path) -> None:
+    write(rhd.parent, {number: record(number) for number in range(hands)})
+    xyz = [record(number)["xyz"][:21] if number % 2 == 0 else record(number)["xyz"][21:] for number in range(hands)]
+    content = {"preds": predictions(0.0)[:hands], "preds_xyz": 1000 * np.stack(xyz)}
+    scipy.io.savemat(rhd.parent / "preds.mat", content)
+    found = score("rhd", rhd, rhd.parent / "preds.mat")["all"]
+    assert found["EPE"] == 0 and found["EPE mm"] == pytest.approx(0)
+
+
 def test_only_flagged_joints_count_in_the_one_and_all_in_the_other(rhd: Path) -> None:
     preds = predictions(0.0)
     flags = np.stack([record(n)["uv_vis"][:21, 2] if n % 2 == 0 else record(n)["uv_vis"][21:, 2] for n in range(4)])
