@@ -19,7 +19,14 @@ def decode_file(path: Path, decoders: list[str], betas: list[str]) -> dict[str, 
     """
     chosen = chosen_decoders(decoders, betas)
     heatmap_NKHW = torch.from_numpy(_read(path))
-    return {name: decoder.read(heatmap_NKHW).tolist() for name, decoder in chosen.items()}
+    found = {name: decoder.read(heatmap_NKHW) for name, decoder in chosen.items()}
+    for name, joints_NK2 in found.items():
+        if not joints_NK2.isfinite().all():
+            peak = float(heatmap_NKHW.abs().max())
+            raise InputError(
+                f"{path}: {name} overflows on values up to {peak:g}; give a smaller --beta or scale the maps"
+            )
+    return {name: joints_NK2.tolist() for name, joints_NK2 in found.items()}
 
 
 def _read(path: Path) -> Any:
@@ -31,7 +38,10 @@ def _read(path: Path) -> Any:
     if not isinstance(maps, np.ndarray) or maps.ndim != 4 or maps.size == 0 or maps.dtype.kind not in "fiu":
         found = f"{maps.dtype} {maps.shape}" if isinstance(maps, np.ndarray) else type(maps).__name__
         raise InputError(f"{path}: heatmaps must be numbers of shape (N, K, rows, columns), found {found}")
+    # A wider type than fp64 may hold what that does not.
+    with np.errstate(over="ignore"):
+        maps = maps.astype(np.float64 if maps.dtype.kind == "f" and maps.dtype.itemsize >= 8 else np.float32)
     if not np.isfinite(maps).all():
         bad = tuple(int(index) for index in np.argwhere(~np.isfinite(maps))[0])
         raise InputError(f"{path}: the heatmap value at {bad} is not a finite number")
-    return maps if maps.dtype == np.float64 else maps.astype(np.float32)
+    return maps

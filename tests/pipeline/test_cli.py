@@ -81,6 +81,8 @@ def test_mpii_predictions_are_scored_by_joint_group(real: Callable[[str], Path])
         (np.full((1, 1, 4, 4), np.nan), [], "the heatmap value at (0, 0, 0, 0) is not a finite number"),
         (np.zeros((0, 1, 4, 4)), [], "found float64 (0, 1, 4, 4)"),
         (np.array([{"a": 1}], dtype=object), [], "not a .npy file of numbers"),
+        (np.full((1, 1, 4, 4), 1e308), ["--decoders", "argmax,bcir"], "bcir@10 overflows on values up to 1e+308; give"),
+        (np.zeros((1, 1, 4, 4), "f4"), ["--decoders", "soft", "--beta", "1e300"], "soft@1e+300 overflows on values up"),
         (np.zeros((1, 1, 4, 4)), ["--decoders", "argmin"], "argmin: unknown decoder; valid: argmax"),
         (np.zeros((1, 1, 4, 4)), ["--decoders", "bcir", "--beta", "0"], "--beta 0: must be a positive number"),
         (np.zeros((1, 1, 4, 4)), ["--decoders", "bcir", "--beta", "ten"], "--beta ten: must be a positive number"),
