@@ -138,6 +138,7 @@ MALFORMED = {
     "id absent": (without("id"), r"annotations\[1\]: 'id' must be a whole number, found None"),
     "id as list": (annotation(id=[1]), r"annotations\[1\]: 'id' must be a whole number"),
     "category absent": (without("category_id"), "annotation 2: 'category_id'"),
+    "unknown category": (annotation(category_id=99), "annotation 2: its category_id 99 is not in 'categories'"),
     "crowd of 7": (annotation(iscrowd=7), "annotation 2: 'iscrowd' must be 0 or 1, found 7"),
     "count as text": (annotation(num_keypoints="17"), "annotation 2: 'num_keypoints' must be a whole number"),
     "not an object": (lambda content: content["annotations"].insert(1, 5), r"annotations\[1\]: is not a JSON object"),
