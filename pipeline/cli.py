@@ -223,7 +223,7 @@ def decode(
     from heatmark.workloads.decode import decode_file
 
     assert heatmaps is not None
-    found = decode_file(heatmaps, decoders.split(","), beta.split(","))
+    found = decode_file(heatmaps, decoders.split(","), beta.split(","), partial(print, file=sys.stderr))
     if as_json:
         print(json.dumps(found, allow_nan=False))
         return

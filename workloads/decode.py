@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,28 @@ import numpy as np
 import torch
 
 from heatmark.datasets.errors import InputError
-from heatmark.workloads.decoders import chosen_decoders
+from heatmark.workloads.decoders import chosen_decoders, undefined_warning
 
 
-def decode_file(path: Path, decoders: list[str], betas: list[str]) -> dict[str, Any]:
+Log = Callable[[str], None]
+
+
+def decode_file(
+    path: Path, decoders: list[str], betas: list[str], log: Log = lambda line: None
+) -> dict[str, Any]:
     """Joints by decoder, each N x K x 2 as (x, y) in 0-indexed heatmap pixels: `argmax`, `soft@10`, `bcir@10`.
 
+    Says how many maps a decoder has no joint for.
     Raises InputError for a file that holds no heatmaps, an unknown decoder or a beta that is not a positive number.
     """
     chosen = chosen_decoders(decoders, betas)
     heatmap_NKHW = torch.from_numpy(_read(path))
     found = {name: decoder.read(heatmap_NKHW) for name, decoder in chosen.items()}
     for name, joints_NK2 in found.items():
+        undefined = chosen[name].undefined
+        short = int(undefined(heatmap_NKHW).sum()) if undefined else 0
+        if short:
+            log(undefined_warning(name, short, joints_NK2[..., 0].numel()))
         if not joints_NK2.isfinite().all():
             peak = float(heatmap_NKHW.abs().max())
             raise InputError(

@@ -53,6 +53,15 @@ def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:
     assert found["argmax"].tolist() == [[[10, 15], [37, 15], [10, 48], [37, 48]]]
 
 
+def test_maps_without_a_compensated_joint_are_counted(tmp_path: Path) -> None:
+    np.save(tmp_path / "maps.npy", np.stack([gaussian(10, 15), gaussian(20, 30) - 1, np.zeros((64, 48))])[None])
+    done = heatmark("decode", "--heatmaps", tmp_path / "maps.npy", "--decoders", "soft,bcir", "--json")
+    assert done.returncode == 0 and np.isfinite(json.loads(done.stdout)["bcir@10"]).all()
+    assert done.stderr == (
+        "warning: bcir@10: 2 of 3 maps have C <= n, where its joints are undefined and may lie anywhere\n"
+    )
+
+
 def test_predictions_of_anyone_are_scored(real: Callable[[str], Path]) -> None:
     folder = real("coco_predictions")
     done = heatmark("score", "coco", folder / "example_coco_val.json", folder / "example_coco_preds.json", "--json")
