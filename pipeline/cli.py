@@ -260,6 +260,10 @@ def analyze(
         raise InputError("analyze: --run RUN_DIR goes with heatmaps, and heatmaps needs it")
     from importlib import import_module
 
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: no folder that can be written ({error.strerror}); give another") from error
     analysis = import_module(f"heatmark.workloads.analysis.{name}")
     log = partial(print, file=sys.stderr)
     for path in analysis.analyze(out) if run is None else analysis.analyze(out, run, log):

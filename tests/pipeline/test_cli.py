@@ -110,6 +110,9 @@ def test_files_and_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert "unknown format; valid: coco" in mistake("score", "cocoa", tmp_path / "gt.json", tmp_path / "pred.json")
     assert "spec.json" in heatmark("train", tmp_path / "spec.json").stderr
     assert "no sweep" in mistake("ui", tmp_path)
+    (tmp_path / "taken").touch()
+    assert "--out" in mistake("analyze", "bias", "--out", tmp_path / "taken")
+    assert "--seed" in mistake("data", "show", tmp_path, "--seed", 2**64)
     assert str(tmp_path) in mistake("report", tmp_path)
 
 
