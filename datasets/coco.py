@@ -16,7 +16,7 @@ import numpy as np
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.image_folder import absent_images, absent_paths, file_names, is_text
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -214,6 +214,10 @@ def _images_by_id(path: Path, content: Record) -> dict[int, Record]:
         if not isinstance(image, dict) or type(image.get("id")) is not int or type(image.get("file_name")) is not str:
             raise InputError(
                 f"{path}: images[{position}] needs a whole number 'id' and a text 'file_name'; mend the entry"
+            )
+        if not is_text(image["file_name"]):
+            raise InputError(
+                f"{path}: image {image['id']}: 'file_name' {image['file_name']!r:.60} is no file name; mend the entry"
             )
         for side in ("width", "height"):
             if type(image.get(side)) is not int or not 0 < image[side] <= LARGEST_NUMBER:

@@ -12,7 +12,6 @@ import torch
 from heatmark.datasets.errors import InputError
 from heatmark.workloads.decoders import chosen_decoders, undefined_warning
 
-
 Log = Callable[[str], None]
 
 

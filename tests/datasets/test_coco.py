@@ -147,6 +147,8 @@ MALFORMED = {
     "no categories": (lambda content: content.pop("categories"), "there is no list 'categories'"),
     "images an object": (lambda content: content.update(images={}), "there is no list 'images'"),
     "image without a name": (lambda content: content["images"][1].pop("file_name"), r"images\[1\] needs .*'file_name'"),
+    "half a character": (image(file_name="\ud800.jpg"), r"image 2: 'file_name' '\\ud800.jpg' is no file name"),
+    "two lines": (image(file_name="a\nb.jpg"), r"image 2: 'file_name' 'a\\nb.jpg' is no file name"),
     "image of no width": (image(width=0), "image 2: 'width' must be a positive whole number"),
     "image with two names": (image(id=1), "image 1 is listed with two file names"),
     "other joints": (

@@ -119,6 +119,8 @@ MALFORMED = {
     "no camera": (spoiled(K=None), "image 7: 'K' must be an array of 3 x 3 numbers, found None"),
     "a list of pixels": (spoiled(uv_vis=[[0, 0, 1]] * 42), "image 7: 'uv_vis' must be an array of 42 x 3 numbers"),
     "text pixels": (spoiled(uv_vis=np.full((42, 3), "a")), "image 7: 'uv_vis' must be an array"),
+    "no camera either": (spoiled(K=np.zeros((3, 3))), "image 7: 'K' is no camera, it cannot be inverted"),
+    "huge": (spoiled(xyz=np.full((42, 3), 1e200)), "image 7: 'xyz' must hold finite numbers"),
     "NaN": (spoiled(xyz=np.full((42, 3), np.nan)), "image 7: 'xyz' must hold finite numbers"),
 }
 
@@ -204,5 +206,9 @@ def test_absent_and_broken_masks_are_named(rhd: Path) -> None:
     with pytest.raises(InputError, match=r"00002\.png: cannot decode this image"):
         score("rhd", rhd, rhd.parent / "preds.mat")
     mask.unlink()
+    mask.mkdir()
+    with pytest.raises(InputError, match=r"00002\.png: cannot decode this image"):
+        score("rhd", rhd, rhd.parent / "preds.mat")
+    mask.rmdir()
     with pytest.raises(InputError, match=r"00002\.png: no such file; give RHD's folder"):
         score("rhd", rhd, rhd.parent / "preds.mat")
