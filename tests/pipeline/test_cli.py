@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.pipeline.cli import _decoding_columns
+
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "heatmark.pipeline.cli", *map(str, arguments)]
@@ -60,6 +62,19 @@ def test_maps_without_a_compensated_joint_are_counted(tmp_path: Path) -> None:
     assert done.stderr == (
         "warning: bcir@10: 2 of 3 maps have C <= n, where its joints are undefined and may lie anywhere\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("measured", "shown"),
+    [
+        (["gtbox/AP", "gtbox/AP50", "gtbox/AR", "gtbox/EPE/easy", "gtbox/EPE"], ["gtbox/AP", "gtbox/AR", "gtbox/EPE"]),
+        (["gtbox/PCKh@0.5", "gtbox/PCKh@0.10", "gtbox/PCKh@0.5/head"], ["gtbox/PCKh@0.5"]),
+        (["gtbox/PCK@0.2", "gtbox/PCK@0.1", "gtbox/EPE"], ["gtbox/PCK@0.2", "gtbox/EPE"]),
+        (["mmposebox/AUC@0-30px", "mmposebox/AUC@0-30px/flagged"], ["mmposebox/AUC@0-30px"]),
+    ],
+)
+def test_a_table_of_decoders_has_the_headline_of_every_format(measured: list[str], shown: list[str]) -> None:
+    assert _decoding_columns([*measured, "ms_per_crop"]) == [*shown, "ms_per_crop"]
 
 
 def test_predictions_of_anyone_are_scored(real: Callable[[str], Path]) -> None:
