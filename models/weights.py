@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -144,7 +145,9 @@ def _others(names: list[str]) -> str:
 
 def _opened(path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(_BESIDE_WEIGHTS):
+        with torch.serialization.safe_globals(_BESIDE_WEIGHTS), warnings.catch_warnings():
+            # Of a pickle's version, which damage may change: what comes of it is said below.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "truncated" in str(error) or "Ran out" in str(error):
