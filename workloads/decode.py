@@ -41,8 +41,10 @@ def _read(path: Path) -> Any:
     """The maps in a .npy file, in fp32 or fp64. Pickled objects are refused."""
     try:
         maps = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a .npy file of numbers ({error}); write it with numpy.save") from error
+    # Broken bytes end in a dozen kinds of error, in words of numpy's that are of no use here.
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or "broken, or of another kind"
+        raise InputError(f"{path}: not a .npy file of numbers ({reason}); write it with numpy.save") from error
     if not isinstance(maps, np.ndarray) or maps.ndim != 4 or maps.size == 0 or maps.dtype.kind not in "fiu":
         found = f"{maps.dtype} {maps.shape}" if isinstance(maps, np.ndarray) else type(maps).__name__
         raise InputError(f"{path}: heatmaps must be numbers of shape (N, K, rows, columns), found {found}")

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.datasets.errors import InputError
 from heatmark.pipeline.cli import _decoding_columns
+from heatmark.workloads.decode import decode_file
 
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -53,6 +55,14 @@ def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:
         assert found[f"bcir@{beta}"][0] == pytest.approx(np.array(corners), abs=0.01)
     assert found["soft@10"][0, 0] == pytest.approx([10.63, 15.77], abs=0.005)
     assert found["argmax"].tolist() == [[[10, 15], [37, 15], [10, 48], [37, 48]]]
+
+
+@pytest.mark.parametrize("damaged", [b"PK\x03\x04", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',", b"", b"text"])
+def test_files_that_are_no_arrays_are_named(damaged: bytes, tmp_path: Path) -> None:
+    (tmp_path / "maps.npy").write_bytes(damaged)
+    message = r"maps\.npy: not a \.npy file of numbers \(broken, or of another kind\); write it with numpy\.save$"
+    with pytest.raises(InputError, match=message):
+        decode_file(tmp_path / "maps.npy", ["argmax"], ["1"])
 
 
 def test_maps_without_a_compensated_joint_are_counted(tmp_path: Path) -> None:

@@ -60,18 +60,6 @@ def start(folder: RunFolder, **environment: str) -> subprocess.Popen[bytes]:
         )
 
 
-def test_maps_without_a_compensated_joint_are_warned_of(people: Path, tmp_path: Path) -> None:
-    folder = prepare(tmp_path, people)
-    said: list[str] = []
-    spec = SimpleNamespace(train=SimpleNamespace(epochs=3))
-    trial = SimpleNamespace(_may_write=lambda: True, folder=folder, spec=spec, log=said.append)
-    for epoch, share in enumerate((0.0125, 0.0)):
-        record = {"epoch": epoch, "train": {"loss": 1.0}, "val": {"short_mass": share}}
-        Trial._publish(trial, record)  # type: ignore[arg-type]
-    warnings = [line for line in said if line.startswith("warning: ")]
-    assert warnings == ["warning: 1.25% of the maps have C <= n: only the guard keeps their joints finite"]
-
-
 def run(folder: RunFolder, ranks: int = 1) -> list[int]:
     """Exit codes of all ranks."""
     return [process.wait(timeout=200) for process in start_ranks(folder, ranks)]
@@ -237,3 +225,15 @@ def test_unreadable_images_are_named_and_left_out_or_refused(tmp_path: Path) -> 
     assert run(strict) == [2]
     failure = strict.failure()
     assert failure is not None and spoiled.name in failure["message"]
+
+
+def test_maps_without_a_compensated_joint_are_warned_of(people: Path, tmp_path: Path) -> None:
+    folder = prepare(tmp_path, people)
+    said: list[str] = []
+    spec = SimpleNamespace(train=SimpleNamespace(epochs=3))
+    trial = SimpleNamespace(_may_write=lambda: True, folder=folder, spec=spec, log=said.append)
+    for epoch, share in enumerate((0.0125, 0.0)):
+        record = {"epoch": epoch, "train": {"loss": 1.0}, "val": {"short_mass": share}}
+        Trial._publish(trial, record)  # type: ignore[arg-type]
+    warnings = [line for line in said if line.startswith("warning: ")]
+    assert warnings == ["warning: 1.25% of the maps have C <= n: only the guard keeps their joints finite"]
