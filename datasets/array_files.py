@@ -11,6 +11,7 @@ import numpy as np
 import scipy.io
 
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import FloatArray
 
 START_OF_HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -55,14 +56,16 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
     return content
 
 
-def numbers(path: Path, content: Mapping[str, Any], name: str, *, finite: bool = True) -> FloatArray:
-    """One array as float64. Raises InputError where it holds no numbers or, unless allowed, a number that is none."""
+def numbers(path: Path, content: Mapping[str, Any], name: str) -> FloatArray:
+    """One array as float64. Raises InputError where it holds no numbers, or one that is infinite, huge or none."""
     values = np.asarray(content[name])
     if values.dtype.kind not in "fiub":
         raise InputError(f"{path}: '{name}' must hold numbers, found {values.dtype} {values.shape}")
     array: FloatArray = values.astype(np.float64)
-    if finite and not np.isfinite(array).all():
-        place = tuple(int(index) for index in np.argwhere(~np.isfinite(array))[0])
+    # NaN fails every comparison.
+    wrong = ~(np.abs(array) <= LARGEST_NUMBER)
+    if wrong.any():
+        place = tuple(int(index) for index in np.argwhere(wrong)[0])
         raise InputError(f"{path}: '{name}' must hold finite numbers, found {array[place]} at {list(place)}")
     return array
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.image_folder import absent_images, absent_paths, file_names, is_text
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -101,9 +101,9 @@ def fingerprint(root: Path) -> str:
 def load_annotations(path: Path) -> CocoAnnotations:
     """Read and check a keypoint annotation file. The first fault is an InputError naming the annotation."""
     content = _parsed(path, _read(path))
-    images = _images_by_id(path, content)
+    images, categories = _images_by_id(path, content), _categories(path, content)
     annotations: list[Record] = content["annotations"]
-    for position, annotation, problem in _faults(annotations, images):
+    for position, annotation, problem in _faults(annotations, images, categories):
         raise InputError(f"{path}: {_annotation_name(annotation, position)}: {problem}; {MEND}")
     keypoints_NK3 = _keypoints_NK3(annotations)
     for problem in _visibility_problems(annotations, keypoints_NK3):
@@ -111,7 +111,7 @@ def load_annotations(path: Path) -> CocoAnnotations:
     labelled_N = np.count_nonzero(keypoints_NK3[..., 2], axis=1).tolist()
     for annotation, labelled in zip(annotations, labelled_N, strict=True):
         annotation.setdefault("num_keypoints", labelled)
-    return CocoAnnotations(path, images, annotations, _categories(path, content), keypoints_NK3)
+    return CocoAnnotations(path, images, annotations, categories, keypoints_NK3)
 
 
 def annotation_problems(path: Path) -> Iterator[str]:
@@ -120,10 +120,9 @@ def annotation_problems(path: Path) -> Iterator[str]:
     Raises InputError where the file as a whole is no good.
     """
     content = _parsed(path, _read(path))
-    images = _images_by_id(path, content)
-    _categories(path, content)
+    images, categories = _images_by_id(path, content), _categories(path, content)
     wrong: set[int] = set()
-    for position, annotation, problem in _faults(content["annotations"], images):
+    for position, annotation, problem in _faults(content["annotations"], images, categories):
         wrong.add(position)
         yield f"{_annotation_name(annotation, position)}: {problem}; {MEND}"
     sound = [each for position, each in enumerate(content["annotations"]) if position not in wrong]
@@ -216,6 +215,10 @@ def _images_by_id(path: Path, content: Record) -> dict[int, Record]:
             raise InputError(
                 f"{path}: images[{position}] needs a whole number 'id' and a text 'file_name'; mend the entry"
             )
+        if not is_text(image["file_name"]):
+            raise InputError(
+                f"{path}: image {image['id']}: 'file_name' {image['file_name']!r:.60} is no file name; mend the entry"
+            )
         for side in ("width", "height"):
             if type(image.get(side)) is not int or not 0 < image[side] <= LARGEST_NUMBER:
                 raise InputError(
@@ -242,11 +245,14 @@ def _categories(path: Path, content: Record) -> list[Record]:
     return categories
 
 
-def _faults(annotations: list[Any], images: dict[int, Record]) -> Iterator[tuple[int, Any, str]]:
+def _faults(
+    annotations: list[Any], images: dict[int, Record], categories: list[Record]
+) -> Iterator[tuple[int, Any, str]]:
     """Position, annotation and what is wrong with it, of those that are not what an annotation must be."""
     seen: set[int] = set()
+    known = {category["id"] for category in categories}
     for position, annotation in enumerate(annotations):
-        problem = _annotation_problem(annotation, images, seen)
+        problem = _annotation_problem(annotation, images, known, seen)
         if problem:
             yield position, annotation, problem
         else:
@@ -262,7 +268,7 @@ def _annotation_name(annotation: Any, position: int) -> str:
     return f"annotation {annotation['id']}" if known else f"annotations[{position}]"
 
 
-def _annotation_problem(annotation: Any, images: dict[int, Record], seen: set[int]) -> str | None:
+def _annotation_problem(annotation: Any, images: dict[int, Record], categories: set[int], seen: set[int]) -> str | None:
     if not isinstance(annotation, dict):
         return "is not a JSON object"
     for key in ("id", "image_id", "category_id"):
@@ -272,6 +278,9 @@ def _annotation_problem(annotation: Any, images: dict[int, Record], seen: set[in
         return "this id stands twice in the file"
     if annotation["image_id"] not in images:
         return f"its image_id {annotation['image_id']} is not in 'images'"
+    # An evaluator would average over a category that nobody can be found in.
+    if annotation["category_id"] not in categories:
+        return f"its category_id {annotation['category_id']} is not in 'categories'"
     if annotation.get("iscrowd", 0) not in (0, 1):
         return f"'iscrowd' must be 0 or 1, found {annotation['iscrowd']!r:.40}"
     if type(annotation.get("num_keypoints", 0)) is not int:

@@ -36,8 +36,8 @@ def crop_affine(
     """The affine that takes image pixels to input pixels, as affine_23: a similarity, but for a thousandth under udp.
 
     The box grows on its short side to the aspect of input_size (width, height), then by padding * scale_factor, moves
-    by shift times its sides, and its centre goes to the middle of the crop. What lies rotation_deg clockwise of "up" in
-    the image points up in the crop.
+    by shift times the sides that it would have with the padding alone (mmpose), and its centre goes to the middle of
+    the crop. What lies rotation_deg clockwise of "up" in the image points up in the crop.
     mirrored: the crop of the mirrored image. SBL mirrors image and box first (x -> width - 1 - x) and crops then; the
     width of the image cancels in that composition, so that one warp of the unmirrored image does both.
     """
@@ -48,7 +48,7 @@ def crop_affine(
     linear_22 = (side_2 / source_2)[:, None] * np.array([[cos, sin], [-sin, cos]])
     if mirrored:
         linear_22 = linear_22 * np.array([-1.0, 1.0])
-    box_centre_2 = np.array([x + width / 2, y + height / 2]) + np.array(shift) * source_2
+    box_centre_2 = np.array([x + width / 2, y + height / 2]) + np.array(shift) * padding * np.array([width, height])
     return np.column_stack([linear_22, side_2 / 2 - linear_22 @ box_centre_2])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,8 @@ def _keep(path: Path, image: ImageArray | None) -> None:
     if image is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not the process's number: workers on two machines, or in two containers, have the same.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("wb") as file:
             np.save(file, image)

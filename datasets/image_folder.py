@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +17,11 @@ def file_names(folder: Path) -> set[str]:
             return {entry.name for entry in entries}
     except OSError as error:
         raise InputError(f"{folder}: cannot list the image folder ({error.strerror}); put the images there") from error
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name can be shown on a line: no control characters, no halves of characters."""
+    return name.isprintable() or all(unicodedata.category(character) not in ("Cc", "Cs") for character in name)
 
 
 def absent_images(folder: Path, absent: Counter[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from heatmark.datasets.array_files import numbers, read_arrays
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.image_folder import is_text
 from heatmark.datasets.metrics.pckh import head_sizes
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import FloatArray
@@ -59,7 +60,7 @@ def load_mpii_file(path: Path) -> MpiiAnnotations:
     """Read and check one annotation file of either kind. The first fault is an InputError naming the person."""
     annotations = _from_h5(path) if path.suffix == ".h5" else _from_json(path)
     for row, name in enumerate(annotations.images):
-        if not name or PurePath(name).name != name:
+        if not name or PurePath(name).name != name or not is_text(name):
             raise InputError(f"{path}: person {row}: 'image' {name!r:.60} is no plain file name; {MEND}")
     if (annotations.side_N <= 0).any():
         raise InputError(f"{path}: person {int(annotations.side_N.argmin())}: 'scale' must be positive; {MEND}")

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.errors import InputError
+from heatmark.datasets.images import image_content
+from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import FloatArray
 
 JOINTS_PER_HAND = 21
@@ -144,6 +146,8 @@ def _hand_image(path: Path, number: Any, record: Any) -> HandImage:
     if not isinstance(record, Mapping):
         raise InputError(f"{path}: image {number}: is no dict of {', '.join(SHAPES)}; fetch the file again")
     arrays = {name: _array(path, number, name, record.get(name)) for name in SHAPES}
+    if np.linalg.matrix_rank(arrays["K"]) < 3:
+        raise InputError(f"{path}: image {number}: 'K' is no camera, it cannot be inverted; fetch the file again")
     uv_vis_2K3 = arrays["uv_vis"].reshape(2, JOINTS_PER_HAND, 3)
     xyz_2K3 = arrays["xyz"].reshape(2, JOINTS_PER_HAND, 3)
     return HandImage(number, uv_vis_2K3[..., :2], uv_vis_2K3[..., 2], xyz_2K3, arrays["K"])
@@ -154,13 +158,15 @@ def _array(path: Path, number: int, name: str, value: Any) -> FloatArray:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub" or value.shape != shape:
         found = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"{value!r:.40}"
         raise InputError(f"{where} must be an array of {shape[0]} x {shape[1]} numbers, found {found}")
-    if not np.isfinite(value).all():
+    array: FloatArray = value.astype(np.float64)
+    # NaN fails every comparison.
+    if not (np.abs(array) <= LARGEST_NUMBER).all():
         raise InputError(f"{where} must hold finite numbers; fetch the file again")
-    return value.astype(np.float64)
+    return array
 
 
 def _read_png(path: Path) -> npt.NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(image_content(path) or b"\0", np.uint8), cv2.IMREAD_COLOR)
     # OpenCV's stubs allow None nowhere, its decoder returns it.
     if image is None:
         raise InputError(f"{path}: cannot decode this image; replace the file")

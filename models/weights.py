@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,14 +31,23 @@ LEFTOVERS = re.compile(
     r"fc\.|classifier\.|learned\.|incre_modules\.|downsamp_modules\.|final_layer\.0\.|linspace_[xy]|stage4\.2\.fuse_layers\.[123]\."
 )
 _HASH_IN_NAME = re.compile(r"-(?!20\d\d[01]\d[0-3]\d[._])([0-9a-f]{8})(?=[._])")
-# Scores in training checkpoints are numpy scalars: numbers, no code.
+# Scores in training checkpoints are numpy scalars, mmpose's descriptions of a data set hold arrays: numbers, no code.
 _scalar: Any = np.float64(0).__reduce__()[0]
-_NUMPY_SCALARS: list[Any] = [
+_array: Any = np.zeros(0).__reduce__()[0]  # type: ignore[index]
+
+
+class _LeftOut:
+    """Stands for an object that a file holds beside the weights: made without running any code, and dropped."""
+
+
+_BESIDE_WEIGHTS: list[Any] = [
+    np.ndarray,
     np.dtype,
-    type(np.dtype(np.float64)),
-    type(np.dtype(np.float32)),
-    (_scalar, "numpy.core.multiarray.scalar"),
-    (_scalar, "numpy._core.multiarray.scalar"),
+    *{type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?"},
+    *((_scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    *((_array, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    # The curves of the training, which mmpose published with its first files of 1.x.
+    (_LeftOut, "mmengine.logging.history_buffer.HistoryBuffer"),
 ]
 
 
@@ -135,7 +145,9 @@ def _others(names: list[str]) -> str:
 
 def _opened(path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(_NUMPY_SCALARS):
+        with torch.serialization.safe_globals(_BESIDE_WEIGHTS), warnings.catch_warnings():
+            # Of a pickle's version, which damage may change: what comes of it is said below.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "truncated" in str(error) or "Ran out" in str(error):
@@ -144,7 +156,8 @@ def _opened(path: Path) -> Any:
             f"{path}: refused, because it holds more than tensors and numbers, or is no PyTorch file: opening such a "
             f"file would run code. Save its state dict alone with torch.save and give that"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    # Broken bytes end in a dozen kinds of error; none of them comes from code of the file's own choice.
+    except Exception as error:
         raise WeightsError(f"{path}: the file is truncated or damaged; download it again") from error
 
 

@@ -223,7 +223,7 @@ def decode(
     from heatmark.workloads.decode import decode_file
 
     assert heatmaps is not None
-    found = decode_file(heatmaps, decoders.split(","), beta.split(","))
+    found = decode_file(heatmaps, decoders.split(","), beta.split(","), partial(print, file=sys.stderr))
     if as_json:
         print(json.dumps(found, allow_nan=False))
         return
@@ -240,11 +240,20 @@ def _decode_run(folder: Path, decoders: list[str], betas: list[str], as_json: bo
     if as_json:
         print(json.dumps(found, allow_nan=False))
         return
-    metrics = [name for name in next(iter(found.values())) if name.split("/")[-1] in ("AP", "AR", "EPE", "ms_per_crop")]
+    metrics = _decoding_columns(list(next(iter(found.values()))))
     table = Table("decoder", *metrics)
     for name, row in found.items():
         table.add_row(name, *("-" if row[metric] is None else f"{row[metric]:.4f}" for metric in metrics))
     _console().print(table)
+
+
+def _decoding_columns(metrics: list[str]) -> list[str]:
+    """What a table of decoders shows: every format's headline, the errors, and the time."""
+    from heatmark.datasets.formats import FORMATS
+
+    shown = {"AR", "EPE", "EPE mm", "ms_per_crop", *(each.headline for each in FORMATS.values())}
+    # The source of the boxes stands before a metric, a part of the joints behind it.
+    return [name for name in metrics if name.partition("box/")[2] in shown or name in shown]
 
 
 @app.command("analyze")
@@ -260,6 +269,10 @@ def analyze(
         raise InputError("analyze: --run RUN_DIR goes with heatmaps, and heatmaps needs it")
     from importlib import import_module
 
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: no folder that can be written ({error.strerror}); give another") from error
     analysis = import_module(f"heatmark.workloads.analysis.{name}")
     log = partial(print, file=sys.stderr)
     for path in analysis.analyze(out) if run is None else analysis.analyze(out, run, log):

@@ -72,7 +72,7 @@ def show_command(
     out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("data_sheet.png"),
     split: Annotated[Literal["train", "val"], typer.Option(help="Which people.")] = "train",
     people: Annotated[int, typer.Option(min=1, max=100, help="Rows.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses the people and the augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Chooses the people and the augmentation.")] = 0,
     augmentation: Annotated[
         Literal["sbl", "hrnet", "rle", "mmpose"], typer.Option(help="Whose distributions.")
     ] = "sbl",

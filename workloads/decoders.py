@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -16,12 +17,14 @@ class Decoder:
     """read: heatmap_BKHW -> joints_BK2 in heatmap pixels.
 
     merges_maps: how a mirrored image is taken in: maps are averaged, one of them shifted by a pixel (SBL, HRNet), or
-    the joints are, displaced exactly. merge: another way, from both sets of maps to joints.
+    the joints are, displaced exactly. merge: another way, from both sets of maps to joints. undefined: which maps it
+    has no joint for, per B and K, where there are any.
     """
 
     read: Callable[[Tensor], Tensor]
     merges_maps: bool = False
     merge: Callable[[Tensor, Tensor, float], Tensor] | None = None
+    undefined: Callable[[Tensor], Tensor] | None = None
 
     def read_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = decoding.MIRROR_LAG) -> Tensor:
         """mirrored_BKHW: of the mirrored image, mirrored back, left and right swapped. lag: see Method."""
@@ -39,7 +42,7 @@ PLAIN: dict[str, Decoder] = {
     "dark": Decoder(decoding_refined.dark, merges_maps=True),
     "udp": Decoder(decoding_refined.udp),
 }
-WITH_BETA: dict[str, Callable[[Tensor, float], Tensor]] = {
+WITH_BETA: dict[str, Callable[..., Tensor]] = {
     "soft": decoding.soft_argmax,
     "bcir": decoding.bias_compensated_argmax,
 }
@@ -57,10 +60,16 @@ def chosen_decoders(names: list[str], betas: list[str]) -> dict[str, Decoder]:
             chosen[name] = PLAIN[name]
         elif name in WITH_BETA:
             for beta in map(_beta, betas):
-                chosen[f"{name}@{beta:g}"] = Decoder(lambda maps, read=WITH_BETA[name], beta=beta: read(maps, beta))  # type: ignore[misc]
+                undefined = partial(decoding.mass_is_short, beta=beta) if name == "bcir" else None
+                chosen[f"{name}@{beta:g}"] = Decoder(partial(WITH_BETA[name], beta=beta), undefined=undefined)
         else:
             raise InputError(f"--decoders {name}: unknown decoder; valid: {', '.join(NAMES)}")
     return chosen
+
+
+def undefined_warning(name: str, short: int, maps: int) -> str:
+    """short: how many of the maps have C <= n."""
+    return f"warning: {name}: {short} of {maps} maps have C <= n, where its joints are undefined and may lie anywhere"
 
 
 def _beta(text: str) -> float:

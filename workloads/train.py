@@ -288,6 +288,10 @@ class Trial:
         val = record["val"] or {}
         shown = " ".join(f"{name} {value:.4g}" for name, value in val.items() if value is not None)
         self.log(f"epoch {record['epoch'] + 1}/{self.spec.train.epochs} loss {record['train']['loss']:.4g} {shown}")
+        if val.get("short_mass"):
+            self.log(
+                f"warning: {val['short_mass']:.2%} of the maps have C <= n: only the guard keeps their joints finite"
+            )
 
     def _note_unreadable(self, batch: Batch, people: PoseDataset) -> None:
         for person in batch["person_B"][batch["unreadable_B"]].tolist():

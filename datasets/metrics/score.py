@@ -21,7 +21,10 @@ def score_coco(annotation_file: Path, results_file: Path) -> dict[str, float | N
 
 
 def load_coco_results(path: Path, coco: CocoAnnotations) -> list[dict[str, Any]]:
-    """Read and check a file in COCO's keypoint results format; keys besides the four of the format are let be."""
+    """Read and check a file in COCO's keypoint results format; keys besides the four of the format are let be.
+
+    Ids may be written as 7.0, which pycocotools takes for 7 too.
+    """
     try:
         results = json.loads(path.read_bytes())
     except OSError as error:
@@ -35,7 +38,8 @@ def load_coco_results(path: Path, coco: CocoAnnotations) -> list[dict[str, Any]]
         problem = _result_problem(result, coco, categories)
         if problem:
             raise InputError(f"{path}: entry {position}: {problem}")
-    return results
+    ids = ("image_id", "category_id")
+    return [{**result, **{key: int(result[key]) for key in ids}} for result in results]
 
 
 def _hint(value: Any) -> str:
@@ -50,11 +54,15 @@ def _result_problem(result: Any, coco: CocoAnnotations, categories: set[int]) ->
     missing = [key for key in RESULT_KEYS if key not in result]
     if missing:
         return f"lacks {', '.join(missing)}; each entry needs {', '.join(RESULT_KEYS)}"
+    for key in ("image_id", "category_id"):
+        value = result[key]
+        if type(value) not in (int, float) or value % 1 != 0:
+            return f"{key} {value!r:.40} is not a whole number; write the number that {coco.path} has"
     image_id, category_id = result["image_id"], result["category_id"]
-    if type(image_id) is not int or image_id not in coco.images:
-        return f"image_id {image_id!r:.40} is not in {coco.path}; score against the matching annotations"
-    if type(category_id) is not int or category_id not in categories:
-        return f"category_id {category_id!r:.40} is not among {sorted(categories)} of {coco.path}; correct it"
+    if image_id not in coco.images:
+        return f"image_id {image_id} is not in {coco.path}; score against the matching annotations"
+    if category_id not in categories:
+        return f"category_id {category_id} is not among {sorted(categories)} of {coco.path}; correct it"
     keypoints_problem = numbers_problem("keypoints", result["keypoints"], 3 * JOINTS)
     if keypoints_problem:
         return f"{keypoints_problem}; write x, y, score of all {JOINTS} joints"

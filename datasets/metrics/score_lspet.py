@@ -65,7 +65,8 @@ def load_predictions(path: Path, images: int) -> tuple[npt.NDArray[np.int64], Fl
     """
     content = read_arrays(path, ("preds", "image_numbers?"))
     values = numbers(path, content, "preds")
-    if values.ndim == 3 and values.shape[:2] == (2, JOINTS):
+    # Two people are the same shape both ways: they come first.
+    if values.ndim == 3 and values.shape[:2] == (2, JOINTS) and values.shape[2] != 2:
         values = values.transpose(2, 1, 0)
     if values.ndim != 3 or values.shape[1:] != (JOINTS, 2) or not len(values):
         raise InputError(

@@ -32,7 +32,8 @@ def score_mpii(truth_file: Path, predictions_file: Path, *, zero_based: bool = F
 def load_predictions(path: Path, people: int) -> FloatArray:
     """`preds` as people x 16 x 2, from a .mat or .h5 file that has it so, as 2 x 16 x people or as 16 x 2 x people."""
     values = numbers(path, read_arrays(path, ("preds",)), "preds")
-    axes = {(people, JOINTS, 2): (0, 1, 2), (2, JOINTS, people): (2, 1, 0), (JOINTS, 2, people): (2, 0, 1)}
+    # The last entry stands where there are two people, whose file is the same shape both ways: people come first.
+    axes = {(JOINTS, 2, people): (2, 0, 1), (2, JOINTS, people): (2, 1, 0), (people, JOINTS, 2): (0, 1, 2)}
     if values.shape not in axes:
         raise InputError(
             f"{path}: 'preds' must be {people} x {JOINTS} x 2 or 2 x {JOINTS} x {people} (the {people} people of the "

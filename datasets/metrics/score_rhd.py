@@ -69,7 +69,8 @@ def load_predictions(path: Path, hands: int) -> tuple[FloatArray, FloatArray | N
 def _of_hands(path: Path, content: Mapping[str, Any], name: str, hands: int, axes: int) -> FloatArray:
     """An array as hands x 21 x axes, from a file that has it so or as axes x 21 x hands."""
     values = numbers(path, content, name)
-    if values.shape == (axes, JOINTS_PER_HAND, hands):
+    # As many hands as axes are the same shape both ways: hands come first.
+    if values.shape == (axes, JOINTS_PER_HAND, hands) and hands != axes:
         values = values.transpose(2, 1, 0)
     if values.shape != (hands, JOINTS_PER_HAND, axes):
         raise InputError(

@@ -138,6 +138,7 @@ MALFORMED = {
     "id absent": (without("id"), r"annotations\[1\]: 'id' must be a whole number, found None"),
     "id as list": (annotation(id=[1]), r"annotations\[1\]: 'id' must be a whole number"),
     "category absent": (without("category_id"), "annotation 2: 'category_id'"),
+    "unknown category": (annotation(category_id=99), "annotation 2: its category_id 99 is not in 'categories'"),
     "crowd of 7": (annotation(iscrowd=7), "annotation 2: 'iscrowd' must be 0 or 1, found 7"),
     "count as text": (annotation(num_keypoints="17"), "annotation 2: 'num_keypoints' must be a whole number"),
     "not an object": (lambda content: content["annotations"].insert(1, 5), r"annotations\[1\]: is not a JSON object"),
@@ -146,6 +147,8 @@ MALFORMED = {
     "no categories": (lambda content: content.pop("categories"), "there is no list 'categories'"),
     "images an object": (lambda content: content.update(images={}), "there is no list 'images'"),
     "image without a name": (lambda content: content["images"][1].pop("file_name"), r"images\[1\] needs .*'file_name'"),
+    "half a character": (image(file_name="\ud800.jpg"), r"image 2: 'file_name' '\\ud800.jpg' is no file name"),
+    "two lines": (image(file_name="a\nb.jpg"), r"image 2: 'file_name' 'a\\nb.jpg' is no file name"),
     "image of no width": (image(width=0), "image 2: 'width' must be a positive whole number"),
     "image with two names": (image(id=1), "image 1 is listed with two file names"),
     "other joints": (

@@ -196,8 +196,9 @@ def test_under_udp_a_mirrored_crop_is_the_mirrored_crop() -> None:
 
 
 def test_a_shift_is_in_sides_of_the_padded_box() -> None:
-    plain_23, shifted_23 = (crop_affine(BOX, (192, 256), 1.25, shift=shift) for shift in ((0.0, 0.0), (0.25, 0.0)))
-    points_12 = np.array([[50.0, 60.0]])
-    assert apply_affine(plain_23, points_12) - apply_affine(shifted_23, points_12) == pytest.approx(
-        np.array([[48.0, 0.0]])
+    """As mmpose draws it: before the box grows to the aspect of the crop, and before its random scale."""
+    plain_23, shifted_23 = (
+        crop_affine(BOX, (192, 256), 1.25, scale_factor=1.2, shift=shift) for shift in ((0.0, 0.0), (0.25, 0.1))
     )
+    moved_2 = invert_affine(shifted_23)[:, 2] - invert_affine(plain_23)[:, 2]
+    assert moved_2 == pytest.approx(np.array([0.25 * 1.25 * 60, 0.1 * 1.25 * 100]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,4 +88,21 @@ def test_many_writers_agree(tmp_path: Path) -> None:
         found = list(pool.map(_read_all, [tmp_path / "cache"] * 8, [pictures] * 8))
     assert found == [expected] * 8
     assert len(kept(tmp_path / "cache")) == 20
-    assert not [path for path in kept(tmp_path / "cache") if str(os.getpid()) in path.name]
+    assert not list((tmp_path / "cache").rglob("*.tmp"))
+
+
+def test_writers_with_one_process_number_do_not_share_a_file(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on two machines: the other one writes the same picture while this one is at it.
+    cache, save, written = ImageCache(tmp_path / "cache"), np.save, []
+
+    def slowly(file: Any, image: Any) -> None:
+        written.append(file.name)
+        if len(written) == 1:
+            cache.read(picture)
+        save(file, image)
+
+    monkeypatch.setattr(np, "save", slowly)
+    cache.read(picture)
+    assert len(set(written)) == 2

@@ -124,6 +124,12 @@ def test_all_images_may_be_scored_at_once(lspet: Path) -> None:
         assert scored["PCK@0.1"]["mean"] == 100 and scored["EPE"] == 0
 
 
+def test_two_people_come_first(lspet: Path) -> None:
+    preds = joints_143N()[:, :2, [4, 7]].transpose(2, 0, 1)
+    scipy.io.savemat(lspet / "two.mat", {"preds": preds, "image_numbers": [5, 8]})
+    assert score_lspet(lspet / "joints.mat", lspet / "two.mat")["EPE"] == 0
+
+
 def test_other_data_has_another_fingerprint(lspet: Path) -> None:
     prints = [fingerprint(lspet)]
     (lspet / "images" / "im00002.jpg").unlink()

@@ -189,6 +189,7 @@ MALFORMED = {
     "a number": (lambda people: people.insert(1, 5), "person 1: is not a JSON object"),
     "no image": (lambda people: people[1].pop("image"), "person 1: 'image' must be a file name, found None"),
     "image elsewhere": (change(image="../images/a.png"), "person 1: 'image' '../images/a.png' is no plain file name"),
+    "image of two lines": (change(image="a\nb.png"), r"person 1: 'image' 'a\\nb.png' is no plain file name"),
     "centre of three": (change(center=[1, 2, 3]), "person 1: 'center' must be a list of 2 numbers, found 3"),
     "NaN centre": (change(center=[1, float("nan")]), "person 1: 'center' must hold finite numbers, found nan"),
     "no scale": (change(scale=None), "person 1: 'scale' must hold finite numbers, found None"),

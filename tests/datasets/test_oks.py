@@ -177,7 +177,12 @@ MALFORMED_RESULTS = {
     "NaN score": (lambda entry: entry.update(score=float("nan")), "entry 3: 'score' must hold finite numbers"),
     "text score": (lambda entry: entry.update(score="high"), "entry 3: 'score' .*found 'high'"),
     "unknown image": (lambda entry: entry.update(image_id=12345), "entry 3: image_id 12345 is not in .*matching annot"),
-    "image id as text": (lambda entry: entry.update(image_id="1"), "entry 3: image_id '1' is not in"),
+    "image id as text": (
+        lambda entry: entry.update(image_id="1"),
+        "entry 3: image_id '1' is not a whole number; write",
+    ),
+    "image id 1.5": (lambda entry: entry.update(image_id=1.5), "entry 3: image_id 1.5 is not a whole number"),
+    "NaN image id": (lambda entry: entry.update(image_id=float("nan")), "entry 3: image_id nan is not a whole number"),
     "unknown category": (lambda entry: entry.update(category_id=3), r"entry 3: category_id 3 is not among \[1\]"),
 }
 
@@ -221,6 +226,14 @@ def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     results.unlink()
     with pytest.raises(InputError, match=r"results\.json: cannot read"):
         score_coco(truth, results)
+
+
+def test_ids_may_be_written_with_a_point(tmp_path: Path) -> None:
+    content = random_content(3)
+    results = detections(content)
+    pointed = [{**each, "image_id": float(each["image_id"]), "category_id": 1.0} for each in results]
+    same(score_coco(*write(tmp_path, content, pointed)), by_pycocotools(content, pointed))
+    assert score_coco(*write(tmp_path, content, pointed)) == oks_metrics(content, results)
 
 
 def test_further_keys_and_an_empty_file_are_fine(tmp_path: Path) -> None:

@@ -29,12 +29,12 @@ PRINTED = {
 }
 
 
-def truth_arrays() -> dict[str, Any]:
+def truth_arrays(people: int = PEOPLE) -> dict[str, Any]:
     random = np.random.default_rng(0)
     return {
-        "pos_gt_src": random.uniform(10, 500, (16, 2, PEOPLE)),
-        "jnt_missing": (random.random((16, PEOPLE)) < 0.2).astype(np.uint8),
-        "headboxes_src": np.stack([np.full((2, PEOPLE), 100.0), np.tile([[130.0], [140.0]], PEOPLE)]),
+        "pos_gt_src": random.uniform(10, 500, (16, 2, people)),
+        "jnt_missing": (random.random((16, people)) < 0.2).astype(np.uint8),
+        "headboxes_src": np.stack([np.full((2, people), 100.0), np.tile([[130.0], [140.0]], people)]),
         "dataset_joints": np.array([SHORT_NAMES], dtype=object),
     }
 
@@ -94,6 +94,14 @@ def test_predictions_may_be_laid_out_as_they_usually_are(layout: str, truth: Pat
     assert score_mpii(truth, path)["PCKh@0.10"]["mean"] == 100
 
 
+@pytest.mark.parametrize("people", [1, 2, 16])
+def test_few_people_come_first_where_both_ways_are_one_shape(people: int, tmp_path: Path) -> None:
+    arrays = truth_arrays(people)
+    scipy.io.savemat(tmp_path / "few.mat", arrays)
+    scipy.io.savemat(tmp_path / "preds.mat", {"preds": arrays["pos_gt_src"].transpose(2, 0, 1)})
+    assert score_mpii(tmp_path / "few.mat", tmp_path / "preds.mat")["PCKh@0.10"]["mean"] == 100
+
+
 def test_published_coordinates_count_from_one(truth: Path, tmp_path: Path) -> None:
     # A head of 30: 0.1 of it is 3.0 px. Both are 2.2 px off in x and y, 3.1 px in all; with the base mended, 1.7 px.
     scipy.io.savemat(tmp_path / "from_zero.mat", {"preds": perfect_N162() - 1})
@@ -117,6 +125,10 @@ PREDICTIONS = {
     "not a number": (
         {"preds": np.full((PEOPLE, 16, 2), np.nan)},
         r"'preds' must hold finite numbers, found nan at \[0",
+    ),
+    "huge": (
+        {"preds": np.full((PEOPLE, 16, 2), 1e200)},
+        r"'preds' must hold finite numbers, found 1e\+200 at \[0, 0, 0\]",
     ),
     "infinite": ({"preds": np.full((PEOPLE, 16, 2), np.inf)}, "'preds' must hold finite numbers, found inf"),
     "complex": ({"preds": np.full((PEOPLE, 16, 2), 1j)}, "'preds' must hold numbers, found complex128"),

@@ -119,6 +119,8 @@ MALFORMED = {
     "no camera": (spoiled(K=None), "image 7: 'K' must be an array of 3 x 3 numbers, found None"),
     "a list of pixels": (spoiled(uv_vis=[[0, 0, 1]] * 42), "image 7: 'uv_vis' must be an array of 42 x 3 numbers"),
     "text pixels": (spoiled(uv_vis=np.full((42, 3), "a")), "image 7: 'uv_vis' must be an array"),
+    "no camera either": (spoiled(K=np.zeros((3, 3))), "image 7: 'K' is no camera, it cannot be inverted"),
+    "huge": (spoiled(xyz=np.full((42, 3), 1e200)), "image 7: 'xyz' must hold finite numbers"),
     "NaN": (spoiled(xyz=np.full((42, 3), np.nan)), "image 7: 'xyz' must hold finite numbers"),
 }
 
@@ -164,6 +166,16 @@ def test_dominant_hands_are_scored(rhd: Path) -> None:
     assert score("rhd", rhd, rhd.parent / "preds.h5") == found
 
 
+@pytest.mark.parametrize("hands", [2, 3])
+def test_as_many_hands_as_axes_come_first(hands: int, rhd: Path) -> None:
+    write(rhd.parent, {number: record(number) for number in range(hands)})
+    xyz = [record(number)["xyz"][:21] if number % 2 == 0 else record(number)["xyz"][21:] for number in range(hands)]
+    content = {"preds": predictions(0.0)[:hands], "preds_xyz": 1000 * np.stack(xyz)}
+    scipy.io.savemat(rhd.parent / "preds.mat", content)
+    found = score("rhd", rhd, rhd.parent / "preds.mat")["all"]
+    assert found["EPE"] == 0 and found["EPE mm"] == pytest.approx(0)
+
+
 def test_only_flagged_joints_count_in_the_one_and_all_in_the_other(rhd: Path) -> None:
     preds = predictions(0.0)
     flags = np.stack([record(n)["uv_vis"][:21, 2] if n % 2 == 0 else record(n)["uv_vis"][21:, 2] for n in range(4)])
@@ -194,5 +206,9 @@ def test_absent_and_broken_masks_are_named(rhd: Path) -> None:
     with pytest.raises(InputError, match=r"00002\.png: cannot decode this image"):
         score("rhd", rhd, rhd.parent / "preds.mat")
     mask.unlink()
+    mask.mkdir()
+    with pytest.raises(InputError, match=r"00002\.png: cannot decode this image"):
+        score("rhd", rhd, rhd.parent / "preds.mat")
+    mask.rmdir()
     with pytest.raises(InputError, match=r"00002\.png: no such file; give RHD's folder"):
         score("rhd", rhd, rhd.parent / "preds.mat")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sys
+import types
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -85,6 +88,30 @@ def test_every_published_container_is_unwrapped(
     assert checkpoint.channels == ("rgb" if "mmpose" in container or container == "our own" else "bgr")
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_what_mmpose_keeps_beside_the_weights_is_let_be(
+    tmp_path: Path, trained: nn.Module, fresh: nn.Module, legacy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Arrays that describe the data set, and in its first files of 1.x the curves of the training, objects of mmengine.
+    module = types.ModuleType("mmengine.logging.history_buffer")
+    module.HistoryBuffer = type("HistoryBuffer", (), {"__module__": module.__name__})  # type: ignore[attr-defined]
+    curve = module.HistoryBuffer()
+    curve._log_history = np.array([0.1, 0.2])
+    described = {"sigmas": np.full(17, 0.1, np.float32), "colors": np.zeros((17, 3), np.uint8), "upper": np.arange(3)}
+    content = {
+        "meta": {"epoch": 210, "dataset_meta": described},
+        "state_dict": as_mmpose(trained.state_dict(), "head."),
+        "message_hub": {"log_scalars": {"train/loss": curve}},
+    }
+    path = tmp_path / "td-hm_res50.pth"
+    with monkeypatch.context() as context:
+        for name in ("mmengine", "mmengine.logging", module.__name__):
+            context.setitem(sys.modules, name, module)
+        torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    assert load_weights(fresh, read_checkpoint(path)).missing == ()
+    assert same(fresh, trained)
+
+
 def test_imagenet_weights_fill_the_trunk_and_leave_the_head(
     tmp_path: Path, trained: nn.Module, fresh: nn.Module
 ) -> None:
@@ -164,6 +191,17 @@ def test_a_truncated_file_is_refused(tmp_path: Path, trained: nn.Module, part: f
     path.write_bytes(data[: int(part * len(data))])
     with pytest.raises(WeightsError, match=r"weights\.pth: (the file is truncated|refused)"):
         read_checkpoint(path)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"weight": torch.zeros(3)}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    for place in range(len(data)):
+        # A stop where it is least expected.
+        path.write_bytes(data[:place] + b"." + data[place + 1 :])
+        with contextlib.suppress(WeightsError):
+            read_checkpoint(path)
 
 
 @pytest.mark.parametrize("legacy", [False, True])

@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.datasets.errors import InputError
+from heatmark.pipeline.cli import _decoding_columns
+from heatmark.workloads.decode import decode_file
+
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "heatmark.pipeline.cli", *map(str, arguments)]
@@ -53,6 +57,36 @@ def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:
     assert found["argmax"].tolist() == [[[10, 15], [37, 15], [10, 48], [37, 48]]]
 
 
+@pytest.mark.parametrize("damaged", [b"PK\x03\x04", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',", b"", b"text"])
+def test_files_that_are_no_arrays_are_named(damaged: bytes, tmp_path: Path) -> None:
+    (tmp_path / "maps.npy").write_bytes(damaged)
+    message = r"maps\.npy: not a \.npy file of numbers \(broken, or of another kind\); write it with numpy\.save$"
+    with pytest.raises(InputError, match=message):
+        decode_file(tmp_path / "maps.npy", ["argmax"], ["1"])
+
+
+def test_maps_without_a_compensated_joint_are_counted(tmp_path: Path) -> None:
+    np.save(tmp_path / "maps.npy", np.stack([gaussian(10, 15), gaussian(20, 30) - 1, np.zeros((64, 48))])[None])
+    done = heatmark("decode", "--heatmaps", tmp_path / "maps.npy", "--decoders", "soft,bcir", "--json")
+    assert done.returncode == 0 and np.isfinite(json.loads(done.stdout)["bcir@10"]).all()
+    assert done.stderr == (
+        "warning: bcir@10: 2 of 3 maps have C <= n, where its joints are undefined and may lie anywhere\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "shown"),
+    [
+        (["gtbox/AP", "gtbox/AP50", "gtbox/AR", "gtbox/EPE/easy", "gtbox/EPE"], ["gtbox/AP", "gtbox/AR", "gtbox/EPE"]),
+        (["gtbox/PCKh@0.5", "gtbox/PCKh@0.10", "gtbox/PCKh@0.5/head"], ["gtbox/PCKh@0.5"]),
+        (["gtbox/PCK@0.2", "gtbox/PCK@0.1", "gtbox/EPE"], ["gtbox/PCK@0.2", "gtbox/EPE"]),
+        (["mmposebox/AUC@0-30px", "mmposebox/AUC@0-30px/flagged"], ["mmposebox/AUC@0-30px"]),
+    ],
+)
+def test_a_table_of_decoders_has_the_headline_of_every_format(measured: list[str], shown: list[str]) -> None:
+    assert _decoding_columns([*measured, "ms_per_crop"]) == [*shown, "ms_per_crop"]
+
+
 def test_predictions_of_anyone_are_scored(real: Callable[[str], Path]) -> None:
     folder = real("coco_predictions")
     done = heatmark("score", "coco", folder / "example_coco_val.json", folder / "example_coco_preds.json", "--json")
@@ -81,6 +115,8 @@ def test_mpii_predictions_are_scored_by_joint_group(real: Callable[[str], Path])
         (np.full((1, 1, 4, 4), np.nan), [], "the heatmap value at (0, 0, 0, 0) is not a finite number"),
         (np.zeros((0, 1, 4, 4)), [], "found float64 (0, 1, 4, 4)"),
         (np.array([{"a": 1}], dtype=object), [], "not a .npy file of numbers"),
+        (np.full((1, 1, 4, 4), 1e308), ["--decoders", "argmax,bcir"], "bcir@10 overflows on values up to 1e+308; give"),
+        (np.zeros((1, 1, 4, 4), "f4"), ["--decoders", "soft", "--beta", "1e300"], "soft@1e+300 overflows on values up"),
         (np.zeros((1, 1, 4, 4)), ["--decoders", "argmin"], "argmin: unknown decoder; valid: argmax"),
         (np.zeros((1, 1, 4, 4)), ["--decoders", "bcir", "--beta", "0"], "--beta 0: must be a positive number"),
         (np.zeros((1, 1, 4, 4)), ["--decoders", "bcir", "--beta", "ten"], "--beta ten: must be a positive number"),
@@ -99,6 +135,9 @@ def test_files_and_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert "unknown format; valid: coco" in mistake("score", "cocoa", tmp_path / "gt.json", tmp_path / "pred.json")
     assert "spec.json" in heatmark("train", tmp_path / "spec.json").stderr
     assert "no sweep" in mistake("ui", tmp_path)
+    (tmp_path / "taken").touch()
+    assert "--out" in mistake("analyze", "bias", "--out", tmp_path / "taken")
+    assert "--seed" in mistake("data", "show", tmp_path, "--seed", 2**64)
     assert str(tmp_path) in mistake("report", tmp_path)
 
 

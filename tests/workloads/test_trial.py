@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.submit import job_command
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
+from heatmark.workloads.train import Trial
 
 pytestmark = pytest.mark.slow
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
@@ -223,3 +225,15 @@ def test_unreadable_images_are_named_and_left_out_or_refused(tmp_path: Path) -> 
     assert run(strict) == [2]
     failure = strict.failure()
     assert failure is not None and spoiled.name in failure["message"]
+
+
+def test_maps_without_a_compensated_joint_are_warned_of(people: Path, tmp_path: Path) -> None:
+    folder = prepare(tmp_path, people)
+    said: list[str] = []
+    spec = SimpleNamespace(train=SimpleNamespace(epochs=3))
+    trial = SimpleNamespace(_may_write=lambda: True, folder=folder, spec=spec, log=said.append)
+    for epoch, share in enumerate((0.0125, 0.0)):
+        record = {"epoch": epoch, "train": {"loss": 1.0}, "val": {"short_mass": share}}
+        Trial._publish(trial, record)  # type: ignore[arg-type]
+    warnings = [line for line in said if line.startswith("warning: ")]
+    assert warnings == ["warning: 1.25% of the maps have C <= n: only the guard keeps their joints finite"]
