@@ -126,8 +126,8 @@ def _trial(
     except ValueError as error:
         raise InputError(f"{source}: grid.backbone: {error}") from error
     seed = cell.get("seed", 0)
-    if type(seed) is not int or seed < 0:
-        raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer of 0 or more")
+    if type(seed) is not int or not 0 <= seed < 2**63:
+        raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer from 0 to 2**63 - 1")
     data = sweep.data[cell["dataset"]]
     cluster = sweep.cluster
     if train.depth and not FORMATS[data.format].in_space:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import yaml
 from pydantic import Field, TypeAdapter
 
-from heatmark.datasets.errors import InputError
 from heatmark.pipeline.sweep import ClusterSection, expand_path, validated
+from heatmark.pipeline.yaml_file import read_yaml
 from heatmark.workloads.spec import Section
 
 SITE_VARIABLE = "HEATMARK_SITE"
@@ -38,10 +37,7 @@ def load_site(cluster: ClusterSection) -> Site:
     if not named:
         return Site()
     path: Path = expand_path(named)
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: no readable site file ({error}); see slurm/site.example.yaml") from error
+    content = read_yaml(path, "give a site file such as slurm/site.example.yaml") or {}
     site: Site = validated(TypeAdapter(Site), content, str(path))
     return site
 

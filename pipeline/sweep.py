@@ -10,7 +10,6 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.augment import RecipeName
@@ -18,6 +17,7 @@ from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.datasets.geometry import Convention
 from heatmark.models.methods import METHODS
+from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
@@ -176,14 +176,7 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
 
     Raises InputError with the file, the key, what is wrong and the nearest valid name.
     """
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give a sweep file such as sweeps/demo.yaml") from error
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "give a sweep file such as sweeps/demo.yaml")
     if not isinstance(content, dict):
         raise InputError(
             f"{path}: must hold the keys {', '.join(SweepFile.model_fields)}; found {type(content).__name__}"
@@ -205,7 +198,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
             raise InputError(f"--set {change}: {parent} holds a value, not a section")
-    place[last] = yaml.safe_load(value)
+    place[last] = parse_yaml(value, f"--set {change}")
 
 
 def _check_axes(grid: Grid, path: Path) -> None:
@@ -223,7 +216,7 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     for grid in sweep.grid:
         _check_axes(grid, path)
     for name in sweep.named("dataset"):
-        if name not in sweep.data:
+        if not isinstance(name, str) or name not in sweep.data:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
             )
@@ -265,6 +258,9 @@ def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:
     """Strictly checked content. Raises InputError: one line per problem, each with its key."""
     try:
         text = json.dumps(content, default=str)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: a key is no text, or a part holds itself ({error})") from error
+    try:
         return adapter.validate_json(text)
     except ValidationError as error:
         problems = [_problem(adapter, details, where) for details in error.errors()]
@@ -273,13 +269,14 @@ def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:
 
 def _problem(adapter: TypeAdapter[Any], details: Any, where: str) -> str:
     loc = [str(part) for part in details["loc"]]
-    key = ".".join(loc) or "the file"
+    key = ".".join(loc)
     if details["type"] == "extra_forbidden":
         return f"{where}: {key}: unknown key{nearest(loc[-1], _fields_at(adapter, loc[:-1]))}"
     if details["type"] == "missing":
         return f"{where}: {key}: missing"
     given = "" if isinstance(details["input"], dict) else f"{json.dumps(details['input'], default=str)}: "
-    return f"{where}: {key}: {given}{details['msg'].removeprefix('Value error, ')}"
+    place = f"{where}: {key}" if key else where
+    return f"{place}: {given}{details['msg'].removeprefix('Value error, ')}"
 
 
 def _fields_at(adapter: TypeAdapter[Any], loc: list[str]) -> list[str]:

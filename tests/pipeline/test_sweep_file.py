@@ -98,7 +98,12 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("grid.backbone", ["resnet50"]), "grid.backbone: unknown backbone 'resnet50'; did you mean 'sbl-r50'?"),
     (changed("grid.backbone", ["sbl-r49"]), "did you mean 'sbl-r"),
     (changed("grid.dataset", ["drwan"]), "grid.dataset: 'drwan' is not described under data; did you mean 'drawn'?"),
+    (changed("grid.dataset", [["drawn"]]), "grid.dataset: ['drawn'] is not described under data"),
     (changed("grid.seed", [0.5]), "grid.seed: 0.5: must be an integer"),
+    (changed("grid.seed", [2**64]), "grid.seed: 18446744073709551616: must be an integer from 0 to 2**63 - 1"),
+    (changed("grid.beta", [float("inf")]), "beta: Infinity: Input should be a finite number"),
+    (changed("train.lr", float("nan")), "train.lr: NaN: Input should be a finite number"),
+    (changed("cluster.hang_s", float("inf")), "cluster.hang_s: Infinity: Input should be a finite number"),
     (changed("name", "../escape"), 'name: "../escape": String should match pattern'),
     (changed("data.drawn.root", "/x"), "data.drawn: give either root"),
     (
@@ -114,6 +119,9 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("data.drawn", {"root": "/no/such/folder"}), "/no/such/folder"),
     ({key: value for key, value in GOOD.items() if key != "grid"}, "grid: missing"),
     ("name: [unclosed", "not valid YAML"),
+    (yaml.safe_dump(GOOD) + "train: {epochs: 7}\n", "the key 'train' is given twice"),
+    ("2020-01-01: 5", "a key is no text"),
+    ("name: &loop [*loop]", "a part holds itself"),
     ("- a list", "must hold the keys name, grid"),
     ("", "must hold the keys name, grid"),
 ]
@@ -128,7 +136,15 @@ def test_a_mistake_is_named_with_its_place(content: Any, message: str, tmp_path:
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("change", ["train.epochs", "=3", "name.x=3"])
+def test_a_power_of_ten_is_a_number(tmp_path: Path) -> None:
+    (trial, *_) = planned(GOOD, tmp_path, ["train.lr=1e-3"]).trials
+    assert trial.train.lr == 0.001
+    merged = yaml.safe_dump(GOOD) + "cluster: {<<: {ranks: 2}, ranks: 1, hang_s: 3E2}\n"
+    (trial, *_) = planned(merged, tmp_path).trials
+    assert trial.runtime.hang_s == 300
+
+
+@pytest.mark.parametrize("change", ["train.epochs", "=3", "name.x=3", "grid.beta=[1,", "name=@x"])
 def test_a_setting_that_cannot_be_applied_is_named(change: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--set"):
         planned(GOOD, tmp_path, [change])
