@@ -38,7 +38,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on std
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    """What is printed is meant as it stands: a folder may be named `[bold]`."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def _plan(file: Path, changes: list[str] | None, out: Path, strict: bool = False) -> Any:
@@ -82,7 +83,7 @@ def sweep_status(place: PlaceArgument, out: OutOption = Path("runs"), as_json: J
     """The state of every trial, from the run folders."""
     from heatmark.pipeline.progress import print_status
 
-    print_status(_sweep_folder(place, out), as_json)
+    print_status(_sweep_folder(place, out), as_json, _console())
 
 
 @sweep_app.command("cancel")
@@ -91,7 +92,7 @@ def sweep_cancel(place: PlaceArgument, out: OutOption = Path("runs")) -> None:
     from heatmark.pipeline.driver import cancel_sweep
 
     console = _console()
-    count = cancel_sweep(_sweep_folder(place, out), console.print)
+    count = cancel_sweep(_sweep_folder(place, out), partial(console.print, soft_wrap=True))
     console.print(f"cancelled {count} trials")
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -35,10 +36,10 @@ def run_sweep(plan: Plan, console: Console) -> int:
     """Run a plan to its end. Returns the exit code: 0 all finished, 1 some failed, 2 all that failed by bad input."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _only_driver(plan):
-        draw_missing_data(plan, console.print)
+        draw_missing_data(plan, partial(console.print, soft_wrap=True))
         plan.write()
         for note in data_notes(plan):
-            console.print(note, markup=False, soft_wrap=True)
+            console.print(note, soft_wrap=True)
         folders = [plan.run_folder(trial) for trial in plan.unfinished()]
         open_folders = [folder for folder in folders if reopen(folder, by_user=True)]
         console.print(
@@ -49,7 +50,8 @@ def run_sweep(plan: Plan, console: Console) -> int:
         with _mirror(plan) as end_mirror:
             _run_trials(plan, open_folders, console)
             if plan.sweep.cluster.executor == "slurm":
-                account([plan.run_folder(trial) for trial in plan.trials], console.print)
+                trials = [plan.run_folder(trial) for trial in plan.trials]
+                account(trials, partial(console.print, soft_wrap=True))
             report(plan, console)
             code = _exit_code(plan, console)
             end_mirror("FINISHED" if code == 0 else "FAILED")
@@ -107,16 +109,15 @@ def report(plan: Plan, console: Console) -> None:
 
 def _exit_code(plan: Plan, console: Console) -> int:
     """Say what did not finish and which images were left out."""
-    kinds = set()
+    kinds, labels = set(), plan.labels
     for trial in plan.trials:
         folder = plan.run_folder(trial)
         job = folder.job() or {"state": "waiting", "reason": None}
         if folder.result() is None and job["state"] != "cancelled":
             kinds.add((folder.failure() or {"kind": job["state"]})["kind"])
-            line = f"{trial.label}: {job['state']}: {job['reason']}"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{labels[trial.signature]}: {job['state']}: {job['reason']}", soft_wrap=True)
     for path in unreadable_images(plan):
-        console.print(f"unreadable image, left out: {path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"unreadable image, left out: {path}", soft_wrap=True)
     if not kinds:
         return 0
     return 2 if kinds == {"user"} else 1

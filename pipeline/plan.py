@@ -30,6 +30,7 @@ from heatmark.pipeline.sweep import (
     nearest,
     validated,
 )
+from heatmark.pipeline.trial_labels import trial_labels
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
 from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
 
@@ -44,6 +45,11 @@ class Plan:
     folder: Path
     trials: tuple[TrialSpec, ...]
     collapsed: int
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """For people, by signature."""
+        return trial_labels(self.trials)
 
     def run_folder(self, trial: TrialSpec) -> RunFolder:
         return RunFolder(self.folder / trial.signature)
@@ -60,7 +66,7 @@ class Plan:
                 write_json(self.run_folder(trial).spec_file, content)
         path = self.folder / "sweep.json"
         created = (read_json(path) or {}).get("created", utc_now())
-        cells = [{"signature": trial.signature, "label": trial.label} for trial in self.trials]
+        cells = [{"signature": signature, "label": label} for signature, label in self.labels.items()]
         write_json(
             path,
             {

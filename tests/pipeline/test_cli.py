@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.workloads.run_folder import write_json
+
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "heatmark.pipeline.cli", *map(str, arguments)]
@@ -100,6 +102,15 @@ def test_files_and_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert "spec.json" in heatmark("train", tmp_path / "spec.json").stderr
     assert "no sweep" in mistake("ui", tmp_path)
     assert str(tmp_path) in mistake("report", tmp_path)
+
+
+def test_a_folders_name_is_printed_as_it_stands(tmp_path: Path) -> None:
+    sweep = tmp_path / "[bold] :smile: é" / "[/runs]"
+    write_json(sweep / "sweep.json", {"name": "x", "cells": []})
+    done = heatmark("sweep", "cancel", sweep)
+    assert done.returncode == 0 and done.stdout == "cancelled 0 trials\n"
+    done = heatmark("sweep", "status", sweep)
+    assert done.returncode == 0 and "".join(str(sweep).split()) in "".join(done.stdout.split())
 
 
 def test_a_drawn_data_set_is_never_written_over_something_else(tmp_path: Path) -> None:

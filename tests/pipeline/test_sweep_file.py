@@ -51,6 +51,13 @@ def test_any_field_of_train_or_of_a_method_is_an_axis(tmp_path: Path) -> None:
     assert sorted(getattr(trial.method, "t_o", -1) for trial in plan.trials) == [-1, -1, -1, 0, 0, 7, 7]
 
 
+def test_trials_of_one_sweep_have_labels_that_tell_them_apart(tmp_path: Path) -> None:
+    plan = planned(changed("grid.lr", [1e-3, 1e-4]), tmp_path)
+    assert len(set(plan.labels.values())) == len(plan.trials) == 10
+    assert "Detection sbl-r50 drawn seed 0, train.lr 0.0001" in plan.labels.values()
+    assert next(iter(planned(GOOD, tmp_path).labels.values())) == "Detection sbl-r50 drawn seed 0"
+
+
 def test_a_method_may_carry_its_own_fields(tmp_path: Path) -> None:
     plan = planned(changed("grid.method", ["bcir", {"name": "bcir", "target_center": "rounded"}]), tmp_path)
     assert len(plan.trials) == 4
