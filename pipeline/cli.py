@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -20,6 +21,16 @@ from heatmark.pipeline import cli_data
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
+# What the system may refuse that a person can mend.
+MENDED_BY = {
+    errno.EACCES: "give a folder that you may use, or get the right to this one",
+    errno.EPERM: "give a folder that you may use, or get the right to this one",
+    errno.ENOTDIR: "a file stands where a folder should be; give another folder",
+    errno.EEXIST: "a file stands where a folder should be; give another folder",
+    errno.EROFS: "give a folder that can be written",
+    errno.ENOSPC: "make room on this disk, or give a folder on another",
+    errno.EDQUOT: "make room in your quota, or give another folder",
+}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")
@@ -112,8 +123,9 @@ def train(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.json", help="The spec.json in a run folder.")],
 ) -> None:
     """Run one trial in this process group: what a job executes."""
-    from heatmark.workloads.job import run_trial
+    from heatmark.workloads.job import read_spec, run_trial
 
+    read_spec(spec)  # a job writes down why it failed, beside its spec: not where there is none
     raise typer.Exit(run_trial(spec.absolute()))
 
 
@@ -314,6 +326,12 @@ def main() -> None:
         app()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_USERS)
+    except OSError as error:
+        if error.errno not in MENDED_BY:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}; {MENDED_BY[error.errno]}", file=sys.stderr)
         sys.exit(EXIT_USERS)
     except KeyboardInterrupt:
         print("interrupted; jobs that run go on, the same command adopts them", file=sys.stderr)

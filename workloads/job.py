@@ -63,7 +63,7 @@ def read_spec(path: Path) -> TrialSpec:
     from heatmark.workloads.spec import TrialSpec
 
     try:
-        return TrialSpec.model_validate_json(path.read_text())
+        return TrialSpec.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give the spec.json of a run folder") from error
     except ValidationError as error:
