@@ -5,6 +5,7 @@ It may die at any moment: jobs go on, and the same command adopts them.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -30,6 +31,8 @@ from heatmark.pipeline.sweep import ClusterSection, validated
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
 Log = Callable[[str], None]
+# How long the mirror may take for what is left to send when the sweep has ended.
+MIRROR_S = 180.0
 
 
 def run_sweep(plan: Plan, console: Console) -> int:
@@ -47,7 +50,7 @@ def run_sweep(plan: Plan, console: Console) -> int:
             f"{len(open_folders)} to run; folder {plan.folder}",
             soft_wrap=True,
         )
-        with _mirror(plan) as end_mirror:
+        with _mirror(plan, console) as end_mirror:
             _run_trials(plan, open_folders, console)
             if plan.sweep.cluster.executor == "slurm":
                 trials = [plan.run_folder(trial) for trial in plan.trials]
@@ -149,7 +152,7 @@ def _only_driver(plan: Plan) -> Iterator[None]:
 
 
 @contextmanager
-def _mirror(plan: Plan) -> Iterator[Callable[[str], None]]:
+def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
     """The MLflow mirror beside this driver. It ends when its stdin closes, however this process ends."""
     tracking = plan.sweep.tracking
     if not tracking.enabled:
@@ -168,14 +171,31 @@ def _mirror(plan: Plan) -> Iterator[Callable[[str], None]]:
 
     def end(status: str) -> None:
         assert process.stdin is not None
-        process.stdin.write(f"{status}\n".encode())
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(f"{status}\n".encode())
+            process.stdin.flush()
 
     try:
         yield end
     finally:
-        process.stdin.close()
-        process.wait(timeout=180)
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        if not _ends_well(process):
+            where = tracking.uri or plan.folder / "mlflow.db"
+            console.print(
+                f"MLflow at {where} has not got everything (see {plan.folder / 'mirror.log'}); "
+                f"the same sweep, run again, sends the rest",
+                soft_wrap=True,
+            )
+
+
+def _ends_well(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        return process.wait(timeout=MIRROR_S) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
 
 
 def cancel_sweep(sweep: Path, log: Log) -> int:
