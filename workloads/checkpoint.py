@@ -27,12 +27,16 @@ def save(folder: RunFolder, state: dict[str, Any], step: int, keep: int) -> Path
     for abandoned in folder.checkpoints.glob(".step-*.tmp"):
         shutil.rmtree(abandoned, ignore_errors=True)
     temporary.mkdir(parents=True)
-    with (temporary / STATE_FILE).open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    files = {STATE_FILE: _describe(temporary / STATE_FILE)}
-    write_json(temporary / MANIFEST_FILE, {"schema_version": 1, "signature": folder.signature, "files": files})
+    try:
+        with (temporary / STATE_FILE).open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        files = {STATE_FILE: _describe(temporary / STATE_FILE)}
+        write_json(temporary / MANIFEST_FILE, {"schema_version": 1, "signature": folder.signature, "files": files})
+    except Exception:
+        shutil.rmtree(temporary, ignore_errors=True)  # on a full disk half a checkpoint would only take up room
+        raise
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     sync_folder(folder.checkpoints)
