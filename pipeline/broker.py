@@ -105,12 +105,15 @@ class Broker(threading.Thread):
                 self._complain(f"{folder.signature}: {error}; trying again")
                 continue
             if step == "ended":
-                with self._lock:
-                    self._wanted.pop(folder.signature, None)
+                self._forget(folder)
             elif step == "send":
                 to_send.append(folder)
         if to_send:
             self._send(to_send)
+
+    def _forget(self, folder: RunFolder) -> None:
+        with self._lock:
+            self._wanted.pop(folder.signature, None)
 
     def _complain(self, line: str) -> None:
         """Once a minute, however often it is tried."""
@@ -181,6 +184,7 @@ class Broker(threading.Thread):
         except SubmitRefused as error:
             for folder in folders:
                 self._end(folder, folder.job() or _new_job(self.cluster.name), "failed", f"user: {error}")
+                self._forget(folder)
             return
         except Exception as error:
             self._complain(f"cannot send {len(folders)} trials, trying again: {error}")
@@ -276,6 +280,14 @@ def reopen(folder: RunFolder, by_user: bool) -> bool:
         fresh = {"state": "new", "reason": None, "submissions": [], "earlier": earlier, "killed_for": None}
         write_json(folder.job_file, job | fresh)
     return True
+
+
+def end_cancelled(folder: RunFolder, cluster: str) -> None:
+    """Record that a decision to cancel was carried out where no driver does it: a trial that ended already stays so."""
+    job = folder.job() or _new_job(cluster)
+    decision = read_json(folder.cancel_file)
+    if decision is not None and job["state"] not in ENDED:
+        write_json(folder.job_file, job | {"state": "cancelled", "reason": decision["reason"], "time": utc_now()})
 
 
 def decide_cancel(folder: RunFolder, by: str, reason: str) -> None:

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.accounting import account
-from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, reopen
+from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.interrupt import HeldInterrupts
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
@@ -117,7 +117,7 @@ def _exit_code(plan: Plan, console: Console) -> int:
         folder = plan.run_folder(trial)
         job = folder.job() or {"state": "waiting", "reason": None}
         if folder.result() is None and job["state"] != "cancelled":
-            kinds.add((folder.failure() or {"kind": job["state"]})["kind"])
+            kinds.add(str(job["reason"]).partition(":")[0])
             console.print(f"{labels[trial.signature]}: {job['state']}: {job['reason']}", soft_wrap=True)
     for path in unreadable_images(plan):
         console.print(f"unreadable image, left out: {path}", soft_wrap=True)
@@ -208,6 +208,8 @@ def cancel_sweep(sweep: Path, log: Log) -> int:
         if status.alive:
             log(f"{signature}: job {status.job_id} is asked to save and stop")
             cluster.cancel(RunFolder(sweep / signature))
+    for folder in folders:
+        end_cancelled(folder, cluster.name)
     return len(folders)
 
 

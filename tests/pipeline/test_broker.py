@@ -13,7 +13,7 @@ import pytest
 
 from heatmark.pipeline import broker as broker_module
 from heatmark.pipeline.broker import Broker, decide_cancel, reopen
-from heatmark.pipeline.submit import JobStatus
+from heatmark.pipeline.submit import JobStatus, SubmitRefused
 from heatmark.workloads.heartbeat import heartbeat_file
 from heatmark.workloads.run_folder import RunFolder, write_json
 
@@ -189,6 +189,23 @@ def test_a_running_job_without_a_sign_of_life_is_ended_and_sent_again(
     assert cluster.cancelled[0] == folder.signature
     first = (folder.job() or {})["submissions"][0]
     assert first["kind"] == "hung" and "no sign of life from rank 0" in first["message"]
+
+
+def test_jobs_that_the_cluster_refuses_are_sent_once(
+    broker: Broker, cluster: ScriptedCluster, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def refuse(folders: Sequence[RunFolder]) -> dict[str, str]:
+        asked.append(folders)
+        raise SubmitRefused("sbatch: Invalid partition name specified")
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    broker.want(folder)
+    until(lambda: job_state(folder) == "failed")
+    broker.wait_until_ended()
+    assert len(asked) == 1 and broker.open_trials() == []
+    assert (folder.job() or {})["reason"] == "user: sbatch: Invalid partition name specified"
 
 
 def test_trials_wait_while_the_cluster_has_no_room(broker: Broker, cluster: ScriptedCluster, tmp_path: Path) -> None:
