@@ -57,6 +57,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 def print_plan(plan: Plan, console: Console) -> None:
     """A table of trials and the sum of what is left to do."""
+    script = batch_script(plan)
     people, speeds, labels = people_to_train(plan), measured_speed(plan.folder), plan.labels
     table = Table(title=f"sweep {plan.sweep.name}: {len(plan.trials)} trials", title_justify="left")
     for name in ("signature", "trial", "epochs", "people", "hours", "done"):
@@ -83,7 +84,6 @@ def print_plan(plan: Plan, console: Console) -> None:
     elif left:
         total = sum(hours for hours in left if hours is not None)
         console.print(f"Left to do: {total:.2f} job hours, about {total / cluster.parallel:.2f} hours.")
-    script = batch_script(plan)
     if script:
         console.print("\nThe batch script (sbatch):\n")
         console.print(script, soft_wrap=True)
@@ -94,8 +94,10 @@ def batch_script(plan: Plan) -> str | None:
     """The text that sbatch would get for the trials that are not finished; None where there is no SLURM in the plan."""
     if plan.sweep.cluster.executor != "slurm":
         return None
+    from heatmark.pipeline.site import load_site
     from heatmark.pipeline.slurm_cluster import SlurmCluster
 
+    load_site(plan.sweep.cluster)  # a mistake in it is the user's; that there is no SLURM here may be as it should
     left = min(len(plan.unfinished()), plan.sweep.cluster.parallel) or 1
     try:
         cluster = SlurmCluster(plan.sweep.cluster, plan.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -15,7 +16,10 @@ SITE_VARIABLE = "HEATMARK_SITE"
 
 
 class Site(Section):
-    """slurm/site.example.yaml explains each. setup: shell lines before a job's command. extra: any sbatch option."""
+    """slurm/site.example.yaml explains each.
+
+    setup: shell lines before a job's command. extra: any sbatch option;
+    `true` for one that takes no value (`exclusive: true`)."""
 
     partition: str | None = None
     account: str | None = None
@@ -26,9 +30,9 @@ class Site(Section):
     setup: tuple[str, ...] = ()
     interface: str | None = None
     scratch: str | None = None
-    exclude_after_failures: int = 2
+    exclude_after_failures: int = Field(2, ge=0)
     cancel_stuck: bool = True
-    extra: dict[str, str] = Field(default_factory=dict)
+    extra: dict[str, str | int | float | Literal[True]] = Field(default_factory=dict)
 
 
 def load_site(cluster: ClusterSection) -> Site:

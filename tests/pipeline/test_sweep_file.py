@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import yaml
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.plan import make_plan
+from heatmark.pipeline.plan_view import batch_script
+from heatmark.pipeline.site import load_site
 from heatmark.pipeline.sweep import load_sweep
 
 GOOD: dict[str, Any] = {
@@ -180,3 +183,15 @@ def test_grids_follow_one_another_and_equal_cells_are_run_once(tmp_path: Path) -
 )
 def test_a_ready_sweep_file_is_valid_and_named_after_its_file(path: Path) -> None:
     assert load_sweep(path).name == path.stem
+
+
+def test_a_site_file_takes_any_option_of_sbatch_and_its_mistakes_are_the_plans(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text("extra: {nice: 100, exclusive: true, mail-type: FAIL}")
+    slurm = ["cluster.executor=slurm", f"cluster.site={path}"]
+    plan = planned(GOOD, tmp_path, slurm)
+    assert load_site(plan.sweep.cluster).extra == {"nice": 100, "exclusive": True, "mail-type": "FAIL"}
+    for content, message in (("partitoin: x", "did you mean 'partition'?"), ("- x", "should be an object")):
+        path.write_text(content)
+        with pytest.raises(InputError, match=re.escape(message)):
+            batch_script(plan)
