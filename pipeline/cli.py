@@ -334,7 +334,8 @@ def main() -> None:
         print(f"error: {where}{error.strerror}; {MENDED_BY[error.errno]}", file=sys.stderr)
         sys.exit(EXIT_USERS)
     except KeyboardInterrupt:
-        print("interrupted; jobs that run go on, the same command adopts them", file=sys.stderr)
+        jobs = "; jobs that run go on, the same command adopts them" if sys.argv[1:3] == ["sweep", "run"] else ""
+        print(f"interrupted{jobs}", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 
 
