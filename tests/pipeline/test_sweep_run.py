@@ -200,6 +200,8 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     assert live_jobs(sweep), "an interrupted driver must leave its jobs running"
     assert run("cancel", sweep, cwd=tmp_path)[0] == 0
     assert not live_jobs(sweep)
+    # Without a driver, too, what is on record is what was done.
+    assert {(folder.job() or {})["state"] for folder in run_folders(sweep)} == {"cancelled"}
     assert [record["epoch"] for record in began.metrics()] == list(range(len(began.metrics())))
 
 
