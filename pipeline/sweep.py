@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import types
 import typing
 from pathlib import Path
@@ -185,6 +186,8 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
         _apply(content, change)
     sweep: SweepFile = validated(TypeAdapter(SweepFile), content, str(path))
     _check_grid(sweep, path)
+    if sweep.tune.scheduler == "asha":
+        _check_asha(sweep, path)
     return sweep
 
 
@@ -240,6 +243,25 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             )
         if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
             raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
+
+
+def _check_asha(sweep: SweepFile, path: Path) -> None:
+    """ASHA would compare nothing by a metric that is not measured, and keep the worst by a wrong mode."""
+    metric = sweep.tune.metric
+    for name in sweep.named("dataset"):
+        data = sweep.data[name]
+        headline = FORMATS[data.format].headline
+        family = headline.partition("@")[0]
+        families = {family, {"AP": "AR", "AUC": "PCK"}.get(family, family), "EPE"}
+        boxes, _, measured = metric.partition("/")
+        if boxes != f"{data.bbox_source}box" or re.split(r"[@/0-9 ]", measured)[0] not in families:
+            usual = f"{data.bbox_source}box/{headline}"
+            raise InputError(f"{path}: tune.metric: {metric!r} is not measured on {name}; for example {usual!r}")
+    if (sweep.tune.mode == "min") != ("/EPE" in metric):
+        right = "min" if "/EPE" in metric else "max"
+        raise InputError(
+            f"{path}: tune.mode: {sweep.tune.mode}: of {metric} the best is the {right}; set mode: {right}"
+        )
 
 
 def expand_path(text: str) -> Path:

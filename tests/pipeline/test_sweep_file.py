@@ -154,6 +154,34 @@ def test_a_power_of_ten_is_a_number(tmp_path: Path) -> None:
     assert trial.runtime.hang_s == 300
 
 
+@pytest.mark.parametrize(
+    ("metric", "mode", "message"),
+    [
+        ("gtbox/PA", "max", "tune.metric: 'gtbox/PA' is not measured on drawn; for example 'gtbox/AP'"),
+        ("AP", "max", "tune.metric: 'AP' is not measured on drawn"),
+        ("detbox/AP", "max", "tune.metric: 'detbox/AP' is not measured on drawn"),
+        ("gtbox/PCKh@0.5", "max", "tune.metric: 'gtbox/PCKh@0.5' is not measured on drawn"),
+        ("gtbox/EPE", "max", "set mode: min"),
+        ("gtbox/AP50", "min", "set mode: max"),
+    ],
+)
+def test_asha_needs_a_metric_of_the_data_and_its_direction(
+    metric: str, mode: str, message: str, tmp_path: Path
+) -> None:
+    asha = ["tune.scheduler=asha", f"tune.mode={mode}", f"tune.metric={metric}"]
+    with pytest.raises(InputError, match=re.escape(message)):
+        planned(GOOD, tmp_path, asha)
+    planned(GOOD, tmp_path, [*asha, "tune.scheduler=fifo"])
+
+
+@pytest.mark.parametrize(
+    ("format", "metric"),
+    [("coco", "AP75"), ("coco", "AR"), ("mpii", "PCKh@0.5/head"), ("lspet", "PCK@0.2"), ("rhd", "PCK@0.2")],
+)
+def test_asha_takes_any_metric_of_the_data(format: str, metric: str, tmp_path: Path) -> None:
+    planned(changed("data.drawn.format", format), tmp_path, ["tune.scheduler=asha", f"tune.metric=gtbox/{metric}"])
+
+
 @pytest.mark.parametrize("change", ["train.epochs", "=3", "name.x=3", "grid.beta=[1,", "name=@x"])
 def test_a_setting_that_cannot_be_applied_is_named(change: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--set"):
