@@ -23,7 +23,7 @@ class Method(BaseModel):
     `certainty`; a method that needs its heatmaps alone has `losses` and `confidence` instead.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     label: ClassVar[str]
     latent_maps: ClassVar[int] = 0

@@ -19,6 +19,7 @@ from heatmark.workloads.heartbeat import silent_ranks
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, utc_now, write_json
 
 GATHER_LIMIT_S = 30.0
+COMPLAIN_S = 60.0
 ENDED = frozenset({"finished", "failed", "cancelled"})
 # How often a trial is sent again after each kind of end; the others take the sweep file's cluster.retries.
 # A user's mistake and a diverged loss come back the same way; what took a job from outside may happen many times.
@@ -44,6 +45,7 @@ class Broker(threading.Thread):
         self._wanted: dict[str, RunFolder] = {}
         self._cancelling: set[str] = set()
         self._running_since: dict[str, float] = {}
+        self._complained: dict[str, float] = {}
         self._lock = threading.Lock()
         self._changed, self._closed = threading.Event(), threading.Event()
 
@@ -72,8 +74,10 @@ class Broker(threading.Thread):
     def run(self) -> None:
         while not self._closed.is_set():
             folders = self.open_trials()
-            if folders:
+            try:
                 self._look_after(folders)
+            except Exception as error:  # a full disk, say: without this thread the sweep would wait for ever
+                self._complain(f"{error}; trying again")
             self._changed.wait(self.poll_s)
             self._gather()
 
@@ -86,25 +90,36 @@ class Broker(threading.Thread):
         self._changed.clear()
 
     def _look_after(self, folders: list[RunFolder]) -> None:
+        if not folders:
+            return
         try:
             statuses = self.cluster.jobs(folders)
         except Exception as error:
-            self.log(f"cannot ask the cluster about its jobs, asking again: {error}")
+            self._complain(f"cannot ask the cluster about its jobs, asking again: {error}")
             return
         to_send = []
         for folder in folders:
             try:
                 step = self._settle(folder, statuses.get(folder.signature))
             except Exception as error:
-                self.log(f"{folder.signature}: {error}; trying again")
+                self._complain(f"{folder.signature}: {error}; trying again")
                 continue
             if step == "ended":
-                with self._lock:
-                    self._wanted.pop(folder.signature, None)
+                self._forget(folder)
             elif step == "send":
                 to_send.append(folder)
         if to_send:
             self._send(to_send)
+
+    def _forget(self, folder: RunFolder) -> None:
+        with self._lock:
+            self._wanted.pop(folder.signature, None)
+
+    def _complain(self, line: str) -> None:
+        """Once a minute, however often it is tried."""
+        if time.monotonic() - self._complained.get(line, -COMPLAIN_S) >= COMPLAIN_S:
+            self._complained[line] = time.monotonic()
+            self.log(line)
 
     def _settle(self, folder: RunFolder, status: JobStatus | None) -> str:
         """Bring one trial a step forward: what is to be done next is `wait`, `send`, or nothing as it has `ended`."""
@@ -169,9 +184,10 @@ class Broker(threading.Thread):
         except SubmitRefused as error:
             for folder in folders:
                 self._end(folder, folder.job() or _new_job(self.cluster.name), "failed", f"user: {error}")
+                self._forget(folder)
             return
         except Exception as error:
-            self.log(f"cannot send {len(folders)} trials, trying again: {error}")
+            self._complain(f"cannot send {len(folders)} trials, trying again: {error}")
             return
         for folder in folders:
             if folder.signature in sent and sent[folder.signature] != "unknown":
@@ -192,9 +208,9 @@ class Broker(threading.Thread):
         if times > budget:
             after = f" (after {times} such jobs)" if times > 1 else ""
             return self._end(folder, job, "failed", f"{kind}: {message}{after}")
-        self.log(f"{folder.signature}: {kind}: {message}; sent again, {times} of {budget} times")
-        folder.failure_file.unlink(missing_ok=True)
         write_json(folder.job_file, job | {"state": "pending", "killed_for": None, "time": utc_now()})
+        folder.failure_file.unlink(missing_ok=True)
+        self.log(f"{folder.signature}: {kind}: {message}; sent again, {times} of {budget} times")
         return "send"
 
     def _end(self, folder: RunFolder, job: Record, state: str, reason: str | None) -> str:
@@ -264,6 +280,14 @@ def reopen(folder: RunFolder, by_user: bool) -> bool:
         fresh = {"state": "new", "reason": None, "submissions": [], "earlier": earlier, "killed_for": None}
         write_json(folder.job_file, job | fresh)
     return True
+
+
+def end_cancelled(folder: RunFolder, cluster: str) -> None:
+    """Record that a decision to cancel was carried out where no driver does it: a trial that ended already stays so."""
+    job = folder.job() or _new_job(cluster)
+    decision = read_json(folder.cancel_file)
+    if decision is not None and job["state"] not in ENDED:
+        write_json(folder.job_file, job | {"state": "cancelled", "reason": decision["reason"], "time": utc_now()})
 
 
 def decide_cancel(folder: RunFolder, by: str, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -20,6 +21,16 @@ from heatmark.pipeline import cli_data
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
+# What the system may refuse that a person can mend.
+MENDED_BY = {
+    errno.EACCES: "give a folder that you may use, or get the right to this one",
+    errno.EPERM: "give a folder that you may use, or get the right to this one",
+    errno.ENOTDIR: "a file stands where a folder should be; give another folder",
+    errno.EEXIST: "a file stands where a folder should be; give another folder",
+    errno.EROFS: "give a folder that can be written",
+    errno.ENOSPC: "make room on this disk, or give a folder on another",
+    errno.EDQUOT: "make room in your quota, or give another folder",
+}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")
@@ -38,7 +49,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on std
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    """What is printed is meant as it stands: a folder may be named `[bold]`."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def _plan(file: Path, changes: list[str] | None, out: Path, strict: bool = False) -> Any:
@@ -82,7 +94,7 @@ def sweep_status(place: PlaceArgument, out: OutOption = Path("runs"), as_json: J
     """The state of every trial, from the run folders."""
     from heatmark.pipeline.progress import print_status
 
-    print_status(_sweep_folder(place, out), as_json)
+    print_status(_sweep_folder(place, out), as_json, _console())
 
 
 @sweep_app.command("cancel")
@@ -91,7 +103,7 @@ def sweep_cancel(place: PlaceArgument, out: OutOption = Path("runs")) -> None:
     from heatmark.pipeline.driver import cancel_sweep
 
     console = _console()
-    count = cancel_sweep(_sweep_folder(place, out), console.print)
+    count = cancel_sweep(_sweep_folder(place, out), partial(console.print, soft_wrap=True))
     console.print(f"cancelled {count} trials")
 
 
@@ -111,8 +123,9 @@ def train(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.json", help="The spec.json in a run folder.")],
 ) -> None:
     """Run one trial in this process group: what a job executes."""
-    from heatmark.workloads.job import run_trial
+    from heatmark.workloads.job import read_spec, run_trial
 
+    read_spec(spec)  # a job writes down why it failed, beside its spec: not where there is none
     raise typer.Exit(run_trial(spec.absolute()))
 
 
@@ -344,8 +357,15 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USERS)
+    except OSError as error:
+        if error.errno not in MENDED_BY:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}; {MENDED_BY[error.errno]}", file=sys.stderr)
+        sys.exit(EXIT_USERS)
     except KeyboardInterrupt:
-        print("interrupted; jobs that run go on, the same command adopts them", file=sys.stderr)
+        jobs = "; jobs that run go on, the same command adopts them" if sys.argv[1:3] == ["sweep", "run"] else ""
+        print(f"interrupted{jobs}", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 
 

@@ -5,6 +5,7 @@ It may die at any moment: jobs go on, and the same command adopts them.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -19,7 +21,7 @@ from rich.console import Console
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.accounting import account
-from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, reopen
+from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.interrupt import HeldInterrupts
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
@@ -29,16 +31,18 @@ from heatmark.pipeline.sweep import ClusterSection, validated
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
 Log = Callable[[str], None]
+# How long the mirror may take for what is left to send when the sweep has ended.
+MIRROR_S = 180.0
 
 
 def run_sweep(plan: Plan, console: Console) -> int:
     """Run a plan to its end. Returns the exit code: 0 all finished, 1 some failed, 2 all that failed by bad input."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _only_driver(plan):
-        draw_missing_data(plan, console.print)
+        draw_missing_data(plan, partial(console.print, soft_wrap=True))
         plan.write()
         for note in data_notes(plan):
-            console.print(note, markup=False, soft_wrap=True)
+            console.print(note, soft_wrap=True)
         folders = [plan.run_folder(trial) for trial in plan.unfinished()]
         open_folders = [folder for folder in folders if reopen(folder, by_user=True)]
         console.print(
@@ -46,10 +50,11 @@ def run_sweep(plan: Plan, console: Console) -> int:
             f"{len(open_folders)} to run; folder {plan.folder}",
             soft_wrap=True,
         )
-        with _mirror(plan) as end_mirror:
+        with _mirror(plan, console) as end_mirror:
             _run_trials(plan, open_folders, console)
             if plan.sweep.cluster.executor == "slurm":
-                account([plan.run_folder(trial) for trial in plan.trials], console.print)
+                trials = [plan.run_folder(trial) for trial in plan.trials]
+                account(trials, partial(console.print, soft_wrap=True))
             report(plan, console)
             code = _exit_code(plan, console)
             end_mirror("FINISHED" if code == 0 else "FAILED")
@@ -107,16 +112,15 @@ def report(plan: Plan, console: Console) -> None:
 
 def _exit_code(plan: Plan, console: Console) -> int:
     """Say what did not finish and which images were left out."""
-    kinds = set()
+    kinds, labels = set(), plan.labels
     for trial in plan.trials:
         folder = plan.run_folder(trial)
         job = folder.job() or {"state": "waiting", "reason": None}
         if folder.result() is None and job["state"] != "cancelled":
-            kinds.add((folder.failure() or {"kind": job["state"]})["kind"])
-            line = f"{trial.label}: {job['state']}: {job['reason']}"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            kinds.add(str(job["reason"]).partition(":")[0])
+            console.print(f"{labels[trial.signature]}: {job['state']}: {job['reason']}", soft_wrap=True)
     for path in unreadable_images(plan):
-        console.print(f"unreadable image, left out: {path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"unreadable image, left out: {path}", soft_wrap=True)
     if not kinds:
         return 0
     return 2 if kinds == {"user"} else 1
@@ -148,7 +152,7 @@ def _only_driver(plan: Plan) -> Iterator[None]:
 
 
 @contextmanager
-def _mirror(plan: Plan) -> Iterator[Callable[[str], None]]:
+def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
     """The MLflow mirror beside this driver. It ends when its stdin closes, however this process ends."""
     tracking = plan.sweep.tracking
     if not tracking.enabled:
@@ -167,14 +171,31 @@ def _mirror(plan: Plan) -> Iterator[Callable[[str], None]]:
 
     def end(status: str) -> None:
         assert process.stdin is not None
-        process.stdin.write(f"{status}\n".encode())
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(f"{status}\n".encode())
+            process.stdin.flush()
 
     try:
         yield end
     finally:
-        process.stdin.close()
-        process.wait(timeout=180)
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        if not _ends_well(process):
+            where = tracking.uri or plan.folder / "mlflow.db"
+            console.print(
+                f"MLflow at {where} has not got everything (see {plan.folder / 'mirror.log'}); "
+                f"the same sweep, run again, sends the rest",
+                soft_wrap=True,
+            )
+
+
+def _ends_well(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        return process.wait(timeout=MIRROR_S) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
 
 
 def cancel_sweep(sweep: Path, log: Log) -> int:
@@ -187,6 +208,8 @@ def cancel_sweep(sweep: Path, log: Log) -> int:
         if status.alive:
             log(f"{signature}: job {status.job_id} is asked to save and stop")
             cluster.cancel(RunFolder(sweep / signature))
+    for folder in folders:
+        end_cancelled(folder, cluster.name)
     return len(folders)
 
 

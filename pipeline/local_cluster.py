@@ -54,7 +54,7 @@ class LocalCluster:
 
     def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
         self._children = [job for job in self._children if not job.done()]  # asking reaps those that ended
-        wanted = {str(folder.path): folder.signature for folder in folders}
+        wanted = {os.path.realpath(folder.path): folder.signature for folder in folders}
         found: dict[str, JobStatus] = {}
         for path, process in _job_processes():
             if path in wanted:
@@ -75,7 +75,10 @@ class LocalCluster:
 
 
 def _job_processes() -> list[tuple[str, psutil.Process]]:
-    """This user's controllers and ranks, not their loader workers, with the run folder each belongs to."""
+    """This user's controllers and ranks, not their loader workers, with the run folder each belongs to.
+
+    A folder may be reached by several paths, through links: each is resolved.
+    """
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
@@ -84,12 +87,13 @@ def _job_processes() -> list[tuple[str, psutil.Process]]:
         if "submitit.local._local" not in command and "heatmark.workloads.job" not in command:
             continue
         with contextlib.suppress(psutil.Error):
-            found.append((process.environ().get(RUN_VARIABLE, ""), process))
+            run = process.environ().get(RUN_VARIABLE)
+            found.append((os.path.realpath(run) if run else "", process))
     return found
 
 
 def _processes_of(folder: RunFolder) -> list[psutil.Process]:
-    return [process for path, process in _job_processes() if path == str(folder.path)]
+    return [process for path, process in _job_processes() if path == os.path.realpath(folder.path)]
 
 
 def _signal(process: psutil.Process, number: int) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import select
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders, write_json
 
 INTERVAL_S = 3.0
+# How long a server that is away is waited for when the sweep has ended.
+LAST_S = 30.0
 # MLflow's pages then show runs and their metrics first, not its tools for language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # How a sweep ends whose driver came as far as the report.
@@ -52,9 +56,10 @@ class Mirror:
 
     def close(self, status: str) -> None:
         """End the parent run, with the report as its artifacts and its verdict as its note."""
+        # First of all: where artifacts cannot be stored, the run is not left RUNNING.
+        self.client.set_terminated(self.parent, status)
         if status in REPORTED:
             log_report(self.client, self.experiment, self.parent, self.sweep)
-        self.client.set_terminated(self.parent, status)
 
     def _experiment(self) -> str:
         found = self.client.get_experiment_by_name(self.name)
@@ -181,13 +186,15 @@ def _only_one(sweep: Path) -> Iterator[None]:
         yield
 
 
-def main(sweep: Path, uri: str | None) -> None:
+def main(sweep: Path, uri: str | None) -> int:
     """Follow a sweep until stdin closes, which it does however the driver ends; then once more, and end the parent.
 
-    The last line on stdin is the sweep's final status; a driver that was killed could not write one.
+    The last line on stdin is the sweep's final status; a driver that was killed could not write one. Returns the exit
+    code: 1 if MLflow has not got everything.
     """
-    import select
-
+    # A round that fails is followed by another: MLflow's own patience of minutes would only hold up the driver's end.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     with _only_one(sweep):
         mirror: Mirror | None = None
         last_words = ""
@@ -197,25 +204,37 @@ def main(sweep: Path, uri: str | None) -> None:
             if ready:
                 line = sys.stdin.readline()
                 last_words, open_ended = line.strip() or last_words, bool(line)
-            mirror = _try_sync(mirror, sweep, uri, last=not open_ended)
-        if mirror is not None:
-            mirror.close(last_words or "KILLED")
+            if open_ended:
+                mirror, _ = _try_sync(mirror, sweep, uri)
+        return _end(mirror, sweep, uri, last_words or "KILLED")
 
 
-def _try_sync(mirror: Mirror | None, sweep: Path, uri: str | None, last: bool) -> Mirror | None:
-    """One round; a server that is away is asked again in the next. The last round tries for a minute."""
-    deadline = time.monotonic() + (60 if last else 0)
+def _end(mirror: Mirror | None, sweep: Path, uri: str | None, status: str) -> int:
+    """The last round is tried for LAST_S. Returns the exit code."""
+    deadline = time.monotonic() + LAST_S
     while True:
-        try:
-            mirror = mirror or Mirror(sweep, uri)
-            mirror.sync()
-            return mirror
-        except Exception as error:
-            print(f"MLflow at {uri or default_uri(sweep)}: {error}; trying again", file=sys.stderr, flush=True)
-            if time.monotonic() >= deadline:
-                return mirror
-            time.sleep(INTERVAL_S)
+        mirror, done = _try_sync(mirror, sweep, uri, status)
+        if done:
+            return 0
+        if time.monotonic() >= deadline:
+            return 1
+        time.sleep(INTERVAL_S)
+
+
+def _try_sync(
+    mirror: Mirror | None, sweep: Path, uri: str | None, end: str | None = None
+) -> tuple[Mirror | None, bool]:
+    """One round, and whether all of it went well; a server that is away is asked again in the next."""
+    try:
+        mirror = mirror or Mirror(sweep, uri)
+        mirror.sync()
+        if end is not None:
+            mirror.close(end)
+        return mirror, True
+    except Exception as error:
+        print(f"MLflow at {uri or default_uri(sweep)}: {error}; trying again", file=sys.stderr, flush=True)
+        return mirror, False
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))

@@ -30,6 +30,7 @@ from heatmark.pipeline.sweep import (
     nearest,
     validated,
 )
+from heatmark.pipeline.trial_labels import trial_labels
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
 from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
 
@@ -44,6 +45,11 @@ class Plan:
     folder: Path
     trials: tuple[TrialSpec, ...]
     collapsed: int
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """For people, by signature."""
+        return trial_labels(self.trials)
 
     def run_folder(self, trial: TrialSpec) -> RunFolder:
         return RunFolder(self.folder / trial.signature)
@@ -60,7 +66,7 @@ class Plan:
                 write_json(self.run_folder(trial).spec_file, content)
         path = self.folder / "sweep.json"
         created = (read_json(path) or {}).get("created", utc_now())
-        cells = [{"signature": trial.signature, "label": trial.label} for trial in self.trials]
+        cells = [{"signature": signature, "label": label} for signature, label in self.labels.items()]
         write_json(
             path,
             {
@@ -126,8 +132,8 @@ def _trial(
     except ValueError as error:
         raise InputError(f"{source}: grid.backbone: {error}") from error
     seed = cell.get("seed", 0)
-    if type(seed) is not int or seed < 0:
-        raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer of 0 or more")
+    if type(seed) is not int or not 0 <= seed < 2**63:
+        raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer from 0 to 2**63 - 1")
     data = sweep.data[cell["dataset"]]
     cluster = sweep.cluster
     if train.depth and not FORMATS[data.format].in_space:

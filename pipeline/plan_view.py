@@ -36,7 +36,7 @@ def estimated_hours(trial: TrialSpec, people: int, speeds: dict[str, float]) -> 
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
-    people, speeds = people_to_train(plan), measured_speed(plan.folder)
+    people, speeds, labels = people_to_train(plan), measured_speed(plan.folder), plan.labels
     return {
         "sweep": plan.sweep.name,
         "folder": str(plan.folder),
@@ -45,7 +45,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "trials": [
             {
                 "signature": trial.signature,
-                "label": trial.label,
+                "label": labels[trial.signature],
                 "finished": plan.run_folder(trial).result() is not None,
                 "hours": estimated_hours(trial, people[trial.signature], speeds),
                 "spec": trial.model_dump(mode="json"),
@@ -57,7 +57,8 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 def print_plan(plan: Plan, console: Console) -> None:
     """A table of trials and the sum of what is left to do."""
-    people, speeds = people_to_train(plan), measured_speed(plan.folder)
+    script = batch_script(plan)
+    people, speeds, labels = people_to_train(plan), measured_speed(plan.folder), plan.labels
     table = Table(title=f"sweep {plan.sweep.name}: {len(plan.trials)} trials", title_justify="left")
     for name in ("signature", "trial", "epochs", "people", "hours", "done"):
         table.add_column(name, justify="left" if name in ("signature", "trial") else "right")
@@ -67,8 +68,8 @@ def print_plan(plan: Plan, console: Console) -> None:
         done = plan.run_folder(trial).result() is not None
         left += [] if done else [hours]
         shown = "?" if hours is None else f"{hours:.2f}"
-        count = str(people[trial.signature])
-        table.add_row(trial.signature, trial.label, str(trial.train.epochs), count, shown, "yes" if done else "")
+        cost = str(trial.train.epochs), str(people[trial.signature]), shown
+        table.add_row(trial.signature, labels[trial.signature], *cost, "yes" if done else "")
     console.print(table)
     cluster = plan.sweep.cluster
     console.print(
@@ -83,10 +84,9 @@ def print_plan(plan: Plan, console: Console) -> None:
     elif left:
         total = sum(hours for hours in left if hours is not None)
         console.print(f"Left to do: {total:.2f} job hours, about {total / cluster.parallel:.2f} hours.")
-    script = batch_script(plan)
     if script:
         console.print("\nThe batch script (sbatch):\n")
-        console.print(script, markup=False, highlight=False, soft_wrap=True)
+        console.print(script, soft_wrap=True)
     console.print("Nothing was sent.")
 
 
@@ -94,8 +94,10 @@ def batch_script(plan: Plan) -> str | None:
     """The text that sbatch would get for the trials that are not finished; None where there is no SLURM in the plan."""
     if plan.sweep.cluster.executor != "slurm":
         return None
+    from heatmark.pipeline.site import load_site
     from heatmark.pipeline.slurm_cluster import SlurmCluster
 
+    load_site(plan.sweep.cluster)  # a mistake in it is the user's; that there is no SLURM here may be as it should
     left = min(len(plan.unfinished()), plan.sweep.cluster.parallel) or 1
     try:
         cluster = SlurmCluster(plan.sweep.cluster, plan.folder)

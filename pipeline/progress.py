@@ -110,17 +110,16 @@ def _row(status: TrialStatus) -> list[str]:
     ]
 
 
-def print_status(sweep: Path, as_json: bool) -> None:
+def print_status(sweep: Path, as_json: bool, console: Console) -> None:
     """`heatmark sweep status`."""
     statuses = trial_statuses(sweep)
     if as_json:
         print(json.dumps({"sweep": sweep.name, "trials": [asdict(status) for status in statuses]}))
         return
-    console = Console()
     console.print(status_table(statuses, str(sweep)))
     for status in statuses:
         if status.state in ("failed", "cancelled"):
-            console.print(f"{status.label}: {status.state}: {status.reason}", markup=False, highlight=False)
+            console.print(f"{status.label}: {status.state}: {status.reason}", soft_wrap=True)
 
 
 @contextmanager
@@ -130,7 +129,7 @@ def live_progress(sweep: Path, console: Console) -> Iterator[Callable[[str], Non
     def log(line: str) -> None:
         # Nobody may be reading any more (`heatmark sweep run ... | head`): the sweep goes on.
         with contextlib.suppress(OSError):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
 
     if console.is_terminal:
         with Live(

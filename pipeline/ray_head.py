@@ -32,6 +32,8 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
         TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
         # Tune would take Ctrl-C for the end of the experiment; it is the end of this driver only.
         TUNE_DISABLE_SIGINT_HANDLER="1",
+        # An epoch that was not evaluated (train.eval_every) has no metric: ASHA passes over it.
+        TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
         RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
         # Ray's would abort the driver on SIGTERM, and leave nothing in its place once Ray is shut down.
         RAY_DISABLE_FAILURE_SIGNAL_HANDLER="1",

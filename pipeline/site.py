@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
-import yaml
 from pydantic import Field, TypeAdapter
 
-from heatmark.datasets.errors import InputError
 from heatmark.pipeline.sweep import ClusterSection, expand_path, validated
+from heatmark.pipeline.yaml_file import read_yaml
 from heatmark.workloads.spec import Section
 
 SITE_VARIABLE = "HEATMARK_SITE"
 
 
 class Site(Section):
-    """slurm/site.example.yaml explains each. setup: shell lines before a job's command. extra: any sbatch option."""
+    """slurm/site.example.yaml explains each.
+
+    setup: shell lines before a job's command. extra: any sbatch option;
+    `true` for one that takes no value (`exclusive: true`)."""
 
     partition: str | None = None
     account: str | None = None
@@ -27,9 +30,9 @@ class Site(Section):
     setup: tuple[str, ...] = ()
     interface: str | None = None
     scratch: str | None = None
-    exclude_after_failures: int = 2
+    exclude_after_failures: int = Field(2, ge=0)
     cancel_stuck: bool = True
-    extra: dict[str, str] = Field(default_factory=dict)
+    extra: dict[str, str | int | float | Literal[True]] = Field(default_factory=dict)
 
 
 def load_site(cluster: ClusterSection) -> Site:
@@ -38,10 +41,7 @@ def load_site(cluster: ClusterSection) -> Site:
     if not named:
         return Site()
     path: Path = expand_path(named)
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: no readable site file ({error}); see slurm/site.example.yaml") from error
+    content = read_yaml(path, "give a site file such as slurm/site.example.yaml") or {}
     site: Site = validated(TypeAdapter(Site), content, str(path))
     return site
 

@@ -42,6 +42,8 @@ class SlurmCluster:
     def __init__(self, settings: ClusterSection, sweep: Path) -> None:
         if shutil.which("srun") is None:
             raise InputError("cluster.executor: slurm: there is no SLURM on this machine; use a login node, or local")
+        if "%" in str(sweep):
+            raise InputError(f"{sweep}: sbatch replaces % in a path; give a folder without it (--out)")
         self.settings, self.sweep, self.site = settings, sweep, load_site(settings)
         self.arrays, self.log = sweep / "arrays", sweep / "log"
         self.calls = {"sbatch": 0, "squeue": 0}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import types
 import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.augment import RecipeName
@@ -18,6 +18,7 @@ from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.datasets.geometry import Convention
 from heatmark.models.methods import METHODS
+from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
@@ -176,14 +177,7 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
 
     Raises InputError with the file, the key, what is wrong and the nearest valid name.
     """
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give a sweep file such as sweeps/demo.yaml") from error
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "give a sweep file such as sweeps/demo.yaml")
     if not isinstance(content, dict):
         raise InputError(
             f"{path}: must hold the keys {', '.join(SweepFile.model_fields)}; found {type(content).__name__}"
@@ -192,6 +186,8 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
         _apply(content, change)
     sweep: SweepFile = validated(TypeAdapter(SweepFile), content, str(path))
     _check_grid(sweep, path)
+    if sweep.tune.scheduler == "asha":
+        _check_asha(sweep, path)
     return sweep
 
 
@@ -205,7 +201,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
             raise InputError(f"--set {change}: {parent} holds a value, not a section")
-    place[last] = yaml.safe_load(value)
+    place[last] = parse_yaml(value, f"--set {change}")
 
 
 def _check_axes(grid: Grid, path: Path) -> None:
@@ -223,7 +219,7 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     for grid in sweep.grid:
         _check_axes(grid, path)
     for name in sweep.named("dataset"):
-        if name not in sweep.data:
+        if not isinstance(name, str) or name not in sweep.data:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
             )
@@ -249,6 +245,25 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
 
 
+def _check_asha(sweep: SweepFile, path: Path) -> None:
+    """ASHA would compare nothing by a metric that is not measured, and keep the worst by a wrong mode."""
+    metric = sweep.tune.metric
+    for name in sweep.named("dataset"):
+        data = sweep.data[name]
+        headline = FORMATS[data.format].headline
+        family = headline.partition("@")[0]
+        families = {family, {"AP": "AR", "AUC": "PCK"}.get(family, family), "EPE"}
+        boxes, _, measured = metric.partition("/")
+        if boxes != f"{data.bbox_source}box" or re.split(r"[@/0-9 ]", measured)[0] not in families:
+            usual = f"{data.bbox_source}box/{headline}"
+            raise InputError(f"{path}: tune.metric: {metric!r} is not measured on {name}; for example {usual!r}")
+    if (sweep.tune.mode == "min") != ("/EPE" in metric):
+        right = "min" if "/EPE" in metric else "max"
+        raise InputError(
+            f"{path}: tune.mode: {sweep.tune.mode}: of {metric} the best is the {right}; set mode: {right}"
+        )
+
+
 def expand_path(text: str) -> Path:
     """`~` and environment variables filled in; relative paths are relative to where the command is run."""
     return Path(os.path.expandvars(text)).expanduser().absolute()
@@ -265,6 +280,9 @@ def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:
     """Strictly checked content. Raises InputError: one line per problem, each with its key."""
     try:
         text = json.dumps(content, default=str)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: a key is no text, or a part holds itself ({error})") from error
+    try:
         return adapter.validate_json(text)
     except ValidationError as error:
         problems = [_problem(adapter, details, where) for details in error.errors()]
@@ -273,13 +291,14 @@ def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:
 
 def _problem(adapter: TypeAdapter[Any], details: Any, where: str) -> str:
     loc = [str(part) for part in details["loc"]]
-    key = ".".join(loc) or "the file"
+    key = ".".join(loc)
     if details["type"] == "extra_forbidden":
         return f"{where}: {key}: unknown key{nearest(loc[-1], _fields_at(adapter, loc[:-1]))}"
     if details["type"] == "missing":
         return f"{where}: {key}: missing"
     given = "" if isinstance(details["input"], dict) else f"{json.dumps(details['input'], default=str)}: "
-    return f"{where}: {key}: {given}{details['msg'].removeprefix('Value error, ')}"
+    place = f"{where}: {key}" if key else where
+    return f"{place}: {given}{details['msg'].removeprefix('Value error, ')}"
 
 
 def _fields_at(adapter: TypeAdapter[Any], loc: list[str]) -> list[str]:

@@ -20,19 +20,27 @@ STATE_FILE = "state.pt"
 MANIFEST_FILE = "manifest.json"
 
 
-def save(folder: RunFolder, state: dict[str, Any], step: int, keep: int) -> Path:
-    """Write a checkpoint under `step-<step>` and drop all but the newest `keep`."""
+def save(folder: RunFolder, state: dict[str, Any], step: int, keep: int, signature: str | None = None) -> Path:
+    """Write a checkpoint under `step-<step>` and drop all but the newest `keep`.
+
+    signature: of the trial; None where the folder is named after it.
+    """
     final = folder.checkpoints / f"step-{step:09d}"
     temporary = folder.checkpoints / f".{final.name}.{os.getpid()}.tmp"
     for abandoned in folder.checkpoints.glob(".step-*.tmp"):
         shutil.rmtree(abandoned, ignore_errors=True)
     temporary.mkdir(parents=True)
-    with (temporary / STATE_FILE).open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    files = {STATE_FILE: _describe(temporary / STATE_FILE)}
-    write_json(temporary / MANIFEST_FILE, {"schema_version": 1, "signature": folder.signature, "files": files})
+    try:
+        with (temporary / STATE_FILE).open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        files = {STATE_FILE: _describe(temporary / STATE_FILE)}
+        content = {"schema_version": 1, "signature": signature or folder.signature, "files": files}
+        write_json(temporary / MANIFEST_FILE, content)
+    except Exception:
+        shutil.rmtree(temporary, ignore_errors=True)  # on a full disk half a checkpoint would only take up room
+        raise
     shutil.rmtree(final, ignore_errors=True)
     temporary.rename(final)
     sync_folder(folder.checkpoints)
@@ -46,14 +54,15 @@ def newest_first(folder: RunFolder) -> list[Path]:
     return sorted(folder.checkpoints.glob("step-*"), reverse=True)
 
 
-def load(folder: RunFolder) -> tuple[dict[str, Any] | None, list[str]]:
+def load(folder: RunFolder, signature: str | None = None) -> tuple[dict[str, Any] | None, list[str]]:
     """The newest intact checkpoint, or None where none was ever written, and what is wrong with newer ones.
 
+    signature: of the trial that must have written it, whatever its folder is called by now.
     Raises RuntimeError where checkpoints exist but none is intact: a trial never starts from scratch in silence.
     """
     complaints: list[str] = []
     for path in newest_first(folder):
-        complaint = defect(path, folder.signature)
+        complaint = defect(path, signature or folder.signature)
         if complaint is None:
             # Our own run folder, checked against its manifest; weights_only keeps code in a planted file from running.
             return torch.load(path / STATE_FILE, map_location="cpu", weights_only=True), complaints

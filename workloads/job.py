@@ -6,12 +6,13 @@ python -m heatmark.workloads.job --array ARRAY.json   the trial of this element 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
 import traceback
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ EXIT_USER_ERROR = 2
 EXIT_RUN_AGAIN = 144
 # Interruptions in a row without a single step: the time limit is too short for one.
 NO_PROGRESS_LIMIT = 3
+# CUDA's words, and those of torch on a CPU.
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 KINDS = {"InputError": "user", "DivergedError": "diverged", "LeaseHeld": "lease", "LeaseLost": "lease"}
 
 
@@ -63,7 +66,7 @@ def read_spec(path: Path) -> TrialSpec:
     from heatmark.workloads.spec import TrialSpec
 
     try:
-        return TrialSpec.model_validate_json(path.read_text())
+        return TrialSpec.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give the spec.json of a run folder") from error
     except ValidationError as error:
@@ -189,18 +192,29 @@ def _limit_threads(threads: int) -> None:
 
 def _fail(folder: RunFolder, launch: Launch, error: Exception) -> int:
     """Say why, once: the first rank to fail has the cause, the others only lost their peer."""
-    kind = KINDS.get(type(error).__name__, "crash")
-    if "out of memory" in str(error).lower():
-        kind = "oom"
+    kind, message = _kind_of(error)
     text = "".join(traceback.format_exception(error))
-    print(text if kind in ("crash", "oom") else f"{kind}: {error}", file=sys.stderr, flush=True)
+    print(text if kind in ("crash", "oom") else f"{kind}: {message}", file=sys.stderr, flush=True)
     if kind == "lease":
         return EXIT_FAILED
     if folder.failure() is None or kind != "crash":
-        message = str(error) or type(error).__name__
         failure = {"schema_version": 1, "kind": kind, "message": message, "rank": launch.rank, "job": launch.job}
-        write_json(folder.failure_file, failure | {"time": utc_now(), "traceback": text})
+        with suppress(OSError):  # the disk may be full: it is in the log then, if anywhere
+            write_json(folder.failure_file, failure | {"time": utc_now(), "traceback": text})
     return EXIT_USER_ERROR if kind == "user" else EXIT_FAILED
+
+
+def _kind_of(error: BaseException) -> tuple[str, str]:
+    """The kind of a failure and what to say. A full disk has other names by the time that torch has written to it."""
+    message = str(error) or type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "user", f"{cause}; make room on the disk of the run folder and run the same sweep again"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, MemoryError) or any(words in message.lower() for words in OUT_OF_MEMORY):
+        return "oom", message
+    return KINDS.get(type(error).__name__, "crash"), message
 
 
 def main(arguments: list[str]) -> int:

@@ -74,11 +74,13 @@ def hold_lease(folder: RunFolder, job: str, restart: int) -> Iterator[Lease]:
 def live_holder(folder: RunFolder) -> dict[str, Any] | None:
     """The lease of a process that lives, or None."""
     content = read_json(folder.lease_file)
-    if content is None or content["pid"] == os.getpid():
+    if content is None:
         return None
     if content["host"] != socket.gethostname():
         age_s = time.time() - folder.lease_file.stat().st_mtime
         return content if age_s < STALE_S else None
+    if content["pid"] == os.getpid():
+        return None  # on this host alone: in containers of two nodes the numbers are often the same
     try:
         process = psutil.Process(content["pid"])
         alive = process.create_time() == content["started"] and process.status() != psutil.STATUS_ZOMBIE

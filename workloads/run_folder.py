@@ -1,4 +1,4 @@
-"""The run folder `runs/<sweep>/<signature>/`: the single source of truth of a trial. Standard library only.
+"""The run folder `runs/<sweep>/<signature>/`: the single source of truth of a trial. Needs no library.
 
     spec.json          the TrialSpec and its signature, written before anything is submitted
     job.json           the job and its attempts, written by the driver (pipeline/broker.py)
@@ -30,6 +30,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from heatmark.datasets.errors import InputError
+
 Record = dict[str, Any]
 
 
@@ -43,11 +45,15 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     data = content.encode() if isinstance(content, str) else content
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # on a full disk half a file would only take up room
+        raise
     sync_folder(path.parent)
 
 
@@ -66,13 +72,22 @@ def write_json(path: Path, value: Record) -> None:
 
 
 def read_json(path: Path) -> Record | None:
-    """The object in a JSON file, or None where there is no file."""
+    """The object in a JSON file, or None where there is no file. Raises InputError for one that is damaged."""
     try:
-        text = path.read_text()
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
-    value: Record = json.loads(text)
+    value = _parsed(content, path)
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: damaged: no JSON object; restore it or remove it")
     return value
+
+
+def _parsed(content: bytes, path: Path) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise InputError(f"{path}: damaged: not JSON ({error}); restore it or remove it") from error
 
 
 @dataclass(frozen=True)
@@ -204,7 +219,7 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[Record], int]:
     except FileNotFoundError:
         return [], offset
     end = data.rfind(b"\n") + 1
-    return [json.loads(line) for line in data[:end].splitlines()], offset + end
+    return [_parsed(line, path) for line in data[:end].splitlines()], offset + end
 
 
 def run_folders(sweep: Path) -> Iterator[RunFolder]:

@@ -22,9 +22,9 @@ SCIENCE_VERSION = 1
 
 
 class Section(BaseModel):
-    """A part of a config: typed, frozen, and no key it does not know."""
+    """A part of a config: typed, frozen, every number finite, and no key it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DataSpec(Section):

@@ -170,7 +170,7 @@ class Trial:
             self.heartbeat.progress(self.position.step)
 
     def _resume(self) -> None:
-        state, complaints = checkpoint.load(self.folder)
+        state, complaints = checkpoint.load(self.folder, self.spec.signature)
         for complaint in complaints:
             self.log(complaint)
         if state is None:
@@ -272,7 +272,8 @@ class Trial:
         training = training_state(self.engine, self.ranks)
         if self._may_write():
             state = {"training": training, "position": asdict(self.position), "record": record}
-            checkpoint.save(self.folder, state, self.position.step, self.spec.runtime.keep_checkpoints)
+            keep = self.spec.runtime.keep_checkpoints
+            checkpoint.save(self.folder, state, self.position.step, keep, self.spec.signature)
             event = {"event": "checkpoint", "attempt": self.attempt, "step": self.position.step, "time": utc_now()}
             self.folder.append_event(event)
         self._progress()

@@ -81,7 +81,7 @@ def open_trial(folder: Path, log: Log, ranks: Ranks | None = None) -> TrainedTri
 
 def _newest(spec: TrialSpec, folder: RunFolder, joints: int, log: Log) -> nn.Module:
     try:
-        state, complaints = checkpoint.load(folder)
+        state, complaints = checkpoint.load(folder, spec.signature)
     except RuntimeError as error:
         raise InputError(f"{folder.path}: {error}") from error
     if state is None:

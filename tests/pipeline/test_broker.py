@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from heatmark.pipeline import broker as broker_module
 from heatmark.pipeline.broker import Broker, decide_cancel, reopen
-from heatmark.pipeline.submit import JobStatus
+from heatmark.pipeline.submit import JobStatus, SubmitRefused
 from heatmark.workloads.heartbeat import heartbeat_file
 from heatmark.workloads.run_folder import RunFolder, write_json
 
@@ -188,6 +191,23 @@ def test_a_running_job_without_a_sign_of_life_is_ended_and_sent_again(
     assert first["kind"] == "hung" and "no sign of life from rank 0" in first["message"]
 
 
+def test_jobs_that_the_cluster_refuses_are_sent_once(
+    broker: Broker, cluster: ScriptedCluster, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def refuse(folders: Sequence[RunFolder]) -> dict[str, str]:
+        asked.append(folders)
+        raise SubmitRefused("sbatch: Invalid partition name specified")
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    broker.want(folder)
+    until(lambda: job_state(folder) == "failed")
+    broker.wait_until_ended()
+    assert len(asked) == 1 and broker.open_trials() == []
+    assert (folder.job() or {})["reason"] == "user: sbatch: Invalid partition name specified"
+
+
 def test_trials_wait_while_the_cluster_has_no_room(broker: Broker, cluster: ScriptedCluster, tmp_path: Path) -> None:
     cluster.room = 1
     folders = [RunFolder(tmp_path / name) for name in ("a", "b", "c")]
@@ -208,6 +228,27 @@ def test_a_cluster_that_does_not_answer_loses_nothing(
     cluster.down = False
     time.sleep(0.1)
     assert len(cluster.sent) == 1 and job_state(folder) == "submitted"
+
+
+def test_a_full_disk_ends_no_driver_and_sends_no_second_job(
+    cluster: ScriptedCluster, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    refusals = [True, False, True, True]  # of the trace before the job is sent, and of its id
+
+    def full(path: Path, value: Any) -> None:
+        if refusals and refusals.pop(0):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_json(path, value)
+
+    monkeypatch.setattr(broker_module, "write_json", full)
+    broker = Broker(cluster, retries=1, poll_s=0.01, log=said.append)
+    broker.start()
+    broker.want(folder)
+    until(lambda: job_state(folder) == "submitted")
+    assert broker.is_alive() and len(cluster.sent) == 1
+    assert len([line for line in said if "No space left" in line]) == 2  # not once for every try
+    broker.close()
 
 
 def test_only_a_decision_cancels(broker: Broker, cluster: ScriptedCluster, folder: RunFolder) -> None:

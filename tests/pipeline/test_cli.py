@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +15,10 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.errors import InputError
+from heatmark.pipeline import cli
 from heatmark.pipeline.cli import _decoding_columns
 from heatmark.workloads.decode import decode_file
+from heatmark.workloads.run_folder import write_json
 
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -133,12 +137,45 @@ def test_files_and_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert "no sweep here" in mistake("sweep", "status", tmp_path)
     assert "gt.json" in mistake("score", "coco", tmp_path / "gt.json", tmp_path / "pred.json")
     assert "unknown format; valid: coco" in mistake("score", "cocoa", tmp_path / "gt.json", tmp_path / "pred.json")
-    assert "spec.json" in heatmark("train", tmp_path / "spec.json").stderr
+    assert "none/spec.json: cannot be read" in mistake("train", tmp_path / "none" / "spec.json")
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "sweep.yaml").write_bytes(b"name: \xff")
+    assert "Invalid JSON" in mistake("train", tmp_path / "sweep.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
     assert "no sweep" in mistake("ui", tmp_path)
     (tmp_path / "taken").touch()
     assert "--out" in mistake("analyze", "bias", "--out", tmp_path / "taken")
     assert "--seed" in mistake("data", "show", tmp_path, "--seed", 2**64)
     assert str(tmp_path) in mistake("report", tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT])
+def test_what_the_system_refuses_is_one_line(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused() -> None:
+        raise OSError(number, os.strerror(number), "/runs/x")
+
+    monkeypatch.setattr(cli, "app", refused)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: /runs/x: {os.strerror(number)}; ") and len(told.splitlines()) == 1
+
+
+def test_a_file_where_runs_should_go_is_named(tmp_path: Path) -> None:
+    sweep = Path(__file__).parents[2] / "sweeps" / "demo.yaml"
+    (tmp_path / "file").touch()
+    assert "file/demo: Not a directory; a file stands" in mistake("sweep", "run", sweep, "--out", tmp_path / "file")
+
+
+def test_a_folders_name_is_printed_as_it_stands(tmp_path: Path) -> None:
+    sweep = tmp_path / "[bold] :smile: é" / "[/runs]"
+    write_json(sweep / "sweep.json", {"name": "x", "cells": []})
+    done = heatmark("sweep", "cancel", sweep)
+    assert done.returncode == 0 and done.stdout == "cancelled 0 trials\n"
+    done = heatmark("sweep", "status", sweep)
+    assert done.returncode == 0 and "".join(str(sweep).split()) in "".join(done.stdout.split())
 
 
 def test_a_drawn_data_set_is_never_written_over_something_else(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from heatmark.pipeline import mirror as mirror_module
 from heatmark.pipeline.mirror import Mirror, default_uri, flat
 from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
 from heatmark.workloads.run_folder import RunFolder, write_json
@@ -93,6 +95,34 @@ def test_a_database_that_was_removed_is_filled_again(folder: RunFolder) -> None:
     mirror = Mirror(sweep, other)
     mirror.sync()
     assert [step for step, _ in history(mirror, "train/loss")] == [1, 2]
+
+
+def test_a_run_is_not_left_running_where_artifacts_cannot_be_stored(folder: RunFolder) -> None:
+    sweep = folder.path.parent
+    (sweep / "report.pdf").write_text("report")
+    mirror = Mirror(sweep, None)
+    (sweep / "mlartifacts").write_text("a file where the folder should be")
+    with pytest.raises(Exception, match="mlartifacts"):
+        mirror.close("FINISHED")
+    assert mirror.client.get_run(mirror.parent).info.status == "FINISHED"
+
+
+def test_a_server_that_is_away_is_given_up_in_time_and_gets_everything_later(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mirror_module, "LAST_S", 0.0)
+    monkeypatch.setattr(mirror_module, "INTERVAL_S", 0.01)
+    sweep = folder.path.parent
+    (sweep / "last_words").write_text("FINISHED\n")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    for uri, code in (("http://127.0.0.1:9", 1), (f"sqlite:///{sweep / 'later.db'}", 0)):
+        monkeypatch.setattr("sys.stdin", (sweep / "last_words").open())
+        started = time.monotonic()
+        assert mirror_module.main(sweep, uri) == code
+        assert time.monotonic() - started < 60
+    assert "MLflow at http://127.0.0.1:9: " in capsys.readouterr().err
+    assert [step for step, _ in history(Mirror(sweep, uri), "train/loss")] == [1, 2]
 
 
 def test_parameters_are_flat_and_dotted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import yaml
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.plan import make_plan
+from heatmark.pipeline.plan_view import batch_script
+from heatmark.pipeline.site import load_site
 from heatmark.pipeline.sweep import load_sweep
 
 GOOD: dict[str, Any] = {
@@ -49,6 +52,13 @@ def test_any_field_of_train_or_of_a_method_is_an_axis(tmp_path: Path) -> None:
     assert sorted({trial.train.lr for trial in plan.trials}) == [1e-4, 1e-3]
     plan = planned(changed("grid.t_o", [0, 7]), tmp_path)
     assert sorted(getattr(trial.method, "t_o", -1) for trial in plan.trials) == [-1, -1, -1, 0, 0, 7, 7]
+
+
+def test_trials_of_one_sweep_have_labels_that_tell_them_apart(tmp_path: Path) -> None:
+    plan = planned(changed("grid.lr", [1e-3, 1e-4]), tmp_path)
+    assert len(set(plan.labels.values())) == len(plan.trials) == 10
+    assert "Detection sbl-r50 drawn seed 0, train.lr 0.0001" in plan.labels.values()
+    assert next(iter(planned(GOOD, tmp_path).labels.values())) == "Detection sbl-r50 drawn seed 0"
 
 
 def test_a_method_may_carry_its_own_fields(tmp_path: Path) -> None:
@@ -98,7 +108,12 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("grid.backbone", ["resnet50"]), "grid.backbone: unknown backbone 'resnet50'; did you mean 'sbl-r50'?"),
     (changed("grid.backbone", ["sbl-r49"]), "did you mean 'sbl-r"),
     (changed("grid.dataset", ["drwan"]), "grid.dataset: 'drwan' is not described under data; did you mean 'drawn'?"),
+    (changed("grid.dataset", [["drawn"]]), "grid.dataset: ['drawn'] is not described under data"),
     (changed("grid.seed", [0.5]), "grid.seed: 0.5: must be an integer"),
+    (changed("grid.seed", [2**64]), "grid.seed: 18446744073709551616: must be an integer from 0 to 2**63 - 1"),
+    (changed("grid.beta", [float("inf")]), "beta: Infinity: Input should be a finite number"),
+    (changed("train.lr", float("nan")), "train.lr: NaN: Input should be a finite number"),
+    (changed("cluster.hang_s", float("inf")), "cluster.hang_s: Infinity: Input should be a finite number"),
     (changed("name", "../escape"), 'name: "../escape": String should match pattern'),
     (changed("data.drawn.root", "/x"), "data.drawn: give either root"),
     (
@@ -114,6 +129,9 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("data.drawn", {"root": "/no/such/folder"}), "/no/such/folder"),
     ({key: value for key, value in GOOD.items() if key != "grid"}, "grid: missing"),
     ("name: [unclosed", "not valid YAML"),
+    (yaml.safe_dump(GOOD) + "train: {epochs: 7}\n", "the key 'train' is given twice"),
+    ("2020-01-01: 5", "a key is no text"),
+    ("name: &loop [*loop]", "a part holds itself"),
     ("- a list", "must hold the keys name, grid"),
     ("", "must hold the keys name, grid"),
 ]
@@ -128,7 +146,43 @@ def test_a_mistake_is_named_with_its_place(content: Any, message: str, tmp_path:
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("change", ["train.epochs", "=3", "name.x=3"])
+def test_a_power_of_ten_is_a_number(tmp_path: Path) -> None:
+    (trial, *_) = planned(GOOD, tmp_path, ["train.lr=1e-3"]).trials
+    assert trial.train.lr == 0.001
+    merged = yaml.safe_dump(GOOD) + "cluster: {<<: {ranks: 2}, ranks: 1, hang_s: 3E2}\n"
+    (trial, *_) = planned(merged, tmp_path).trials
+    assert trial.runtime.hang_s == 300
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode", "message"),
+    [
+        ("gtbox/PA", "max", "tune.metric: 'gtbox/PA' is not measured on drawn; for example 'gtbox/AP'"),
+        ("AP", "max", "tune.metric: 'AP' is not measured on drawn"),
+        ("detbox/AP", "max", "tune.metric: 'detbox/AP' is not measured on drawn"),
+        ("gtbox/PCKh@0.5", "max", "tune.metric: 'gtbox/PCKh@0.5' is not measured on drawn"),
+        ("gtbox/EPE", "max", "set mode: min"),
+        ("gtbox/AP50", "min", "set mode: max"),
+    ],
+)
+def test_asha_needs_a_metric_of_the_data_and_its_direction(
+    metric: str, mode: str, message: str, tmp_path: Path
+) -> None:
+    asha = ["tune.scheduler=asha", f"tune.mode={mode}", f"tune.metric={metric}"]
+    with pytest.raises(InputError, match=re.escape(message)):
+        planned(GOOD, tmp_path, asha)
+    planned(GOOD, tmp_path, [*asha, "tune.scheduler=fifo"])
+
+
+@pytest.mark.parametrize(
+    ("format", "metric"),
+    [("coco", "AP75"), ("coco", "AR"), ("mpii", "PCKh@0.5/head"), ("lspet", "PCK@0.2"), ("rhd", "PCK@0.2")],
+)
+def test_asha_takes_any_metric_of_the_data(format: str, metric: str, tmp_path: Path) -> None:
+    planned(changed("data.drawn.format", format), tmp_path, ["tune.scheduler=asha", f"tune.metric=gtbox/{metric}"])
+
+
+@pytest.mark.parametrize("change", ["train.epochs", "=3", "name.x=3", "grid.beta=[1,", "name=@x"])
 def test_a_setting_that_cannot_be_applied_is_named(change: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--set"):
         planned(GOOD, tmp_path, [change])
@@ -157,3 +211,15 @@ def test_grids_follow_one_another_and_equal_cells_are_run_once(tmp_path: Path) -
 )
 def test_a_ready_sweep_file_is_valid_and_named_after_its_file(path: Path) -> None:
     assert load_sweep(path).name == path.stem
+
+
+def test_a_site_file_takes_any_option_of_sbatch_and_its_mistakes_are_the_plans(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text("extra: {nice: 100, exclusive: true, mail-type: FAIL}")
+    slurm = ["cluster.executor=slurm", f"cluster.site={path}"]
+    plan = planned(GOOD, tmp_path, slurm)
+    assert load_site(plan.sweep.cluster).extra == {"nice": 100, "exclusive": True, "mail-type": "FAIL"}
+    for content, message in (("partitoin: x", "did you mean 'partition'?"), ("- x", "should be an object")):
+        path.write_text(content)
+        with pytest.raises(InputError, match=re.escape(message)):
+            batch_script(plan)

@@ -155,7 +155,7 @@ def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
     path = write_sweep(
         tmp_path,
         grid={"method": ["detection"], "lr": [1e-3, 1e-9], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
-        train={"epochs": 12},
+        train={"epochs": 12, "eval_every": 2},
         tune={"scheduler": "asha", "metric": "gtbox/EPE", "mode": "min", "grace_epochs": 1, "reduction_factor": 2},
         report=NO_REPORT,
     )
@@ -198,6 +198,8 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     assert live_jobs(sweep), "an interrupted driver must leave its jobs running"
     assert run("cancel", sweep, cwd=tmp_path)[0] == 0
     assert not live_jobs(sweep)
+    # Without a driver, too, what is on record is what was done.
+    assert {(folder.job() or {})["state"] for folder in run_folders(sweep)} == {"cancelled"}
     assert [record["epoch"] for record in began.metrics()] == list(range(len(began.metrics())))
 
 

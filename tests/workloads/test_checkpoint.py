@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
 
 from heatmark.workloads import checkpoint
+from heatmark.workloads.job import _fail
+from heatmark.workloads.launch import Launch
 from heatmark.workloads.run_folder import RunFolder
 
 
@@ -86,3 +91,35 @@ def test_a_writer_killed_half_way_leaves_nothing_that_is_read(folder: RunFolder)
     checkpoint.save(folder, state(40), 40, keep=2)
     loaded, _ = checkpoint.load(folder)
     assert loaded is not None and loaded["step"] == 40
+
+
+def test_a_full_disk_leaves_what_was_there_and_nothing_half_written(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(state: object, file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = sorted(folder.checkpoints.rglob("*"))
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(folder, state(40), 40, keep=2)
+    assert sorted(folder.checkpoints.rglob("*")) == before
+
+
+def test_a_full_disk_is_told_as_such_whatever_torch_makes_of_it(folder: RunFolder) -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0") from None
+    except RuntimeError as error:
+        assert _fail(folder, Launch(job="1"), error) == 2
+    failure = folder.failure()
+    assert failure is not None and failure["kind"] == "user" and "No space left on device" in failure["message"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: ...")])
+def test_memory_that_is_not_there_is_told_as_such(folder: RunFolder, error: Exception) -> None:
+    assert _fail(folder, Launch(job="1"), error) == 1
+    assert (folder.failure() or {})["kind"] == "oom"

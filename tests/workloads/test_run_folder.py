@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from heatmark.datasets.errors import InputError
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, write_json
 
 
@@ -47,3 +48,14 @@ def test_only_folders_with_a_spec_are_runs(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "spec.json").write_text(json.dumps({}))
     assert [folder.signature for folder in run_folders(tmp_path)] == ["b"]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"state": "fin', b"[1]", b"\xff\x00"])
+def test_a_damaged_file_is_named(content: bytes, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.result_file.write_bytes(content)
+    with pytest.raises(InputError, match=r"result\.json: damaged: .*; restore it or remove it"):
+        folder.result()
+    folder.metrics_file.write_bytes(b'{"epoch": 0}\n{"epo\n{"epoch": 2}\n')
+    with pytest.raises(InputError, match=r"metrics\.jsonl: damaged"):
+        folder.metrics()

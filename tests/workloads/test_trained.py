@@ -95,6 +95,16 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path, people: Path) -> No
         decode_run(tmp_path, ["argmax"], ["10"], print)
 
 
+def test_a_run_folder_may_be_moved_and_its_spec_not_be_changed(tmp_path: Path, people: Path) -> None:
+    folder, spec, _ = trial(tmp_path, people, {"name": "ipr"}, False)
+    moved = folder.path.rename(tmp_path / "best model")
+    assert open_trial(moved, print).spec == spec
+    content = spec.model_dump(mode="json")
+    write_json(moved / "spec.json", content | {"seed": 1})
+    with pytest.raises(InputError, match=f"it belongs to trial {spec.signature}"):
+        open_trial(moved, print)
+
+
 def test_every_decoder_finds_a_gaussian(tmp_path: Path) -> None:
     from heatmark.workloads.decode import decode_file
 
