@@ -11,7 +11,7 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.errors import InputError
@@ -96,7 +96,7 @@ class ClusterSection(Section):
     keep_checkpoints: int = Field(2, ge=1)
     timeout_min: int = Field(24 * 60, ge=1)
     retries: int = Field(2, ge=0)
-    signal_s: int = Field(300, ge=1)
+    signal_s: int = Field(300, ge=1, validate_default=True)
     hang_s: float = Field(600.0, gt=0)
     cpus_per_rank: int = Field(1, ge=1)
     gpus_per_node: int = Field(0, ge=0)
@@ -106,6 +106,14 @@ class ClusterSection(Section):
     poll_s: float | None = Field(None, gt=0)
     image_cache: str | None = None
     strict: bool = False
+
+    @field_validator("signal_s")
+    @classmethod
+    def _before_the_limit(cls, value: int, info: ValidationInfo) -> int:
+        limit_min = info.data.get("timeout_min")
+        if info.data.get("executor") == "slurm" and limit_min is not None and value >= 60 * limit_min:
+            raise ValueError(f"must be less than timeout_min, which is {limit_min} min")
+        return value
 
     @property
     def interval_s(self) -> float:

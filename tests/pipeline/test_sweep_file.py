@@ -134,6 +134,10 @@ MISTAKES: list[tuple[Any, str]] = [
     ("name: &loop [*loop]", "a part holds itself"),
     ("- a list", "must hold the keys name, grid"),
     ("", "must hold the keys name, grid"),
+    (
+        changed("cluster", {"executor": "slurm", "timeout_min": 5}),
+        "cluster.signal_s: 300: must be less than timeout_min, which is 5 min",
+    ),
 ]
 
 
