@@ -13,7 +13,7 @@ from heatmark.workloads.lease import LeaseHeld, hold_lease
 from heatmark.workloads.run_folder import RunFolder, write_json
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 4711])
+@pytest.mark.parametrize("pid", [os.getpid(), 4711], ids=["ours", "another"])
 def test_a_live_holder_on_another_host_keeps_the_folder_whatever_its_number(pid: int, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     write_json(folder.lease_file, {"host": "elsewhere", "pid": pid, "started": 0.0, "job": "1", "restart": 0})
