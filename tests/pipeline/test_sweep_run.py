@@ -16,8 +16,9 @@ import psutil
 import pytest
 import yaml
 
+from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.local_cluster import RUN_VARIABLE
-from heatmark.workloads.run_folder import RunFolder, run_folders, write_json
+from heatmark.workloads.run_folder import run_folders, write_json
 
 pytestmark = pytest.mark.slow
 SWEEP: dict[str, Any] = {
@@ -152,6 +153,7 @@ def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
 
 
 def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
+    """One after the other: of two side by side ASHA stops the worse one only where it is behind."""
     path = write_sweep(
         tmp_path,
         grid={"method": ["detection"], "lr": [1e-3, 1e-9], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
@@ -166,7 +168,7 @@ def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
     stopped = states[1e-9]
     assert states[1e-3].result() is not None
     assert stopped.result() is None and (stopped.job() or {})["reason"] == "stopped early by ASHA"
-    assert len(stopped.metrics()) < 12 and not live_jobs(sweep)
+    assert len(stopped.metrics()) < 6 and not live_jobs(sweep)
 
 
 def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> None:
@@ -204,13 +206,19 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
 
 
 def test_a_trial_that_fails_by_the_users_mistake_is_told_in_one_line(tmp_path: Path) -> None:
-    path = write_sweep(tmp_path, grid={"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]})
-    assert run("run", path, "--set", "train.epochs=1", cwd=tmp_path)[0] == 0
-    (image, *_) = sorted((tmp_path / "data").glob("synthetic/*/train2017/*.jpg"))
+    people = tmp_path / "people"
+    write_coco(people, SyntheticCoco(people_train=40, people_val=16, seed=0))
+    (image, *_) = sorted((people / "train2017").glob("*.jpg"))
     image.write_bytes(b"no image")
-    code, output = run("run", path, "--set", "train.epochs=2", "--strict", cwd=tmp_path)
+    path = write_sweep(
+        tmp_path,
+        grid={"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
+        data={"drawn": {"root": str(people), "input_size": [64, 64]}},
+        train={"epochs": 1},
+    )
+    code, output = run("run", path, "--strict", "--set", "report.enabled=false", cwd=tmp_path)
     assert code == 2 and image.name in output, output
-    code, output = run("run", path, "--set", "train.epochs=2", cwd=tmp_path)
+    code, output = run("run", path, cwd=tmp_path)
     assert code == 0 and f"unreadable image, left out: {image}" in output, output
-    assert all(isinstance(folder, RunFolder) for folder in run_folders(tmp_path / "runs" / "small"))
-    assert (tmp_path / "runs" / "small" / "report.pdf").exists()
+    (folder,) = run_folders(tmp_path / "runs" / "small")
+    assert folder.result() and (tmp_path / "runs" / "small" / "report.pdf").exists()
