@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from heatmark.workloads.command import CommandFailed, run_command
-from heatmark.workloads.run_folder import Record, RunFolder, read_json, utc_now, write_json
+from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, utc_now, write_json
 
 FIELDS = "JobID,State,Start,End,ElapsedRaw,AllocCPUS,AllocTRES"
 # slurmdbd writes the end of a job down a little later; this long after it, sacct is asked again for what it lacks.
@@ -114,15 +114,11 @@ def _job_ids(folder: RunFolder) -> set[str]:
 
 def _ended(folder: RunFolder) -> float:
     """When the trial's job changed its state last, in seconds since 1970."""
-    return _moment((folder.job() or {}).get("time", utc_now()))
+    return moment((folder.job() or {}).get("time", utc_now()))
 
 
 def _checkpoint_times(folder: RunFolder) -> list[float]:
-    return [_moment(event["time"]) for event in folder.events() if event["event"] == "checkpoint"]
-
-
-def _moment(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    return [moment(event["time"]) for event in folder.events() if event["event"] == "checkpoint"]
 
 
 def _ask(job_ids: Sequence[str], until: float) -> tuple[list[Attempt], list[str]]:

@@ -104,16 +104,10 @@ class Broker(threading.Thread):
             except Exception as error:
                 self._complain(f"{folder.signature}: {error}; trying again")
                 continue
-            if step == "ended":
-                self._forget(folder)
-            elif step == "send":
+            if step == "send":
                 to_send.append(folder)
         if to_send:
             self._send(to_send)
-
-    def _forget(self, folder: RunFolder) -> None:
-        with self._lock:
-            self._wanted.pop(folder.signature, None)
 
     def _complain(self, line: str) -> None:
         """Once a minute, however often it is tried."""
@@ -184,7 +178,6 @@ class Broker(threading.Thread):
         except SubmitRefused as error:
             for folder in folders:
                 self._end(folder, folder.job() or _new_job(self.cluster.name), "failed", f"user: {error}")
-                self._forget(folder)
             return
         except Exception as error:
             self._complain(f"cannot send {len(folders)} trials, trying again: {error}")
@@ -214,10 +207,17 @@ class Broker(threading.Thread):
         return "send"
 
     def _end(self, folder: RunFolder, job: Record, state: str, reason: str | None) -> str:
+        """Record it, and want the trial no longer."""
         if job["state"] != state:
-            write_json(folder.job_file, job | {"state": state, "reason": reason, "time": utc_now()})
+            _record_end(folder, job, state, reason)
             self.log(f"{folder.signature}: {state}" + (f": {reason}" if reason else ""))
+        with self._lock:
+            self._wanted.pop(folder.signature, None)
         return "ended"
+
+
+def _record_end(folder: RunFolder, job: Record, state: str, reason: str | None) -> None:
+    write_json(folder.job_file, job | {"state": state, "reason": reason, "time": utc_now()})
 
 
 def _new_job(cluster: str) -> Record:
@@ -287,7 +287,7 @@ def end_cancelled(folder: RunFolder, cluster: str) -> None:
     job = folder.job() or _new_job(cluster)
     decision = read_json(folder.cancel_file)
     if decision is not None and job["state"] not in ENDED:
-        write_json(folder.job_file, job | {"state": "cancelled", "reason": decision["reason"], "time": utc_now()})
+        _record_end(folder, job, "cancelled", decision["reason"])
 
 
 def decide_cancel(folder: RunFolder, by: str, reason: str) -> None:

@@ -15,12 +15,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.relay import prefixed
-from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders, write_json
+from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, run_folders, write_json
 
 INTERVAL_S = 3.0
 # How long a server that is away is waited for when the sweep has ended.
@@ -175,7 +174,7 @@ def flat(values: Record, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _milliseconds(iso: str) -> int:
-    return int(datetime.fromisoformat(iso.replace("Z", "+00:00")).timestamp() * 1000)
+    return int(moment(iso) * 1000)
 
 
 @contextmanager

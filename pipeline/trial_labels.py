@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from heatmark.pipeline.mirror import flat
 from heatmark.workloads.spec import TrialSpec
@@ -13,10 +13,12 @@ def trial_labels(trials: Sequence[TrialSpec]) -> dict[str, str]:
     alike: dict[str, list[TrialSpec]] = {}
     for trial in trials:
         alike.setdefault(trial.label, []).append(trial)
-    return {trial.signature: ", ".join([trial.label, *_differing(trial, alike[trial.label])]) for trial in trials}
+    labels = {signature: label for group in alike.values() for signature, label in _told_apart(group)}
+    return {trial.signature: labels[trial.signature] for trial in trials}
 
 
-def _differing(trial: TrialSpec, alike: Sequence[TrialSpec]) -> list[str]:
-    fields = dict(flat(trial.science()))
-    others = [dict(flat(other.science())) for other in alike]
-    return [f"{name} {value}" for name, value in fields.items() if any(other.get(name) != value for other in others)]
+def _told_apart(alike: Sequence[TrialSpec]) -> Iterator[tuple[str, str]]:
+    fields = [dict(flat(trial.science())) for trial in alike]
+    differing = {name for name in set().union(*fields) if len({own.get(name) for own in fields}) > 1}
+    for trial, own in zip(alike, fields, strict=True):
+        yield trial.signature, ", ".join([trial.label, *(f"{name} {own[name]}" for name in own if name in differing)])

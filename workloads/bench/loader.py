@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -36,8 +36,7 @@ def entrants() -> Iterator[list[Entrant]]:
             yield [Entrant(name, partial(_epoch, each)) for name, each in loaders.items()]
         finally:
             for each in loaders.values():
-                with suppress(OSError):
-                    each.close()
+                each.close()
 
 
 def _epoch(loader: CropLoader) -> int:

@@ -1,4 +1,4 @@
-"""The race itself. Imports no torch: a synchronise function comes from whoever races on a GPU."""
+"""The race itself. Imports no torch: an entrant that works on a GPU waits for it."""
 
 from __future__ import annotations
 
