@@ -86,7 +86,12 @@ def sweep_run(
     from heatmark.pipeline.interrupt import interrupt_on_terminate
 
     interrupt_on_terminate()
-    raise typer.Exit(run_sweep(_plan(file, changes, out, strict), _console()))
+    try:
+        code = run_sweep(_plan(file, changes, out, strict), _console())
+    except KeyboardInterrupt:
+        print("interrupted; jobs that run go on, the same command adopts them", file=sys.stderr)
+        code = EXIT_INTERRUPTED
+    raise typer.Exit(code)
 
 
 @sweep_app.command("status")
@@ -363,10 +368,6 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror}; {MENDED_BY[error.errno]}", file=sys.stderr)
         sys.exit(EXIT_USERS)
-    except KeyboardInterrupt:
-        jobs = "; jobs that run go on, the same command adopts them" if sys.argv[1:3] == ["sweep", "run"] else ""
-        print(f"interrupted{jobs}", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

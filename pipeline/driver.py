@@ -22,7 +22,7 @@ from rich.console import Console
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
-from heatmark.pipeline.interrupt import HeldInterrupts
+from heatmark.pipeline.interrupt import beside_signals
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
@@ -86,18 +86,20 @@ def _is_ending(folder: RunFolder) -> bool:
 
 
 def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> None:
-    with HeldInterrupts() as held, ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
-        held.hold()  # Ray has taken SIGTERM
-        if dashboard:
-            host, port = socket.gethostname(), dashboard.rpartition(":")[2]
-            log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
-            log(f"from another machine: ssh -L {port}:127.0.0.1:{port} {host}")
-        from heatmark.pipeline.tune import run_tune
+    epochs = max(trial.train.epochs for trial in plan.trials)
 
-        epochs = max(trial.train.epochs for trial in plan.trials)
-        run_tune(
-            folders, plan.folder / "tune", plan.sweep.tune, broker, plan.sweep.cluster.parallel, epochs, held.release
-        )
+    def walk(leave_if_asked: Callable[[], None]) -> None:
+        with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
+            if dashboard:
+                host, port = socket.gethostname(), dashboard.rpartition(":")[2]
+                log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
+                log(f"from another machine: ssh -L {port}:127.0.0.1:{port} {host}")
+            from heatmark.pipeline.tune import run_tune
+
+            parallel = plan.sweep.cluster.parallel
+            run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, parallel, epochs, leave_if_asked)
+
+    beside_signals(walk)
 
 
 def report(plan: Plan, console: Console) -> None:

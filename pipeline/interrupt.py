@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
 
@@ -17,36 +20,22 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-class HeldInterrupts:
-    """While this is entered both signals wait until release(). Out of the middle of Ray's own code the exception has
-    crashed the process. A second Ctrl-C does not wait.
+def beside_signals(work: Callable[[Callable[[], None]], None]) -> None:
+    """work(leave_if_asked) in a thread of its own, while this one, the main thread, takes the signals.
+
+    For Ray: in the main thread it takes SIGTERM for itself as long as it starts, and an exception out of the middle of
+    its code has crashed the process. After a signal `leave_if_asked` raises KeyboardInterrupt in the work's thread, so
+    the work calls it where it can be left; this function raises KeyboardInterrupt once the thread has ended.
     """
+    asked = threading.Event()
 
-    def __init__(self) -> None:
-        self.waiting: list[int] = []
-
-    def __enter__(self) -> HeldInterrupts:
-        self.hold()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        interrupt_on_terminate()
-        if self.waiting:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if error == (None, None, None):
-            self.release()
-
-    def hold(self) -> None:
-        """Take the signals, again where another has taken them since."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._hold)
-
-    def release(self) -> None:
-        """Raises KeyboardInterrupt if a signal waits."""
-        if self.waiting:
+    def leave_if_asked() -> None:
+        if asked.is_set():
             raise KeyboardInterrupt
 
-    def _hold(self, number: int, frame: FrameType | None) -> None:
-        self.waiting.append(number)
-        if number == signal.SIGINT and self.waiting.count(number) > 1:
-            raise KeyboardInterrupt
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            pool.submit(work, leave_if_asked).result()
+        except KeyboardInterrupt:
+            asked.set()
+            raise

@@ -30,7 +30,7 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
         RAY_TRAIN_V2_ENABLED="1",
         RAY_DEDUP_LOGS="0",
         TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
-        # Tune would take Ctrl-C for the end of the experiment; it is the end of this driver only.
+        # In the main thread (heatmark bench) Tune would take Ctrl-C for the end of one experiment.
         TUNE_DISABLE_SIGINT_HANDLER="1",
         # An epoch that was not evaluated (train.eval_every) has no metric: ASHA passes over it.
         TUNE_DISABLE_STRICT_METRIC_CHECKING="1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -207,3 +208,13 @@ def test_a_data_set_is_checked_described_and_shown(real: Callable[[str], Path], 
     done = heatmark("data", "show", real("lspet"), "--out", tmp_path / "sheet.png", "--people", 2)
     assert done.returncode == 0 and (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
     assert "no data set that is known here" in mistake("data", "check", tmp_path)
+
+
+def test_every_package_of_the_source_is_installed() -> None:
+    root = Path(__file__).resolve().parents[2]
+    tops = ["models", "datasets", "workloads", "pipeline", "reports"]
+    source = {path.parent.relative_to(root).as_posix() for top in tops for path in (root / top).rglob("__init__.py")}
+    project = (root / "pyproject.toml").read_text()
+    assert set(re.findall(r'^"heatmark\.[a-z_.]+" = "([a-z_/]+)"$', project, re.MULTILINE)) == source
+    listed = set(re.findall(r'^    "heatmark\.([a-z_.]+)",$', project, re.MULTILINE))
+    assert {name.replace(".", "/") for name in listed} == source

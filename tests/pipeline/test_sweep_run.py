@@ -196,13 +196,24 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     time.sleep(0.5)
     driver.send_signal(signal.SIGTERM)
     output, _ = driver.communicate(timeout=60)
-    assert driver.returncode == 130 and "SIGTERM received" not in output, output
+    assert driver.returncode == 130 and "interrupted; jobs that run go on" in output, output
     assert live_jobs(sweep), "an interrupted driver must leave its jobs running"
     assert run("cancel", sweep, cwd=tmp_path)[0] == 0
     assert not live_jobs(sweep)
     # Without a driver, too, what is on record is what was done.
     assert {(folder.job() or {})["state"] for folder in run_folders(sweep)} == {"cancelled"}
     assert [record["epoch"] for record in began.metrics()] == list(range(len(began.metrics())))
+
+
+def test_a_driver_that_is_stopped_while_ray_starts_ends_in_order(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path, report=NO_REPORT)
+    sweep = tmp_path / "runs" / "small"
+    driver = start("run", path, cwd=tmp_path)
+    until(lambda: (sweep / "ray_token").exists(), driver)  # written just before
+    driver.send_signal(signal.SIGTERM)
+    output, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 130 and "interrupted; jobs that run go on" in output, output
+    assert not live_jobs(sweep) and not any(folder.job() for folder in run_folders(sweep))
 
 
 def test_a_trial_that_fails_by_the_users_mistake_is_told_in_one_line(tmp_path: Path) -> None:
