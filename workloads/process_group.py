@@ -85,7 +85,7 @@ class Ranks:
 @contextmanager
 def process_group(launch: Launch, folder: Path) -> Iterator[Ranks]:
     """Join the ranks of a job. folder: where rank 0 publishes its address, seen by all ranks."""
-    _warm_shared_memory_op()
+    warm_shared_memory_op()
     import deepspeed
 
     device = _device(launch.local_rank)
@@ -132,7 +132,7 @@ def _rendezvous(launch: Launch, folder: Path) -> TCPStore:
     raise TimeoutError(f"rank {launch.rank} did not reach rank 0 by {address_file} within {TIMEOUT}")
 
 
-def _warm_shared_memory_op() -> None:
+def warm_shared_memory_op() -> None:
     """Build DeepSpeed's CPU communication op once, one process at a time.
 
     It is compiled at the first start on CPU, for each Python environment in a folder of its own and by that
