@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# Before torch is imported. Two processes of tests with two threads each on two cores spin for each other: up to 12 times
-# slower here than with one each, and alone one thread is no slower.
+# Before torch is imported. Two processes of tests with two threads each on two cores spin for each other: up to 12
+# times slower than with one each, and alone one thread is no slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -161,8 +161,7 @@ def test_four_ranks_evaluate_like_one(undisturbed: RunFolder) -> None:
             }
             own |= {"SUBMITIT_LOCAL_GLOBALID": str(rank), "SUBMITIT_LOCAL_LOCALID": str(rank)}
             command = [sys.executable, "-m", "heatmark.pipeline.cli", "evaluate", str(undisturbed.path), "--json"]
-            environment = {**os.environ, **own, "OMP_NUM_THREADS": "1"}
-            processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE))
+            processes.append(subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE))
         return [json.loads(process.communicate(timeout=120)[0]) for process in processes]
 
     (alone,) = evaluate(1)
