@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import Trial
 
 pytestmark = pytest.mark.slow
+JOB_NUMBERS = count()
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 
 
@@ -67,11 +69,17 @@ def run(folder: RunFolder, ranks: int = 1) -> list[int]:
 
 def start_ranks(folder: RunFolder, ranks: int) -> list[subprocess.Popen[bytes]]:
     """The ranks of one trial, started as submitit's local executor starts them."""
+    return [start(folder, **environment) for environment in environments(ranks)]
+
+
+def environments(ranks: int) -> list[dict[str, str]]:
+    """What submitit tells the ranks of one job. Every job has an id of its own, by which its ranks find each other."""
     if ranks == 1:
-        return [start(folder)]
-    shared = {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_NTASKS": str(ranks), "SUBMITIT_LOCAL_JOB_ID": "test-job"}
+        return [{}]
+    job = f"test-job-{next(JOB_NUMBERS)}"
+    shared = {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_NTASKS": str(ranks), "SUBMITIT_LOCAL_JOB_ID": job}
     each = [{"SUBMITIT_LOCAL_GLOBALID": str(rank), "SUBMITIT_LOCAL_LOCALID": str(rank)} for rank in range(ranks)]
-    return [start(folder, **shared, **own) for own in each]
+    return [{**shared, **own} for own in each]
 
 
 def numbers(folder: RunFolder) -> list[dict[str, Any]]:
@@ -152,16 +160,10 @@ def test_four_ranks_evaluate_like_one(undisturbed: RunFolder) -> None:
     """No person twice, none left out: the metrics of 4 ranks are those of 1."""
 
     def evaluate(ranks: int) -> list[dict[str, float]]:
-        processes = []
-        for rank in range(ranks):
-            own = {
-                "SUBMITIT_EXECUTOR": "local",
-                "SUBMITIT_LOCAL_NTASKS": str(ranks),
-                "SUBMITIT_LOCAL_JOB_ID": f"e{ranks}",
-            }
-            own |= {"SUBMITIT_LOCAL_GLOBALID": str(rank), "SUBMITIT_LOCAL_LOCALID": str(rank)}
-            command = [sys.executable, "-m", "heatmark.pipeline.cli", "evaluate", str(undisturbed.path), "--json"]
-            processes.append(subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE))
+        command = [sys.executable, "-m", "heatmark.pipeline.cli", "evaluate", str(undisturbed.path), "--json"]
+        processes = [
+            subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.PIPE) for own in environments(ranks)
+        ]
         return [json.loads(process.communicate(timeout=120)[0]) for process in processes]
 
     (alone,) = evaluate(1)
