@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,11 @@ class Sent:
         beat = read_json(self.run.path / "heartbeats" / f"rank-{rank}.json")
         assert beat is not None
         return int(beat["pid"])
+
+    def accounted(self) -> list[str]:
+        """The states of the job's attempts, as accounting has them."""
+        command = ["sacct", "-X", "-D", "-n", "-P", "-j", self.job["job_id"], "-o", "State"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
     def numbers(self) -> list[dict[str, Any]]:
         return [{key: value for key, value in record.items() if key not in TIMES} for record in self.run.metrics()]

@@ -128,6 +128,8 @@ def test_an_urgent_job_preempts_a_trial_that_resumes_with_the_same_numbers(
     assert [event["how"] for event in sent.run.events() if event["event"] == "end"] == ["requeue", "finished"]
     states = subprocess.run(["sacct", "-X", "-n", "-P", "-j", urgent, "-o", "State"], capture_output=True, text=True)
     assert states.stdout.strip() == "COMPLETED"
+    # It put itself back, unless SLURM was sooner.
+    sent.until(lambda: sent.accounted() in (["REQUEUED", "COMPLETED"], ["PREEMPTED", "COMPLETED"]), timeout_s=30)
 
 
 # How many attempts it takes depends on how long a start takes here; the bound is for a machine that is busy.

@@ -64,3 +64,4 @@ def test_a_node_that_dies_is_left_for_another_by_one_writer(testbed: Any, people
     # Every line after the second start is the second attempt's: the first stopped at its next write.
     attempts = [record["attempt"] for record in sent.run.metrics()]
     assert attempts == sorted(attempts) and attempts[-1] == 1
+    sent.until(lambda: sent.accounted() == ["NODE_FAIL", "COMPLETED"], timeout_s=30)

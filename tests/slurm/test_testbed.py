@@ -1,9 +1,8 @@
-"""What the rest of heatmark relies on, seen on a real SLURM."""
+"""What the rest of heatmark relies on, seen on a real SLURM; preemption and a node's death are seen on trials."""
 
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,20 +12,6 @@ if TYPE_CHECKING:
     from tests.slurm.conftest import Slurm
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(120)]
-
-# Every rank notes what it receives; the shell of a batch job waits on while signals interrupt its `wait`.
-NOTE_SIGNALS = """
-cat > note-$SLURM_JOB_ID.sh <<'END'
-for name in USR2 TERM; do trap "echo rank \\$SLURM_PROCID got $name" $name; done
-echo rank $SLURM_PROCID on $SLURMD_NODENAME attempt ${SLURM_RESTART_COUNT:-0}
-for second in $(seq 120); do sleep 1 & wait $!; done
-END
-srun bash note-$SLURM_JOB_ID.sh
-"""
-REQUEUE_MYSELF = """
-if [ -n "$SLURM_RESTART_COUNT" ]; then echo second attempt $SLURM_RESTART_COUNT; exit; fi
-srun bash -c 'trap "scontrol requeue $SLURM_JOB_ID" USR2; for second in $(seq 120); do sleep 1 & wait $!; done'
-"""
 
 
 def test_all_nodes_are_idle_and_the_status_is_healthy(testbed: Slurm, live: str) -> None:
@@ -87,23 +72,6 @@ def test_scancel(slurm: Slurm) -> None:
     slurm.wait("accounted", lambda: slurm.records(job) == ["CANCELLED by 0"])
 
 
-def test_an_urgent_job_preempts_after_a_signal_to_every_rank(slurm: Slurm) -> None:
-    options = ("-N2", "--ntasks-per-node=1", "--requeue", "--exclusive", "--signal=USR2@5")
-    patient, quick = slurm.submit(NOTE_SIGNALS, *options), slurm.submit(REQUEUE_MYSELF, *options)
-    slurm.wait("both ranks run", lambda: slurm.output(patient).count("attempt 0") == 2)
-    slurm.wait("the other job runs", lambda: slurm.state(quick) == "RUNNING")
-    time.sleep(1)
-    urgent = slurm.submit("sleep 1", "-p", "urgent", "-N4", "--ntasks-per-node=1", "--exclusive")
-
-    slurm.wait("USR2 on both ranks", lambda: slurm.output(patient).count("got USR2") == 2)
-    assert "got TERM" not in slurm.output(patient)
-    slurm.wait("the urgent job ran", lambda: slurm.state(urgent) == "COMPLETED", 90)
-    slurm.wait("both ranks run again", lambda: slurm.output(patient).count("attempt 1") == 2, 60)
-    slurm.wait("the other job again", lambda: "second attempt 1" in slurm.output(quick), 60)
-    slurm.wait("accounted", lambda: slurm.records(patient) == ["PREEMPTED", "RUNNING"])
-    slurm.wait("accounted too", lambda: slurm.records(quick) == ["REQUEUED", "COMPLETED"])
-
-
 def test_jobs_outlive_the_controller(testbed: Slurm) -> None:
     job = testbed.submit("sleep 12; echo done", "-n1")
     held = testbed.submit("", "-n1", "--hold")
@@ -127,25 +95,3 @@ def test_jobs_run_while_accounting_is_down(testbed: Slurm) -> None:
     finally:
         testbed.testbed("daemon", "start", "slurmdbd")
     testbed.wait("accounted later", lambda: testbed.records(job) == ["COMPLETED"])
-
-
-def test_the_job_of_a_dead_node_runs_again_on_another(testbed: Slurm) -> None:
-    job = testbed.submit("echo $SLURMD_NODENAME ${SLURM_RESTART_COUNT:-0}; sleep 100", "-n1", "--requeue")
-    testbed.wait("running", lambda: testbed.output(job) != "")
-    node = testbed.output(job).split()[0]
-    testbed.testbed("daemon", "kill", "slurmd", node, "--with-jobs")
-    try:
-        testbed.wait("noticed and requeued", lambda: testbed.state(job) == "PENDING", 60)
-        testbed.wait("runs elsewhere", lambda: testbed.output(job).count("\n") == 2, 60)
-    finally:
-        testbed.testbed("daemon", "start", "slurmd", node)
-    other, attempt = testbed.output(job).splitlines()[1].split()
-    assert other != node
-    assert attempt == "1"
-    testbed.wait("accounted", lambda: testbed.records(job) == ["NODE_FAIL", "RUNNING"])
-    testbed.wait("the node is back", lambda: node_is_usable(testbed, node), 60)
-
-
-def node_is_usable(slurm: Slurm, node: str) -> bool:
-    """Idle, or at work; a node that does not answer has a mark after its state."""
-    return slurm.answer("sinfo", "-h", "-N", "-p", "normal", "-n", node, "-o", "%T") in ("idle", "mixed", "allocated")
