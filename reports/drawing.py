@@ -84,6 +84,11 @@ class Drawing:
         """What the page says when the mouse rests on a point. x, y: in the axes' own units."""
         self._words.append((axes, x, y, text))
 
+    def nothing(self, axes: Axes, why: str) -> None:
+        """A panel that holds a word on what is not there, and no scale."""
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=MUTED)
+        axes.set(xticks=[], yticks=[])
+
     def legend(self, handles: Sequence[Artist], *, below: bool = False, most: int = 4) -> None:
         """Above or below all axes, in as many columns as the labels leave room for; the figure grows by its rows."""
         labels = [textwrap.fill(str(handle.get_label()), LEGEND_LETTERS - 10) for handle in handles]

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from heatmark.reports.collect import Trial
-from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.drawing import Drawing, drawn, method_color
 from heatmark.reports.measures import amount, unit_of
 from heatmark.reports.tables import cell_of, trial_label
 
@@ -83,7 +83,7 @@ def _draw_metric(
         plain_log_scale(axes)
         axes.set_title(f"{title}, log scale")
     if not values:
-        axes.text(0.5, 0.5, "no value on record", transform=axes.transAxes, ha="center", color=MUTED)
+        drawing.nothing(axes, "no value on record")
 
 
 def plain_log_scale(axes: Axes) -> None:

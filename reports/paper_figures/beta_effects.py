@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from heatmark.reports.cells import GridCell, Measured, nearest_to_paper
-from heatmark.reports.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.drawing import Drawing, drawn, method_color
 from heatmark.reports.figure_part import FigurePart
 from heatmark.reports.paper_figures.absent import not_run
 from heatmark.reports.paper_figures.setting import DrawnSetting
@@ -89,9 +89,10 @@ def _draw(
     level = value(detection) if detection else None
     if level:
         axes.axhline(factor * level.value, color=method_color("detection"), linestyle="--", linewidth=1.0)
-    if not axes.has_data():
-        axes.text(0.5, 0.5, "no records", transform=axes.transAxes, ha="center", color=MUTED)
-    _beta_axis(axes, [cell for cells in lines.values() for cell in cells])
+    if axes.has_data():
+        _beta_axis(axes, [cell for cells in lines.values() for cell in cells])
+    else:
+        drawing.nothing(axes, "no records")
 
 
 def _beta_axis(axes: Axes, cells: Sequence[GridCell]) -> None:

@@ -71,14 +71,14 @@ def convergence(setting: DrawnSetting) -> FigurePart:
         panels[0].set_title(f"a  {headline}, share of final")
         if added:
             _draw_metric(drawing, panels[1], parts, headline, 100.0)
-        else:
-            panels[1].text(0.5, 0.5, "not run: see below", transform=panels[1].transAxes, ha="center", color=MUTED)
         panels[1].set(title=f"b  components, {headline} (%)", ylim=(0, None))
         _draw_metric(drawing, panels[2], cells, "EPE", 1.0)
         panels[2].set_title("c  EPE (px)")
         for axes in panels:
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        if not added:
+            drawing.nothing(panels[1], "not run: see below")
         shown = {**cells, **(parts if added else {})}
         handles = [panels[2].plot([], [], color=method_color(m), label=cell.label)[0] for m, cell in shown.items()]
         drawing.legend(handles, below=True)

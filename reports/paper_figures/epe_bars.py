@@ -42,8 +42,7 @@ def epe_bars(setting: DrawnSetting) -> FigurePart:
                 row = {method: values[method, joints, occlusion] for method in cells}
                 _draw_group(drawing, axes, place, row, cells)
             if not any(found for (_, band, _), found in values.items() if band == joints):
-                axes.text(0.5, 0.5, "nobody", transform=axes.transAxes, ha="center", color=MUTED)
-                axes.set_yticks([])
+                drawing.nothing(axes, "nobody")
             axes.margins(y=0.15)
             people = [people_in(cells, joints=joints, occlusion=occlusion) for occlusion in OCCLUSIONS]
             ticks = [f"{OCCLUSION_TITLES[name]}\nn {count}" for name, count in zip(OCCLUSIONS, people, strict=True)]

@@ -104,7 +104,7 @@ def _draw_activation(
     axes.set_xlabel("s (heatmap px)")
     axes.set_ylabel(A_OF_S)
     if not any(found.activation_S.get(group) is not None for found in shapes.values() for group in groups):
-        _say(axes, "nobody" if shapes else "no records")
+        drawing.nothing(axes, "nobody" if shapes else "no records")
 
 
 def _draw_sigma(drawing: Drawing, axes: Axes, setting: DrawnSetting, shapes: dict[str, Shapes]) -> None:
@@ -119,7 +119,7 @@ def _draw_sigma(drawing: Drawing, axes: Axes, setting: DrawnSetting, shapes: dic
     axes.set_ylim(0, 1.1 * max((sigma for found in shapes.values() for sigma in found.sigma.values()), default=5))
     axes.set_ylabel("σ (heatmap px)")
     if not any(found.sigma for found in shapes.values()):
-        _say(axes, "nobody" if shapes else "no records")
+        drawing.nothing(axes, "nobody" if shapes else "no records")
 
 
 def trained_sigmas(setting: DrawnSetting) -> dict[float, GridCell]:
@@ -144,7 +144,7 @@ def _alike(cell: GridCell, other: GridCell) -> bool:
 def _draw_trained(drawing: Drawing, axes: Axes, setting: DrawnSetting, trained: dict[float, GridCell]) -> None:
     axes.set_xlabel("training σ (heatmap px)")
     if len(trained) < 2:
-        _say(axes, "not run: see below")
+        drawing.nothing(axes, "not run: see below")
         return
     headline = setting.headline
     other = axes.twinx()
@@ -161,7 +161,3 @@ def _draw_trained(drawing: Drawing, axes: Axes, setting: DrawnSetting, trained: 
     other.set_ylabel("EPE (px), dashed", color=MUTED)
     other.spines["right"].set_visible(True)
     axes.set_xticks(list(trained))
-
-
-def _say(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=MUTED)
