@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def until(condition: Any) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.005)

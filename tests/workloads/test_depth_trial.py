@@ -94,7 +94,7 @@ def test_an_interrupted_trial_in_25d_ends_with_the_same_numbers(tmp_path: Path, 
     process = start(disturbed)
     wait_for_step(disturbed, process, epochs=1)
     process.send_signal(signal.SIGUSR2)
-    assert process.wait(timeout=60) == 144, log_of(disturbed)
+    assert process.wait(timeout=150) == 144, log_of(disturbed)
     assert run(disturbed) == [0], log_of(disturbed)
     assert numbers(disturbed) == numbers(undisturbed)
     assert set((undisturbed.result() or {})["final"]) >= IN_SPACE

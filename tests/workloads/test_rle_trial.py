@@ -115,7 +115,7 @@ def test_a_killed_trial_ends_with_the_same_numbers_and_weights(
     process = start(folder)
     wait_for_step(folder, process, epochs=1)
     process.kill()
-    process.wait(timeout=60)
+    process.wait(timeout=150)
     assert run(folder) == [0], log_of(folder)
     assert "resumed at epoch 2" in log_of(folder)
     assert numbers(folder) == numbers(undisturbed)

@@ -131,7 +131,7 @@ def test_an_interrupted_trial_ends_with_the_same_numbers(
     process = start(folder)
     wait_for_step(folder, process, epochs=1)
     process.send_signal(number)
-    assert process.wait(timeout=60) == code, log_of(folder)
+    assert process.wait(timeout=150) == code, log_of(folder)
     assert folder.result() is None and folder.failure() is None
     assert run(folder) == [0], log_of(folder)
     assert "resumed at epoch 2" in log_of(folder)
@@ -180,7 +180,7 @@ def test_a_signal_to_one_rank_stops_all_of_them_and_changes_no_number(tmp_path: 
     processes = start_ranks(disturbed, ranks=2)
     wait_for_step(disturbed, processes[0], epochs=1)
     processes[1].send_signal(signal.SIGUSR2)
-    assert [process.wait(timeout=60) for process in processes] == [144, 144], log_of(disturbed)
+    assert [process.wait(timeout=150) for process in processes] == [144, 144], log_of(disturbed)
     assert run(disturbed, ranks=2) == [0, 0], log_of(disturbed)
     assert numbers(disturbed) == numbers(undisturbed)
 
@@ -192,7 +192,7 @@ def test_a_signal_that_comes_before_anything_is_ready_is_not_lost(
     process = start(folder)
     time.sleep(0.05)
     process.send_signal(signal.SIGUSR2)
-    assert process.wait(timeout=60) == 144, log_of(folder)
+    assert process.wait(timeout=150) == 144, log_of(folder)
     assert run(folder) == [0], log_of(folder)
     assert numbers(folder) == numbers(undisturbed)
 
