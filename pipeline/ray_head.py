@@ -39,6 +39,9 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
         RAY_DISABLE_FAILURE_SIGNAL_HANDLER="1",
         # On a full machine Ray would kill the relays, which hold nothing, and give up the whole sweep with them.
         RAY_memory_monitor_refresh_ms="0",
+        # More relays than cores are meant. Ray warns of them all the time, except of as many as these, which it would
+        # start to spill objects.
+        RAY_max_io_workers="1000",
     )
     # Ray reads its authentication mode once, at its first import.
     import ray
