@@ -157,7 +157,8 @@ def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
     path = write_sweep(
         tmp_path,
         grid={"method": ["detection"], "lr": [1e-3, 1e-9], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
-        train={"epochs": 12, "eval_every": 2},
+        train={"epochs": 16, "eval_every": 2},
+        cluster={"parallel": 1},
         tune={"scheduler": "asha", "metric": "gtbox/EPE", "mode": "min", "grace_epochs": 1, "reduction_factor": 2},
         report=NO_REPORT,
     )
