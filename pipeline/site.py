@@ -6,33 +6,92 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
-from heatmark.pipeline.sweep import ClusterSection, expand_path, validated
+from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys
+from heatmark.pipeline.sweep import expand_path, validated
 from heatmark.pipeline.yaml_file import read_yaml
 from heatmark.workloads.spec import Section
 
 SITE_VARIABLE = "HEATMARK_SITE"
+# sbatch's options that heatmark sets itself, by their long names and letters, and where to say what is meant instead.
+ITS_OWN = "heatmark sets it itself and follows its jobs by it; leave it out"
+OWN_OPTIONS = {
+    **dict.fromkeys(("job-name", "J", "array", "a", "output", "o", "error", "e", "open-mode", "comment"), ITS_OWN),
+    **dict.fromkeys(("requeue", "no-requeue", "parsable", "wait", "W", "wrap", "test-only", "hold", "H"), ITS_OWN),
+    **dict.fromkeys(("dependency", "d", "chdir", "D", "quiet", "Q"), ITS_OWN),
+    **dict.fromkeys(("time", "t", "time-min"), "write cluster.timeout_min in the sweep file: {value}"),
+    "signal": "write cluster.signal_s in the sweep file",
+    **dict.fromkeys(("nodes", "N"), "write cluster.nodes in the sweep file: {value}"),
+    **dict.fromkeys(("ntasks", "n", "ntasks-per-node"), "write cluster.ranks in the sweep file (per node)"),
+    **dict.fromkeys(("cpus-per-task", "c"), "write cluster.cpus_per_rank in the sweep file: {value}"),
+    **dict.fromkeys(("mem", "mem-per-cpu", "mem-per-gpu"), "write memory_gb (of a node; 0 is all of it)"),
+    **dict.fromkeys(("gpus", "G", "gpus-per-node", "gpus-per-task"), "write gpus_per_node: {value}"),
+    **dict.fromkeys(("clusters", "M"), "write clusters: {value}"),
+    **dict.fromkeys(("partition", "p"), "write partition: {value}"),
+    **dict.fromkeys(("account", "A"), "write account: {value}"),
+    **dict.fromkeys(("qos", "q"), "write qos: {value}"),
+    **dict.fromkeys(("constraint", "C"), "write constraint: {value}"),
+    **dict.fromkeys(("exclude", "x"), "write exclude: {value}"),
+    "gres": "write gres: {value}",
+    "wckey": "write wckey: {value} (none is sent unless it is given)",
+    "exclusive": "write exclusive: true",
+}
 
 
-class Site(Section):
-    """slurm/site.example.yaml explains each.
+class AnswersSection(Section):
+    """A site's own words in sbatch's messages, as parts of them; they come before the table of slurm_answers.py.
 
-    setup: shell lines before a job's command. extra: any sbatch option;
-    `true` for one that takes no value (`exclusive: true`)."""
+    final: the user's mistake. no_room: a limit on the number of jobs. again: passes by itself.
+    """
+
+    final: tuple[str, ...] = ()
+    no_room: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+
+
+class DriverSection(Section):
+    """The driver's own job (`sbatch slurm/sweep.sh`), which needs no GPU; what is left out is as for the trials.
+
+    memory_gb, cpus: as `cluster.parallel` needs them where they are left out.
+    """
 
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
-    constraint: str | None = None
-    gres: str | None = None
-    exclude: str | None = None
+    timeout_min: Minutes | None = None
+    memory_gb: float | None = Field(None, ge=0)
+    cpus: int | None = Field(None, ge=1)
+    extra: dict[str, str | int | float | Literal[True]] = Field(default_factory=dict)
+
+
+class Site(SlurmKeys):
+    """slurm/site.example.yaml explains each; the keys of SlurmKeys may stand in a sweep file's cluster section, too.
+
+    setup: shell lines before a job's command, on its first node; one that fails ends the job. extra: any other sbatch
+    option; `true` for one that takes no value.
+    exclude_after_failures: a node that failed under so many jobs in a day is left out; 0 for never. cancel_stuck: a job
+    that can never start is cancelled and told; cancel_held: likewise one that is held.
+    ask_again_min: how long a message of sbatch that is in no table counts as passing.
+    """
+
     setup: tuple[str, ...] = ()
-    interface: str | None = None
-    scratch: str | None = None
     exclude_after_failures: int = Field(2, ge=0)
     cancel_stuck: bool = True
+    cancel_held: bool = False
+    ask_again_min: float = Field(10.0, ge=0)
+    answers: AnswersSection = AnswersSection()
+    driver: DriverSection = DriverSection()
     extra: dict[str, str | int | float | Literal[True]] = Field(default_factory=dict)
+
+    @field_validator("extra")
+    @classmethod
+    def _none_of_its_own(cls, given: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        for key, value in given.items():
+            option = key.replace("_", "-").lstrip("-")
+            if option in OWN_OPTIONS:
+                raise ValueError(f"{key}: not here: {OWN_OPTIONS[option].format(value=value)}")
+        return given
 
 
 def load_site(cluster: ClusterSection) -> Site:
@@ -40,10 +99,21 @@ def load_site(cluster: ClusterSection) -> Site:
     named = cluster.site or os.environ.get(SITE_VARIABLE)
     if not named:
         return Site()
-    path: Path = expand_path(named)
+    return read_site(expand_path(named))
+
+
+def read_site(path: Path) -> Site:
+    """Raises InputError with the file, the key and what is wrong."""
     content = read_yaml(path, "give a site file such as slurm/site.example.yaml") or {}
     site: Site = validated(TypeAdapter(Site), content, str(path))
     return site
+
+
+def slurm_keys(cluster: ClusterSection, site: Site) -> SlurmKeys:
+    """What holds for a sweep on a site."""
+    names = SlurmKeys.model_fields
+    given = {name: getattr(cluster, name) for name in names if getattr(cluster, name) is not None}
+    return SlurmKeys.model_construct(**{name: getattr(site, name) for name in names} | given)
 
 
 def job_setup(site: Site) -> list[str]:

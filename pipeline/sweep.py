@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 import types
 import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.datasets.geometry import Convention
 from heatmark.models.methods import METHODS
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
+from heatmark.workloads.variables import expand_variables
 
 # A name becomes a folder, a job's name and an MLflow experiment.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -68,56 +69,6 @@ class PretrainedSection(Section):
 
     file: str
     channels: Literal["rgb", "bgr"] = "rgb"
-
-
-class ClusterSection(Section):
-    """Where trials run.
-
-    nodes, ranks: of one trial; ranks are processes per node, one per GPU where there are any. parallel: trials in
-    flight at a time. threads: torch threads per rank, 0 for an equal share of this machine's cores (under SLURM, of
-    cpus_per_rank).
-    workers: loader processes per rank. retries: new jobs after a crash of the old one (never after a user's mistake or
-    a diverged loss). timeout_min: time limit of one job; a trial that needs longer goes on in the next one.
-    signal_s: seconds before the limit at which a job is warned, time for a step and a save. hang_s: the longest time
-    one step may take. cpus_per_rank, gpus_per_node, memory_gb, partition: of a SLURM job. site: a site file
-    (slurm/site.example.yaml) with what is the same for every sweep of a cluster. poll_s: seconds between two looks at
-    all jobs; SLURM's controller is asked one question about all of them, and not often. image_cache: a folder, on a
-    node's own disk say, for decoded images, so that each is decoded once.
-    """
-
-    executor: Literal["local", "slurm"] = "local"
-    nodes: int = Field(1, ge=1)
-    ranks: int = Field(1, ge=1)
-    parallel: int = Field(2, ge=1)
-    threads: int = Field(0, ge=0)
-    workers: int = Field(0, ge=0)
-    zero_stage: Literal[0, 1, 2] = 0
-    channels_last: bool = True
-    keep_checkpoints: int = Field(2, ge=1)
-    timeout_min: int = Field(24 * 60, ge=1)
-    retries: int = Field(2, ge=0)
-    signal_s: int = Field(300, ge=1, validate_default=True)
-    hang_s: float = Field(600.0, gt=0)
-    cpus_per_rank: int = Field(1, ge=1)
-    gpus_per_node: int = Field(0, ge=0)
-    memory_gb: float | None = Field(None, gt=0)
-    partition: str | None = None
-    site: str | None = None
-    poll_s: float | None = Field(None, gt=0)
-    image_cache: str | None = None
-    strict: bool = False
-
-    @field_validator("signal_s")
-    @classmethod
-    def _before_the_limit(cls, value: int, info: ValidationInfo) -> int:
-        limit_min = info.data.get("timeout_min")
-        if info.data.get("executor") == "slurm" and limit_min is not None and value >= 60 * limit_min:
-            raise ValueError(f"must be less than timeout_min, which is {limit_min} min")
-        return value
-
-    @property
-    def interval_s(self) -> float:
-        return self.poll_s or (15.0 if self.executor == "slurm" else 1.0)
 
 
 class TuneSection(Section):
@@ -273,8 +224,11 @@ def _check_asha(sweep: SweepFile, path: Path) -> None:
 
 
 def expand_path(text: str) -> Path:
-    """`~` and environment variables filled in; relative paths are relative to where the command is run."""
-    return Path(os.path.expandvars(text)).expanduser().absolute()
+    """`~` and environment variables filled in; relative paths are relative to where the command is run.
+
+    Raises InputError naming a variable that is not set.
+    """
+    return Path(expand_variables(text)).expanduser().absolute()
 
 
 def nearest(wrong: str, valid: typing.Iterable[str]) -> str:
