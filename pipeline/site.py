@@ -35,7 +35,6 @@ OWN_OPTIONS = {
     **dict.fromkeys(("exclude", "x"), "write exclude: {value}"),
     "gres": "write gres: {value}",
     "wckey": "write wckey: {value} (none is sent unless it is given)",
-    "exclusive": "write exclusive: true",
 }
 
 
