@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 from submitit.local.local import LocalExecutor, LocalJob
 
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.submit import JobStatus, job_command
-from heatmark.pipeline.sweep import ClusterSection
 from heatmark.workloads.run_folder import RunFolder
 
 RUN_VARIABLE = "HEATMARK_RUN"
@@ -36,6 +36,8 @@ class LocalCluster:
 
     def __init__(self, settings: ClusterSection) -> None:
         self.settings = settings
+        self.waits_for: str | None = None
+        self.notes: list[str] = []
         self._children: list[LocalJob[Any]] = []
 
     def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:

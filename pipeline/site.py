@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter, field_validator
 
-from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys
+from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys, StageSection
 from heatmark.pipeline.sweep import expand_path, validated
 from heatmark.pipeline.yaml_file import read_yaml
 from heatmark.workloads.spec import Section
@@ -115,11 +115,6 @@ def slurm_keys(cluster: ClusterSection, site: Site) -> SlurmKeys:
     return SlurmKeys.model_construct(**{name: getattr(site, name) for name in names} | given)
 
 
-def job_setup(site: Site) -> list[str]:
-    """The shell lines of a site, with its network interface and scratch folder in the places programs look at."""
-    lines = list(site.setup)
-    if site.interface:
-        lines += [f"export GLOO_SOCKET_IFNAME={site.interface}", f"export NCCL_SOCKET_IFNAME={site.interface}"]
-    if site.scratch:
-        lines.append(f"export TMPDIR={site.scratch}")
-    return lines
+def stage_of(cluster: ClusterSection) -> StageSection | None:
+    """Where the nodes of a sweep keep data of their own. Raises InputError for a site file that cannot be used."""
+    return slurm_keys(cluster, load_site(cluster) if cluster.executor == "slurm" else Site()).stage

@@ -87,3 +87,9 @@ def live_holder(folder: RunFolder) -> dict[str, Any] | None:
     except psutil.NoSuchProcess:
         return None
     return content if alive else None
+
+
+def is_held_by(folder: RunFolder, job: str) -> bool:
+    """Whether a process of this job holds the folder and lives."""
+    holder = live_holder(folder)
+    return holder is not None and holder["job"] == job

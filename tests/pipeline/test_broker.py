@@ -25,6 +25,8 @@ class ScriptedCluster:
     gather_s = 0.005
 
     def __init__(self) -> None:
+        self.waits_for: str | None = None
+        self.notes: list[str] = []
         self.live: dict[str, str] = {}
         self.sent: list[str] = []
         self.cancelled: list[str] = []
