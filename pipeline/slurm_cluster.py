@@ -181,7 +181,7 @@ class SlurmCluster:
     def _refusal(self, error: CommandFailed, token: Path) -> Exception:
         """What to do about a message of sbatch."""
         answer = read_answer(error.said, self.site.answers)
-        said = f"sbatch: {answer.words}"
+        said = "sbatch: " + answer.words.replace("sbatch: error: ", "").replace("sbatch: ", "")
         if answer.meaning == "unclear":
             return _Later(f"{said}; looking whether the jobs turn up")
         token.unlink()
