@@ -76,6 +76,11 @@ def read_spec(path: Path) -> TrialSpec:
         raise InputError(f"{path}: {where}: {first['msg']}") from error
 
 
+def _say(line: str) -> None:
+    """In this rank's own log."""
+    print(f"{utc_now()} {line}", flush=True)
+
+
 def run_trial(spec_file: Path) -> int:
     """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input."""
     # First of all: from here on no signal ends the job without a checkpoint.
@@ -88,7 +93,7 @@ def run_trial(spec_file: Path) -> int:
 
     def log(line: str) -> None:
         if launch.rank == 0:
-            print(f"{utc_now()} {line}", flush=True)
+            _say(line)
 
     if folder.result() is not None:
         log(f"{folder.path} is finished; nothing to do")
@@ -126,7 +131,7 @@ def _run_rank(spec: TrialSpec, folder: RunFolder, launch: Launch, interruption: 
     folder.log.mkdir(parents=True, exist_ok=True)
     _limit_threads(spec.runtime.threads)
     holding = hold_lease(folder, launch.job, launch.restart) if launch.rank == 0 else nullcontext()
-    with holding as lease, staged(spec, log) as spec:
+    with holding as lease, staged(spec, _say) as spec:
         if launch.rank == 0:
             clear_heartbeats(folder)  # those of an earlier attempt, which may have had more ranks
         return _in_process_group(spec, folder, launch, interruption, lease, log)

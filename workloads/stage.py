@@ -22,6 +22,9 @@ from heatmark.datasets.errors import InputError
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.variables import expand_variables
 
+# Between two tries for the lock while others, too, find no copy.
+POLL_S = 0.1
+
 
 @contextmanager
 def staged(spec: TrialSpec, log: Callable[[str], None]) -> Iterator[TrialSpec]:
@@ -57,13 +60,18 @@ def _key(spec: TrialSpec, source: Path) -> str:
 def _hold_complete(target: Path, source: Path, lock: IO[str], log: Callable[[str], None]) -> None:
     """Return with a shared lock on a complete copy."""
     while True:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.is_dir():
-            _copy(source, target, log)
-        # From exclusive to shared is not one step: somebody may remove the copy in between.
         fcntl.flock(lock, fcntl.LOCK_SH)
         if target.is_dir():
             return
+        try:
+            # Not waited for: whoever copies now reads afterwards, for as long as a training takes.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            time.sleep(POLL_S)
+            continue
+        if not target.is_dir():
+            _copy(source, target, log)
 
 
 def _copy(source: Path, target: Path, log: Callable[[str], None]) -> None:
