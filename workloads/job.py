@@ -81,14 +81,17 @@ def _say(line: str) -> None:
     print(f"{utc_now()} {line}", flush=True)
 
 
-def run_trial(spec_file: Path) -> int:
-    """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input."""
+def run_trial(spec_file: Path, sent_by_sweep: bool = False) -> int:
+    """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input.
+
+    sent_by_sweep: a sweep sent this very job to SLURM; any other allocation is somebody else's to put into the queue.
+    """
     # First of all: from here on no signal ends the job without a checkpoint.
     interruption = Interruption()
     interruption.listen()
     from heatmark.workloads.launch import Launch
 
-    launch = Launch.from_environment()
+    launch = Launch.from_environment(sent_by_sweep)
     folder = RunFolder(spec_file.parent)
 
     def log(line: str) -> None:
@@ -264,7 +267,9 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "--array":
         array = read_json(Path(arguments[1]))
         assert array is not None, f"no array file {arguments[1]}"
-        return run_trial(Path(array["specs"][int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]))
+        # A job of its own may carry the index of another array, in which its driver runs.
+        index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0")) if array.get("array", True) else 0
+        return run_trial(Path(array["specs"][index]), sent_by_sweep=True)
     return run_trial(Path(arguments[0]))
 
 
