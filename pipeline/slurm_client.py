@@ -22,7 +22,8 @@ ENDED = frozenset({
     "REVOKED", "LAUNCH_FAILED",
 })
 # fmt: on
-UNKNOWN_JOB = "Invalid job id"
+# Of a number that the controller does not know, and of an element that it has forgotten before others of its array.
+UNKNOWN_JOB = re.compile(r"Invalid job id|Job \d+_\d+ not found")
 QUEUE_FORMAT = "%i|%F|%K|%T|%r|%a|%q|%j"
 _LINE = re.compile(r"([^|]+)\|\d+\|([^|]*)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)")
 
@@ -108,7 +109,7 @@ class SlurmClient:
         try:
             self.run("scontrol", "-o", "show", "job", job_id, clusters=clusters)
         except CommandFailed as error:
-            return UNKNOWN_JOB in error.said
+            return UNKNOWN_JOB.search(error.said) is not None
         return False
 
     def limits(self) -> Limits:
@@ -181,4 +182,8 @@ class SlurmClient:
 
         A controller that lost its memory gives numbers out again: without its name another's job might be meant.
         """
-        self.run("scancel", f"--jobname={name}", job_id, clusters=clusters)
+        try:
+            self.run("scancel", f"--jobname={name}", job_id, clusters=clusters)
+        except CommandFailed as error:
+            if UNKNOWN_JOB.search(error.said) is None:
+                raise

@@ -142,7 +142,10 @@ class SlurmCluster:
         return room
 
     def _left(self, limit: str, most: int, mine: int) -> int:
-        """How many jobs a limit still takes; it is named as SLURM would. Raises _Later where none now, SubmitRefused where none ever."""
+        """How many jobs a limit still takes; it is named as SLURM would.
+
+        Raises _Later where none now, SubmitRefused where none ever.
+        """
         if most == 0:
             raise SubmitRefused(f"{limit} is 0: no job may be sent under it; give another account or QOS")
         mine += self._sent_since

@@ -126,9 +126,9 @@ def test_a_local_trial_never_touches_the_allocation_it_runs_in(testbed: Slurm, p
     (tmp_path / "driver.py").write_text(LOCAL_DRIVER)
     body = f"echo start ${{SLURM_RESTART_COUNT:-0}}; {sys.executable} {tmp_path}/driver.py {run.path}; echo end"
     job = testbed.submit(body, "-n1", "--requeue")
-    testbed.wait("the trial trains", lambda: bool(run.metrics()), 60)
+    testbed.wait("the trial trains", lambda: bool(run.metrics()), 150)
     LocalCluster(ClusterSection()).cancel(run)
-    testbed.wait("it has stopped", lambda: [event["event"] for event in run.events()][-1] == "end", 60)
+    testbed.wait("it has stopped", lambda: [event["event"] for event in run.events()][-1] == "end", 100)
     assert [event["how"] for event in run.events() if event["event"] == "end"] == ["stopped"]
     testbed.answer("scancel", job)
     testbed.wait("accounted", lambda: testbed.records(job) == ["CANCELLED by 0"])
