@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from heatmark.datasets.errors import InputError
+from heatmark.workloads.file_lock import lock as lock_file
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.variables import expand_variables
 
@@ -60,14 +61,14 @@ def _key(spec: TrialSpec, source: Path) -> str:
 def _hold_complete(target: Path, source: Path, lock: IO[str], log: Callable[[str], None]) -> None:
     """Return with a shared lock on a complete copy."""
     while True:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        lock_file(lock, target, fcntl.LOCK_SH)
         if target.is_dir():
             return
         try:
             # Not waited for: whoever copies now reads afterwards, for as long as a training takes.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(lock, target, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            fcntl.flock(lock, fcntl.LOCK_UN)
+            lock_file(lock, target, fcntl.LOCK_UN)
             time.sleep(POLL_S)
             continue
         if not target.is_dir():
@@ -130,7 +131,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 def _leave(target: Path, lock: IO[str]) -> None:
     """Remove the copy unless another rank on this node reads it."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(lock, target, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return
     shutil.rmtree(target, ignore_errors=True)
