@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import sys
@@ -75,6 +76,8 @@ def _build(builder: Any) -> None:
 
     build = Path(_get_build_directory(builder.NAME, verbose=False))
     build.parent.mkdir(parents=True, exist_ok=True)
+    # Its warning of a compiler other than its own is twenty lines; what goes wrong is told in one.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     with locked(build.parent / "heatmark.lock"):
         (build / "lock").unlink(missing_ok=True)
         builder.load(verbose=False)
