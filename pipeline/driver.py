@@ -6,7 +6,6 @@ It may die at any moment: jobs go on, and the same command adopts them.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import subprocess
@@ -28,6 +27,7 @@ from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.submit import make_cluster
 from heatmark.pipeline.sweep import ClusterSection, validated
+from heatmark.workloads.file_lock import file_lock
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
 Log = Callable[[str], None]
@@ -138,13 +138,12 @@ def unreadable_images(plan: Plan) -> list[str]:
 def _only_driver(plan: Plan) -> Iterator[None]:
     """Raises InputError naming the other driver while one works on this sweep's folder."""
     path = plan.folder / "driver.lock"
-    with path.open("a+") as lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = held.enter_context(file_lock(path, wait=False))
         except BlockingIOError:
-            lock.seek(0)
             raise InputError(
-                f"{plan.folder}: another driver runs this sweep ({lock.read().strip()}); "
+                f"{plan.folder}: another driver runs this sweep ({path.read_text().strip()}); "
                 f"follow it with: heatmark sweep status {plan.folder}"
             ) from None
         lock.truncate(0)
