@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 venv: $(VENV)/.installed
 
-# g++ and Python's headers: DeepSpeed compiles a small communication op for its first start on CPU, here as a part of the
+# g++ and Python's headers: for packages that have no wheel for this Python.
 # installation.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -22,7 +22,6 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
 	$(PIP) -e '.[test]'
-	$(BIN)/python -c 'from heatmark.workloads.process_group import warm_shared_memory_op as warm; warm()' >/dev/null
 	@touch $@
 
 demo: venv
