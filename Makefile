@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 venv: $(VENV)/.installed
 
-# g++ and Python's headers: for packages that have no wheel for this Python.
+# g++ and Python's headers: DeepSpeed compiles a small communication op for its first start on CPU, here as a part of the
 # installation.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -22,6 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
 	$(PIP) -e '.[test]'
+	$(BIN)/python -c 'from heatmark.workloads.shared_memory_op import warm_shared_memory_op as warm; warm()' >/dev/null
 	@touch $@
 
 demo: venv

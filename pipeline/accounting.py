@@ -5,7 +5,6 @@ A requeued job keeps its id, and sacct shows all its attempts only with --duplic
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from datetime import datetime, timezone
 
 from heatmark.workloads.command import CommandFailed, run_command
 from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, utc_now, write_json
+from heatmark.workloads.slurm_environment import for_questions
 
 FIELDS = "JobID,State,Start,End,ElapsedRaw,AllocCPUS,AllocTRES"
 # slurmdbd writes the end of a job down a little later; this long after it, sacct is asked again for what it lacks.
@@ -35,14 +35,17 @@ class Attempt:
 
 
 def parse_attempts(out: str) -> list[Attempt]:
-    """The runs in sacct's answer that have started and ended."""
+    """The runs in sacct's answer that have started and ended. Raises CommandFailed for what is no answer of sacct's."""
     attempts = []
     for line in out.splitlines():
-        job_id, state, start, end, elapsed, cpus, tres = line.split("|")
-        if "Unknown" in (start, end) or "None" in (start, end):
-            continue
-        word = state.split()[0]
-        attempts.append(Attempt(job_id, word, _utc(start), _utc(end), float(elapsed), int(cpus or 0), _gpus(tres)))
+        try:
+            job_id, state, start, end, elapsed, cpus, tres = line.split("|")
+            if "Unknown" in (start, end) or "None" in (start, end):
+                continue
+            word = state.split()[0]
+            attempts.append(Attempt(job_id, word, _utc(start), _utc(end), float(elapsed), int(cpus or 0), _gpus(tres)))
+        except (ValueError, IndexError) as error:
+            raise CommandFailed(["sacct"], 0, f"no line of sacct: {line[:80]!r}") from error
     return attempts
 
 
@@ -82,17 +85,17 @@ def _lost_s(attempt: Attempt, checkpoints: Sequence[float]) -> float:
     return attempt.end - max(saved, default=attempt.start)
 
 
-def account(folders: Sequence[RunFolder], log: Callable[[str], None]) -> int:
+def account(folders: Sequence[RunFolder], log: Callable[[str], None], clusters: str | None = None) -> int:
     """Write accounting.json into every run folder whose jobs sacct knows. Returns how many; 0 without slurmdbd.
 
     What sacct does not know yet is told, with the way to fill it in. What an earlier call knew and sacct has forgotten
-    since is kept.
+    since is kept. clusters: as for sacct's `-M`.
     """
     ids = {folder: own for folder in folders if (own := _job_ids(folder))}
     if not ids:
         return 0
     try:
-        attempts, missing = _ask(sorted(set().union(*ids.values())), until=max(map(_ended, ids)) + LAG_S)
+        attempts, missing = _ask(sorted(set().union(*ids.values())), max(map(_ended, ids)) + LAG_S, clusters)
     except CommandFailed as error:
         log(f"no CPU-hours, as accounting does not answer: {error.said}")
         return 0
@@ -121,16 +124,17 @@ def _checkpoint_times(folder: RunFolder) -> list[float]:
     return [moment(event["time"]) for event in folder.events() if event["event"] == "checkpoint"]
 
 
-def _ask(job_ids: Sequence[str], until: float) -> tuple[list[Attempt], list[str]]:
+def _ask(job_ids: Sequence[str], until: float, clusters: str | None) -> tuple[list[Attempt], list[str]]:
     """The attempts of these jobs that have ended, and the jobs of which one is missing still. Raises CommandFailed.
 
     until: how long to ask again for those, in seconds since 1970.
     """
-    command = ["sacct", "-X", "-D", "-n", "-P", "-j", ",".join(job_ids), "-o", FIELDS]
+    where = ["-M", clusters] if clusters else []
+    command = ["sacct", *where, "-X", "-D", "-n", "-P", "-j", ",".join(job_ids), "-o", FIELDS]
     while True:
         last = time.time() > until
         try:
-            out = run_command(command, environment={**os.environ, "TZ": "UTC"})
+            out = run_command(command, environment={**for_questions(), "TZ": "UTC"})
         except CommandFailed as error:
             if last or error.code is None or SWITCHED_OFF in error.said:
                 raise

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
-from heatmark.pipeline.submit import Cluster, JobStatus, SubmitRefused
-from heatmark.workloads.heartbeat import silent_ranks
+from heatmark.pipeline.job_ends import silence, why_it_ended
+from heatmark.pipeline.submit import UNANSWERED, Cluster, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, utc_now, write_json
 
 GATHER_LIMIT_S = 30.0
@@ -24,16 +25,6 @@ ENDED = frozenset({"finished", "failed", "cancelled"})
 # How often a trial is sent again after each kind of end; the others take the sweep file's cluster.retries.
 # A user's mistake and a diverged loss come back the same way; what took a job from outside may happen many times.
 BUDGETS = {"user": 0, "diverged": 0, "oom": 1, "timeout": 3, "node_fail": 5, "preempted": 100, "interrupted": 100}
-STATE_KINDS = {
-    "OUT_OF_MEMORY": "oom",
-    "NODE_FAIL": "node_fail",
-    "BOOT_FAIL": "node_fail",
-    "TIMEOUT": "timeout",
-    "PREEMPTED": "preempted",
-}
-# A rank finds its own hang within 1.25 hang_s; this late, even its watchdog is stopped.
-SILENT_FACTOR = 2.0
-START_S = 600.0
 
 
 class Broker(threading.Thread):
@@ -45,6 +36,7 @@ class Broker(threading.Thread):
         self._wanted: dict[str, RunFolder] = {}
         self._cancelling: set[str] = set()
         self._running_since: dict[str, float] = {}
+        self._new_waits: Counter[str] = Counter()
         self._complained: dict[str, float] = {}
         self._lock = threading.Lock()
         self._changed, self._closed = threading.Event(), threading.Event()
@@ -108,6 +100,22 @@ class Broker(threading.Thread):
                 to_send.append(folder)
         if to_send:
             self._send(to_send)
+        self._tell_waits()
+
+    def _wait_for(self, folder: RunFolder, job: Record, words: str | None, usual: bool = False) -> None:
+        """Put on record why a trial does not run, in the cluster's words; and tell it, unless every queue says it."""
+        if words == (job.get("waiting") or {}).get("for"):
+            return
+        waiting = None if words is None else {"for": words, "since": utc_now()}
+        write_json(folder.job_file, job | {"waiting": waiting})
+        if words is not None and not usual:
+            self._new_waits[words] += 1
+
+    def _tell_waits(self) -> None:
+        """One line for all trials that began to wait for the same."""
+        for words, count in self._new_waits.items():
+            self._complain(f"{count} trial{'s wait' if count > 1 else ' waits'}: {words}")
+        self._new_waits.clear()
 
     def _complain(self, line: str) -> None:
         """Once a minute, however often it is tried."""
@@ -119,14 +127,18 @@ class Broker(threading.Thread):
         """Bring one trial a step forward: what is to be done next is `wait`, `send`, or nothing as it has `ended`."""
         job = folder.job() or _new_job(self.cluster.name)
         alive = status is not None and status.alive
+        seen = status is not None and status.is_seen
         if folder.result() is not None:
-            return "wait" if alive else self._end(folder, job, "finished", None)
+            return "wait" if alive and seen else self._end(folder, job, "finished", None)
         decision = read_json(folder.cancel_file)
         if decision is not None and not alive:
             return self._end(folder, job, "cancelled", decision["reason"])
         if decision is not None:
             self._cancel(folder)
-            return "wait"
+            if seen or (status is not None and status.state == UNANSWERED):
+                return "wait"
+            # It was told to end where it was sent to; nothing will ever say that it did.
+            return self._end(folder, job, "cancelled", decision["reason"])
         if status is not None and alive:
             self._follow(folder, job, status)
             return "wait"
@@ -137,11 +149,14 @@ class Broker(threading.Thread):
     def _follow(self, folder: RunFolder, job: Record, status: JobStatus) -> None:
         """A job that lives: adopted if need be; ended if it can never start or no longer gives a sign of life."""
         if status.job_id == "unknown":
+            self._wait_for(folder, job, status.waits_for)
             return
         if job["state"] != "submitted" or job["job_id"] in (None, "unknown"):
             self.log(f"{folder.signature}: adopted job {status.job_id}")
             _add_submission(job, status.job_id, adopted=True)
             write_json(folder.job_file, job)
+        self._wait_for(folder, job, status.waits_for, status.usual)
+        job = folder.job() or job
         if status.stuck and not job.get("killed_for"):
             write_json(folder.job_file, job | {"killed_for": f"user: the job can never start: {status.stuck}"})
             self._cancel(folder)
@@ -150,7 +165,7 @@ class Broker(threading.Thread):
             self._running_since.pop(status.job_id, None)
             return
         since = self._running_since.setdefault(status.job_id, time.time())
-        if not job.get("killed_for") and (reason := _silence(folder, since)):
+        if not job.get("killed_for") and (reason := silence(folder, since)):
             self.log(f"{folder.signature}: {reason}; its job {status.job_id} is ended")
             write_json(folder.job_file, job | {"killed_for": f"hung: {reason}"})
             self._cancel(folder)
@@ -173,6 +188,7 @@ class Broker(threading.Thread):
             job = folder.job() or _new_job(self.cluster.name)
             if job["state"] != "pending":
                 write_json(folder.job_file, job | {"state": "pending", "killed_for": None, "time": utc_now()})
+        waits_for: str | None = None
         try:
             sent = self.cluster.submit(folders)
         except SubmitRefused as error:
@@ -181,18 +197,23 @@ class Broker(threading.Thread):
             return
         except Exception as error:
             self._complain(f"cannot send {len(folders)} trials, trying again: {error}")
-            return
+            sent, waits_for = {}, str(error)
+        else:
+            waits_for = self.cluster.waits_for
         for folder in folders:
-            if folder.signature in sent and sent[folder.signature] != "unknown":
-                job = folder.job() or _new_job(self.cluster.name)
+            job = folder.job() or _new_job(self.cluster.name)
+            if folder.signature in sent:
                 _add_submission(job, sent[folder.signature], adopted=False)
                 write_json(folder.job_file, job)
                 self.log(f"{folder.signature}: submitted as {self.cluster.name} job {sent[folder.signature]}")
+            else:
+                self._wait_for(folder, job, waits_for)
 
     def _after_end(self, folder: RunFolder, job: Record, status: JobStatus | None) -> str:
         """A job that ended without a result: why, and whether the trial is sent again."""
-        kind, message = _why_it_ended(folder, job, status)
-        message += f" (log in {self.cluster.log_of(folder, job['submissions'][-1]['job_id'])})"
+        log = self.cluster.log_of(folder, job["submissions"][-1]["job_id"])
+        kind, message = why_it_ended(folder, job, status, log)
+        message += f" (log in {log})"
         job["submissions"][-1] |= {"ended": utc_now(), "kind": kind, "message": message}
         if kind == "cancelled":
             return self._end(folder, job, "cancelled", message)
@@ -217,7 +238,7 @@ class Broker(threading.Thread):
 
 
 def _record_end(folder: RunFolder, job: Record, state: str, reason: str | None) -> None:
-    write_json(folder.job_file, job | {"state": state, "reason": reason, "time": utc_now()})
+    write_json(folder.job_file, job | {"state": state, "reason": reason, "waiting": None, "time": utc_now()})
 
 
 def _new_job(cluster: str) -> Record:
@@ -226,41 +247,7 @@ def _new_job(cluster: str) -> Record:
 
 def _add_submission(job: Record, job_id: str, adopted: bool) -> None:
     job["submissions"] = [*job["submissions"], {"job_id": job_id, "time": utc_now(), "adopted": adopted}]
-    job.update(state="submitted", job_id=job_id)
-
-
-def _why_it_ended(folder: RunFolder, job: Record, status: JobStatus | None) -> tuple[str, str]:
-    """Kind and message, from whoever knows best: the driver that ended it, the job itself, the cluster."""
-    if job.get("killed_for"):
-        kind, _, message = job["killed_for"].partition(": ")
-        return kind, message
-    failure = folder.failure()
-    if failure is not None:
-        return failure["kind"], failure["message"]
-    state = status.state if status is not None else "GONE"
-    if state == "CANCELLED":
-        return "cancelled", "cancelled outside heatmark (scancel)"
-    if state in STATE_KINDS:
-        return STATE_KINDS[state], f"the job ended as {state}"
-    ends = [event for event in folder.events() if event["event"] in ("start", "end")]
-    if ends and ends[-1].get("how") == "requeue":
-        return "interrupted", "the job saved its state and could not put itself back into the queue"
-    return "lost", "the job ended without a word (killed?)"
-
-
-def _silence(folder: RunFolder, running_since: float) -> str | None:
-    """Why a job that runs since then counts as hung although none of its ranks said so, or None.
-
-    A heartbeat from before is an earlier attempt's: this one is still starting, for which it has START_S.
-    """
-    spec = folder.spec() or {}
-    limit_s = SILENT_FACTOR * float(spec.get("runtime", {}).get("hang_s", 600.0))
-    silent = silent_ranks(folder, limit_s)
-    if time.time() - running_since < limit_s + START_S:
-        silent = {rank: beat for rank, beat in silent.items() if beat["mtime"] > running_since}
-    if not silent:
-        return None
-    return f"no sign of life from rank {', '.join(map(str, silent))} for {limit_s:.0f} s"
+    job.update(state="submitted", job_id=job_id, waiting=None)
 
 
 def reopen(folder: RunFolder, by_user: bool) -> bool:
@@ -277,8 +264,8 @@ def reopen(folder: RunFolder, by_user: bool) -> bool:
     if job is not None and job["state"] in {"failed", "cancelled"}:
         folder.failure_file.unlink(missing_ok=True)
         earlier = [*job.get("earlier", []), *job["submissions"]]
-        fresh = {"state": "new", "reason": None, "submissions": [], "earlier": earlier, "killed_for": None}
-        write_json(folder.job_file, job | fresh)
+        fresh = dict.fromkeys(("reason", "killed_for", "waiting")) | {"state": "new", "submissions": []}
+        write_json(folder.job_file, job | fresh | {"earlier": earlier})
     return True
 
 

@@ -6,6 +6,7 @@ It may die at any moment: jobs go on, and the same command adopts them.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -21,13 +22,15 @@ from rich.console import Console
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.interrupt import beside_signals
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
+from heatmark.pipeline.site import load_site, slurm_keys
 from heatmark.pipeline.submit import make_cluster
-from heatmark.pipeline.sweep import ClusterSection, validated
-from heatmark.workloads.file_lock import file_lock
+from heatmark.pipeline.sweep import validated
+from heatmark.workloads.file_lock import lock
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
 Log = Callable[[str], None]
@@ -53,8 +56,7 @@ def run_sweep(plan: Plan, console: Console) -> int:
         with _mirror(plan, console) as end_mirror:
             _run_trials(plan, open_folders, console)
             if plan.sweep.cluster.executor == "slurm":
-                trials = [plan.run_folder(trial) for trial in plan.trials]
-                account(trials, partial(console.print, soft_wrap=True))
+                _account(plan, console)
             report(plan, console)
             code = _exit_code(plan, console)
             end_mirror("FINISHED" if code == 0 else "FAILED")
@@ -67,8 +69,11 @@ def _run_trials(plan: Plan, folders: list[RunFolder], console: Console) -> None:
     if not folders and not ending:
         return
     cluster = plan.sweep.cluster
+    where = make_cluster(cluster, plan.folder)
     with live_progress(plan.folder, console) as log:
-        broker = Broker(make_cluster(cluster, plan.folder), cluster.retries, cluster.interval_s, log)
+        for note in where.notes:
+            log(note)
+        broker = Broker(where, cluster.retries, cluster.interval_s, log)
         broker.start()
         try:
             for folder in ending:
@@ -100,6 +105,15 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
             run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, parallel, epochs, leave_if_asked)
 
     beside_signals(walk)
+
+
+def _account(plan: Plan, console: Console) -> None:
+    """What the trials cost. Whatever accounting answers, the report is built."""
+    from heatmark.pipeline.slurm_cluster import clusters_of
+
+    settings = plan.sweep.cluster
+    clusters = clusters_of(slurm_keys(settings, load_site(settings)), plan.folder)
+    account([plan.run_folder(trial) for trial in plan.trials], partial(console.print, soft_wrap=True), clusters)
 
 
 def report(plan: Plan, console: Console) -> None:
@@ -138,17 +152,18 @@ def unreadable_images(plan: Plan) -> list[str]:
 def _only_driver(plan: Plan) -> Iterator[None]:
     """Raises InputError naming the other driver while one works on this sweep's folder."""
     path = plan.folder / "driver.lock"
-    with contextlib.ExitStack() as held:
+    with path.open("a+") as held:
         try:
-            lock = held.enter_context(file_lock(path, wait=False))
+            lock(held, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            held.seek(0)
             raise InputError(
-                f"{plan.folder}: another driver runs this sweep ({path.read_text().strip()}); "
+                f"{plan.folder}: another driver runs this sweep ({held.read().strip()}); "
                 f"follow it with: heatmark sweep status {plan.folder}"
             ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}")
-        lock.flush()
+        held.truncate(0)
+        held.write(f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}")
+        held.flush()
         yield
 
 

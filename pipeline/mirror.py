@@ -17,7 +17,7 @@ from pathlib import Path
 
 from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.relay import prefixed
-from heatmark.workloads.file_lock import file_lock
+from heatmark.workloads.file_lock import locked
 from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, run_folders, write_json
 
 INTERVAL_S = 3.0
@@ -186,7 +186,7 @@ def main(sweep: Path, uri: str | None) -> int:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     # A mirror that a killed driver left behind ends within seconds; the next one waits for it.
-    with file_lock(sweep / "mirror.lock"):
+    with locked(sweep / "mirror.lock"):
         mirror: Mirror | None = None
         last_words = ""
         open_ended = True

@@ -20,8 +20,9 @@ from heatmark.datasets.synthetic.recipe import Recipe, write_tree
 from heatmark.datasets.synthetic.trees import make_recipe
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
+from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.site import stage_of
 from heatmark.pipeline.sweep import (
-    ClusterSection,
     DataSection,
     Grid,
     PretrainedSection,
@@ -85,6 +86,7 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
 
     Raises InputError for a value no trial can have and for a data set that is not there.
     """
+    _check_stage(sweep, source)
     prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.named("dataset"))}
     weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
@@ -94,6 +96,16 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
         trials.setdefault(trial.signature, trial)
         cells += 1
     return Plan(sweep, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
+
+
+def _check_stage(sweep: SweepFile, source: Path) -> None:
+    """Raises InputError for an archive of no data set, or that is not there."""
+    stage = stage_of(sweep.cluster)
+    for name, tar in (stage.tars if stage else {}).items():
+        if name not in sweep.data:
+            raise InputError(f"{source}: cluster.stage.tars.{name}: no such data set{nearest(name, sweep.data)}")
+        if not expand_path(tar).is_file():
+            raise InputError(f"{source}: cluster.stage.tars.{name}: {expand_path(tar)}: no such file")
 
 
 def _cells(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
@@ -136,6 +148,8 @@ def _trial(
         raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer from 0 to 2**63 - 1")
     data = sweep.data[cell["dataset"]]
     cluster = sweep.cluster
+    stage = stage_of(cluster)
+    tar = stage.tars.get(cell["dataset"]) if stage else None
     if train.depth and not FORMATS[data.format].in_space:
         raise InputError(
             f"{source}: train.depth: {cell['dataset']} is {data.format}, whose joints are not in 3D; "
@@ -161,7 +175,9 @@ def _trial(
             data_root=str(data_root(data)),
             detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
-            image_cache=str(expand_path(cluster.image_cache)) if cluster.image_cache is not None else None,
+            image_cache=_path_in_job(cluster, cluster.image_cache),
+            stage=_path_in_job(cluster, stage.to) if stage else None,
+            stage_tar=str(expand_path(tar)) if tar is not None else None,
             workers=cluster.workers,
             threads=cluster.threads or _threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,
@@ -171,6 +187,14 @@ def _trial(
             hang_s=cluster.hang_s,
         ),
     )
+
+
+def _path_in_job(cluster: ClusterSection, path: str | None) -> str | None:
+    """A path on a node: its variables are filled in there. Without SLURM the job's machine is this one."""
+    if path is None:
+        return None
+    of_node = cluster.executor == "slurm" and path.startswith(("$", "~", "/"))
+    return path if of_node else str(expand_path(path))
 
 
 def _crop_fields(data: DataSection) -> dict[str, Any]:

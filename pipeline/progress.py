@@ -19,13 +19,16 @@ from heatmark.datasets.formats import FORMATS
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders
 
 PLAIN_INTERVAL_S = 2.0
+# How many of the trials that wait for the same are named.
+NAMED = 3
 
 
 @dataclass(frozen=True)
 class TrialStatus:
     """One trial, for people. epoch: finished epochs of `epochs`. left_s: at the speed so far, None if unknown.
 
-    metric: the first one of its data set's format, in these boxes, with the last value of it.
+    metric: the first one of its data set's format, in these boxes, with the last value of it. waits_for: why its job
+    does not run, in the cluster's words.
     """
 
     signature: str
@@ -41,6 +44,7 @@ class TrialStatus:
     left_s: float | None
     job_id: str | None
     reason: str | None
+    waits_for: str | None
 
 
 def trial_statuses(sweep: Path) -> list[TrialStatus]:
@@ -75,6 +79,7 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
         left_s=left,
         job_id=job.get("job_id"),
         reason=job.get("reason"),
+        waits_for=(job.get("waiting") or {}).get("for") if state in ("pending", "submitted", "running") else None,
     )
 
 
@@ -120,6 +125,18 @@ def print_status(sweep: Path, as_json: bool, console: Console) -> None:
     for status in statuses:
         if status.state in ("failed", "cancelled"):
             console.print(f"{status.label}: {status.state}: {status.reason}", soft_wrap=True)
+    for words, waiting in _by_words(statuses).items():
+        names = ", ".join(status.label for status in waiting[:NAMED]) + (", ..." if len(waiting) > NAMED else "")
+        console.print(f"{len(waiting)} waiting: {words} ({names})", soft_wrap=True)
+
+
+def _by_words(statuses: list[TrialStatus]) -> dict[str, list[TrialStatus]]:
+    """The trials that wait, by what they wait for."""
+    found: dict[str, list[TrialStatus]] = {}
+    for status in statuses:
+        if status.waits_for is not None:
+            found.setdefault(status.waits_for, []).append(status)
+    return found
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter, field_validator
 
-from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys
+from heatmark.datasets.errors import InputError
+from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys, StageSection
 from heatmark.pipeline.sweep import expand_path, validated
 from heatmark.pipeline.yaml_file import read_yaml
 from heatmark.workloads.spec import Section
@@ -109,17 +110,25 @@ def read_site(path: Path) -> Site:
 
 
 def slurm_keys(cluster: ClusterSection, site: Site) -> SlurmKeys:
-    """What holds for a sweep on a site."""
+    """What holds for a sweep on a site. Raises InputError for GPUs that are asked for twice."""
     names = SlurmKeys.model_fields
     given = {name: getattr(cluster, name) for name in names if getattr(cluster, name) is not None}
-    return SlurmKeys.model_construct(**{name: getattr(site, name) for name in names} | given)
+    merged = {name: getattr(site, name) for name in names} | given
+    if merged["gpus_per_node"] and _has_gpus(merged["gres"]):
+        if "gpus_per_node" in given and "gres" not in given:
+            others = [part for part in merged["gres"].split(",") if not _has_gpus(part)]
+            merged["gres"] = ",".join(others) or None
+        else:
+            raise InputError(
+                f"gpus_per_node: {merged['gpus_per_node']} and gres: {merged['gres']} both ask for GPUs; leave one out"
+            )
+    return SlurmKeys.model_construct(**merged)
 
 
-def job_setup(site: Site) -> list[str]:
-    """The shell lines of a site, with its network interface and scratch folder in the places programs look at."""
-    lines = list(site.setup)
-    if site.interface:
-        lines += [f"export GLOO_SOCKET_IFNAME={site.interface}", f"export NCCL_SOCKET_IFNAME={site.interface}"]
-    if site.scratch:
-        lines.append(f"export TMPDIR={site.scratch}")
-    return lines
+def _has_gpus(gres: str | None) -> bool:
+    return any(part.removeprefix("gres/").partition(":")[0] == "gpu" for part in (gres or "").split(","))
+
+
+def stage_of(cluster: ClusterSection) -> StageSection | None:
+    """Where the nodes of a sweep keep data of their own. Raises InputError for a site file that cannot be used."""
+    return slurm_keys(cluster, load_site(cluster) if cluster.executor == "slurm" else Site()).stage

@@ -8,33 +8,37 @@ not hold between the elements of an array); the lease of a run folder does (work
 
 from __future__ import annotations
 
-import getpass
 import os
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from submitit.slurm.slurm import SlurmExecutor
 
 from heatmark.datasets.errors import InputError
-from heatmark.pipeline import slurm_client
-from heatmark.pipeline.site import Site, job_setup, load_site
-from heatmark.pipeline.submit import JobStatus, SubmitRefused, job_command
-from heatmark.pipeline.sweep import ClusterSection
+from heatmark.pipeline.cluster_section import ClusterSection, SlurmKeys
+from heatmark.pipeline.site import load_site, slurm_keys
+from heatmark.pipeline.slurm_answers import can_never_start, is_held, is_usual, read_answer
+from heatmark.pipeline.slurm_client import ALIVE, Limits, QueuedJob, SlurmClient
+from heatmark.pipeline.slurm_missing import MissingJobs, SentElement
+from heatmark.pipeline.slurm_script import batch_script
+from heatmark.pipeline.submit import JobStatus, SubmitRefused
+from heatmark.pipeline.submit_environment import submit_environment
 from heatmark.workloads.command import CommandFailed, run_command
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, write_atomic, write_json
 
-# How long an array that sbatch gave no answer for may still turn up in squeue.
-UNANSWERED_S = 60.0
-# A job inherits the environment, but not that of the driver's own job.
-OWN_JOBS_VARIABLES = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_")
+# How long a refusal for want of room holds although no job of ours has left: others' jobs count in some limits.
+FULL_S = 60.0
+_SENT = re.compile(r"Submitted batch job (\d+)(?: on cluster (\S+))?")
 
 
 class SlurmCluster:
-    """sbatch, squeue, sacct and scancel for one sweep."""
+    """sbatch, squeue, sacct and scancel for one sweep.
+
+    waits_for: why the trials that the last `submit` left out were left out. notes: what a person should know.
+    """
 
     name = "slurm"
     gather_s = 4.0
@@ -45,179 +49,254 @@ class SlurmCluster:
         if "%" in str(sweep):
             raise InputError(f"{sweep}: sbatch replaces % in a path; give a folder without it (--out)")
         self.settings, self.sweep, self.site = settings, sweep, load_site(settings)
+        self.keys = slurm_keys(settings, self.site)
+        self.environment, self.notes = submit_environment(os.environ, self.keys, self.site)
+        self.client = SlurmClient(clusters_of(self.keys, sweep))
         self.arrays, self.log = sweep / "arrays", sweep / "log"
         self.calls = {"sbatch": 0, "squeue": 0}
-        self._largest: int | None = None
-        self._mine = 0
-        self._full_at: int | None = None
+        self.waits_for: str | None = None
+        self._limits: Limits | None = None
+        self._queue: list[QueuedJob] = []
+        self._sent_since = 0
+        self._full: _Full | None = None
+        self._unknown_since: float | None = None
+        self._missing = MissingJobs(self.client)
 
     def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:
         """One array for as many trials as there is room for, and another while there is."""
+        self.waits_for = None
         sent: dict[str, str] = {}
         rest = list(folders)
-        while rest and not self._is_full():
-            chunk = self._send_what_fits(rest)
-            if not chunk:
-                break
-            sent |= chunk
-            rest = rest[len(chunk) :]
+        try:
+            while rest:
+                chunk = self._send_what_fits(rest)
+                sent |= chunk
+                rest = rest[len(chunk) :]
+        except _Later as later:
+            self.waits_for = str(later)
+        except SubmitRefused as refused:
+            if not sent:
+                raise
+            self.waits_for = str(refused)  # asked again for the rest, and refused then
         return sent
 
-    def _is_full(self) -> bool:
-        """Full as long as no job has left since sbatch last refused a single one."""
-        return self._full_at is not None and self._mine >= self._full_at
-
     def _send_what_fits(self, folders: Sequence[RunFolder]) -> dict[str, str]:
-        self._largest = self._largest or slurm_client.largest_array()
-        size = min(len(folders), self._largest, self._known_room(len(folders)))
-        while size >= 1:
+        """At least one trial. Raises _Later where none can be sent now, SubmitRefused where none ever can."""
+        if self._full is not None and self._full.holds(self._in_queue()):
+            raise _Later(self._full.words)
+        size = max(1, min(len(folders), self._largest(), self._known_room(len(folders))))
+        while True:
             try:
                 sent = self._send(folders[:size])
-            except _NoRoom:
-                size //= 2
-                continue
-            self._full_at = None
-            self._mine += len(sent)
+            except _TooMany as error:
+                if size > 1:
+                    size //= 2
+                    continue
+                raise self._no_room(error) from error
+            self._full = None
+            self._sent_since += len(sent)
             return sent
-        self._full_at = self._mine
-        return {}
+
+    def _no_room(self, error: _TooMany) -> Exception:
+        """Not even one job is accepted."""
+        if error.is_array and self._uses_arrays():
+            self._limits = Limits(self._known_limits().cluster, 0)
+            return _Later(f"{error}; every trial is sent as a job of its own from now on")
+        self._full = _Full(self._in_queue(), str(error), time.monotonic())
+        return _Later(str(error))
+
+    def _in_queue(self) -> int:
+        """How many jobs of this user's count against a limit."""
+        return sum(job.state in ALIVE for job in self._queue) + self._sent_since
+
+    def _known_limits(self) -> Limits:
+        self._limits = self._limits or self.client.limits()
+        return self._limits
+
+    def _uses_arrays(self) -> bool:
+        return self.keys.arrays is not False and self._known_limits().largest_array > 0
+
+    def _largest(self) -> int:
+        return self._known_limits().largest_array if self._uses_arrays() else 1
 
     def _known_room(self, default: int) -> int:
-        """What MaxSubmitJobs leaves, where accounting tells it."""
-        try:
-            command = ["sacctmgr", "-n", "-P", "show", "assoc", f"user={getpass.getuser()}", "format=MaxSubmitJobs"]
-            limits = [int(line) for line in run_command(command, timeout_s=20).split() if line.isdigit()]
-        except CommandFailed:
-            return default
-        return min(limits) - self._mine if limits else default
+        """What MaxSubmitJobs of the association and the QOS in use leaves, where accounting tells it.
+
+        Raises _Later, SubmitRefused.
+        """
+        account = self.keys.account or self.environment.get("SBATCH_ACCOUNT")
+        partition = self.keys.partition or self.environment.get("SBATCH_PARTITION")
+        qos = self.keys.qos or self.environment.get("SBATCH_QOS")
+        room = default
+        limit = self.client.submit_limit(self._known_limits().cluster, account, partition)
+        if limit is not None:
+            name, most = limit
+            mine = sum(job.state in ALIVE and job.account == name for job in self._queue)
+            room = min(room, self._left(f"AssocMaxSubmitJobLimit: MaxSubmitJobs of account {name}", most, mine))
+        most_of_qos = self.client.qos_limit(qos) if qos else None
+        if most_of_qos is not None:
+            mine = sum(job.state in ALIVE and job.qos == qos for job in self._queue)
+            room = min(
+                room, self._left(f"QOSMaxSubmitJobPerUserLimit: MaxSubmitJobsPerUser of QOS {qos}", most_of_qos, mine)
+            )
+        return room
+
+    def _left(self, limit: str, most: int, mine: int) -> int:
+        """How many jobs a limit still takes; it is named as SLURM would.
+
+        Raises _Later where none now, SubmitRefused where none ever.
+        """
+        if most == 0:
+            raise SubmitRefused(f"{limit} is 0: no job may be sent under it; give another account or QOS")
+        mine += self._sent_since
+        if mine >= most:
+            raise _Later(f"{limit} is {most}, and {mine} jobs are in the queue")
+        return most - mine
 
     def _send(self, folders: Sequence[RunFolder]) -> dict[str, str]:
         name = f"{self.sweep.name}-{secrets.token_hex(4)}"
         path = self.arrays / f"{name}.json"
+        array = self._uses_arrays()
         content: Record = {
             "schema_version": 1,
             "name": name,
             "signatures": [folder.signature for folder in folders],
             "specs": [str(folder.spec_file) for folder in folders],
+            "array": array,
             "job_id": None,
+            "cluster": None,
+            "seen": False,
             "time": time.time(),
         }
         write_json(path, content)
         self.log.mkdir(exist_ok=True)  # a job whose log cannot be opened fails before it says anything
         script = self.arrays / f"{name}.sh"
-        write_atomic(script, self.script(path, len(folders)))
-        job_id = self._sbatch(script, path)
-        if job_id is None:
-            return {folder.signature: "unknown" for folder in folders}
-        write_json(path, content | {"job_id": job_id})
-        return {folder.signature: f"{job_id}_{index}" for index, folder in enumerate(folders)}
+        write_atomic(script, self.script(path, len(folders) if array else None))
+        job_id, cluster = self._sbatch(script, path)
+        write_json(path, content | {"job_id": job_id, "cluster": cluster})
+        return {element.signature: element.job_id for element in _elements(content | {"job_id": job_id})}
 
-    def _sbatch(self, script: Path, token: Path) -> str | None:
-        """The array's id, or None where sbatch gave no answer that says yes or no. Raises _NoRoom, SubmitRefused."""
-        kept = {key: value for key, value in os.environ.items() if key == "SLURM_CONF" or not _of_own_job(key)}
+    def _sbatch(self, script: Path, token: Path) -> tuple[str, str | None]:
+        """The array's id and the cluster that sbatch named. Raises _TooMany, _Later, SubmitRefused.
+
+        The token stays where the jobs may have been accepted though sbatch could not say so.
+        """
         self.calls["sbatch"] += 1
         try:
-            out = run_command(["sbatch", str(script)], environment=kept)
+            out = run_command(["sbatch", str(script)], environment=self.environment)
         except CommandFailed as error:
-            if any(words in error.said for words in slurm_client.NO_ROOM):
-                token.unlink()
-                raise _NoRoom from error
-            if error.code is None or any(words in error.said for words in slurm_client.NOT_REACHED):
-                return None
-            token.unlink()
-            raise SubmitRefused(f"sbatch: {error.said}") from error
-        return str(SlurmExecutor._get_job_id_from_submission_command(out))
+            if error.code is None:
+                raise _Later(f"sbatch: {error.said}; looking whether the jobs turn up") from error
+            raise self._refusal(error, token) from error
+        found = _SENT.search(out)
+        if found is None:
+            raise _Later(f"sbatch told no job id ({' '.join(out.split())!r}); looking whether the jobs turn up")
+        self._unknown_since = None
+        return found[1], found[2]
 
-    def script(self, array_file: Path, size: int) -> str:
-        """The text that sbatch gets, by submitit."""
-        executor = SlurmExecutor(self.log)
-        executor.update_parameters(**self._parameters(array_file.stem, size))
-        executor.parameters["map_count"] = size
-        text: str = executor._make_submission_file_text(job_command(array_file, array=True), "")
-        return text
+    def _refusal(self, error: CommandFailed, token: Path) -> Exception:
+        """What to do about a message of sbatch."""
+        answer = read_answer(error.said, self.site.answers)
+        said = "sbatch: " + answer.words.replace("sbatch: error: ", "").replace("sbatch: ", "")
+        if answer.meaning == "unclear":
+            return _Later(f"{said}; looking whether the jobs turn up")
+        token.unlink()
+        if answer.meaning in ("no_room", "smaller"):
+            return _TooMany(said, is_array=answer.meaning == "smaller")
+        if answer.meaning == "again":
+            return _Later(said)
+        if answer.meaning == "unknown":
+            self._unknown_since = self._unknown_since or time.monotonic()
+            left_s = 60 * self.site.ask_again_min - (time.monotonic() - self._unknown_since)
+            if left_s > 0:
+                return _Later(f"{said}; asked again for {left_s / 60:.0f} more minutes")
+            self._unknown_since = None
+        return SubmitRefused(said)
 
-    def _parameters(self, name: str, size: int) -> dict[str, Any]:
-        settings, site = self.settings, self.site
-        given = {
-            "partition": settings.partition or site.partition,
-            "account": site.account,
-            "qos": site.qos,
-            "constraint": site.constraint,
-            "gres": site.gres,
-            "exclude": self._excluded(site),
-            "mem": None if settings.memory_gb is None else f"{int(settings.memory_gb * 1024)}MB",
-            "gpus_per_node": settings.gpus_per_node or None,
-        }
-        return {
-            "job_name": name,
-            "time": settings.timeout_min,
-            "nodes": settings.nodes,
-            "ntasks_per_node": settings.ranks,
-            "cpus_per_task": settings.cpus_per_rank,
-            "signal_delay_s": settings.signal_s,
-            "array_parallelism": size,
-            "comment": str(self.sweep),
-            "stderr_to_stdout": True,
-            # One dead rank would leave the others in a collective call until the time limit.
-            "srun_args": ["--kill-on-bad-exit=1", f"--cpus-per-task={settings.cpus_per_rank}"],
-            "setup": job_setup(site) or None,
-            "additional_parameters": {"requeue": True, **site.extra},
-            **{key: value for key, value in given.items() if value is not None},
-        }
+    def script(self, array_file: Path, size: int | None) -> str:
+        """The text that sbatch gets, by submitit. size: elements of the array, None for a job of its own."""
+        return batch_script(self.settings, self.site, self.keys, array_file, size, self._excluded())
 
-    def _excluded(self, site: Site) -> str | None:
-        limit = site.exclude_after_failures
-        bad = [node for node, count in slurm_client.failed_nodes().items() if limit and count >= limit]
-        return ",".join([*([site.exclude] if site.exclude else []), *bad]) or None
+    def _excluded(self) -> str | None:
+        """The site's own list, and nodes that failed again and again; so many nodes are left as a trial needs."""
+        given, limit = self.keys.exclude, self.site.exclude_after_failures
+        failed = self.client.failed_nodes() if limit else {}
+        bad = [node for node, count in sorted(failed.items(), key=lambda item: -item[1]) if count >= limit]
+        if bad:
+            avoided = set(self.client.nodes_of(given)) if given else set()
+            left = self.client.partition_nodes(self.keys.partition) - avoided
+            spare = max(0, len(left) - self.settings.nodes)
+            bad = [node for node in bad if node in left][:spare] if left else []
+        return ",".join([*([given] if given else []), *sorted(bad)]) or None
 
     def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
         self.calls["squeue"] += 1
-        queued = {(job.name, job.index): job for job in slurm_client.queue()}
-        self._mine = sum(job.state in slurm_client.ALIVE for job in queued.values())
-        wanted = {folder.signature for folder in folders}
+        self.client.clusters = clusters_of(self.keys, self.sweep)
+        self._queue, self._sent_since = self.client.queue(), 0
+        queued = {(job.name, job.index): job for job in self._queue}
+        wanted = {folder.signature: folder for folder in folders}
         found: dict[str, JobStatus] = {}
-        forgotten: dict[str, str] = {}
-        for name, index, signature, job_id in self._sent_elements(wanted):
-            job = queued.get((name, index))
-            if job is None:
-                forgotten[signature] = job_id
+        missing: dict[str, SentElement] = {}
+        for path, array in self._sent_arrays():
+            self._note_seen(path, array, queued)
+            if array["job_id"] is None and self._is_refused(path, array):
                 continue
-            forgotten.pop(signature, None)
-            alive = job.state in slurm_client.ALIVE
-            stuck = job.reason if alive and self.site.cancel_stuck and job.reason in slurm_client.NEVER else None
-            found[signature] = JobStatus(job.job_id, job.state, alive, stuck)
-        return found | self._past(forgotten)
+            for element in _elements(array):
+                if element.signature not in wanted:
+                    continue
+                job = queued.get((element.name, element.index))
+                if job is None:
+                    missing[element.signature] = element
+                    continue
+                missing.pop(element.signature, None)
+                found[element.signature] = self._status(job)
+        return found | self._missing.statuses(missing, wanted, self._queue)
 
-    def _sent_elements(self, wanted: set[str]) -> Iterator[tuple[str, int, str, str]]:
-        """name, index, signature and job id of every element that was sent for these trials, oldest first."""
-        arrays = [array for path in self.arrays.glob("*.json") if (array := read_json(path)) is not None]
-        for array in sorted(arrays, key=lambda array: float(array["time"])):
-            if array["job_id"] is None and time.time() - array["time"] < UNANSWERED_S:
-                job_id = "unknown"
-            elif array["job_id"] is None:
-                job_id = "refused"
-            else:
-                job_id = array["job_id"]
-            for index, signature in enumerate(array["signatures"]):
-                if signature in wanted:
-                    yield (
-                        array["name"],
-                        index,
-                        signature,
-                        job_id if job_id in ("unknown", "refused") else f"{job_id}_{index}",
-                    )
+    def _status(self, job: QueuedJob) -> JobStatus:
+        alive = job.state in ALIVE
+        waits = alive and job.state not in ("RUNNING", "COMPLETING")
+        stuck = waits and (
+            (self.site.cancel_stuck and can_never_start(job.reason))
+            or (self.site.cancel_held and is_held(job.state, job.reason))
+        )
+        held = waits and is_held(job.state, job.reason)
+        hint = f"; release it with: scontrol release {job.job_id}" if held else ""
+        word = job.reason if job.reason not in ("", "None") else job.state
+        return JobStatus(
+            job.job_id,
+            job.state,
+            alive,
+            stuck=job.reason if stuck else None,
+            waits_for=f"{word}{hint}" if waits else None,
+            usual=is_usual(job.reason),
+            name=job.name,
+        )
 
-    def _past(self, forgotten: dict[str, str]) -> dict[str, JobStatus]:
-        """Jobs that squeue no longer knows: the newest of each trial."""
-        known_ids = [job_id for job_id in forgotten.values() if job_id not in ("unknown", "refused")]
-        states = slurm_client.past_states(known_ids) if known_ids else {}
-        past = {}
-        for signature, job_id in forgotten.items():
-            if job_id == "unknown":
-                past[signature] = JobStatus(job_id, "UNANSWERED", alive=True)
-            elif job_id != "refused":
-                past[signature] = JobStatus(job_id, states.get(job_id, "GONE"), alive=False)
-        return past
+    def _sent_arrays(self) -> Iterator[tuple[Path, Record]]:
+        """Every array of this sweep that may have been accepted, oldest first."""
+        arrays = [(path, array) for path in self.arrays.glob("*.json") if (array := read_json(path)) is not None]
+        yield from sorted(arrays, key=lambda each: float(each[1]["time"]))
+
+    def _note_seen(self, path: Path, array: Record, queued: dict[tuple[str, int], QueuedJob]) -> None:
+        """Write down once that squeue shows an array, and the id of one for which sbatch gave no answer."""
+        if array.get("seen"):
+            self._missing.trusted.add(array.get("cluster"))
+            return
+        ids = {job.job_id.partition("_")[0] for (name, _), job in queued.items() if name == array["name"]}
+        if ids:
+            array |= {"seen": True, "job_id": array["job_id"] or min(ids)}
+            write_json(path, array)
+            self._missing.trusted.add(array.get("cluster"))
+
+    def _is_refused(self, path: Path, array: Record) -> bool:
+        """For an array that sbatch gave no answer for; what is found out is written down."""
+        if not array.get("refused"):
+            refused = self._missing.is_refused(array)
+            if refused or array["job_id"] is not None:
+                array["refused"] = refused
+                write_json(path, array)
+            return refused
+        return True
 
     def log_of(self, folder: RunFolder, job_id: str) -> Path:
         return self.log / f"{job_id}_0_log.out"
@@ -225,12 +304,58 @@ class SlurmCluster:
     def cancel(self, folder: RunFolder) -> None:
         status = self.jobs([folder]).get(folder.signature)
         if status is not None and status.alive and status.job_id != "unknown":
-            slurm_client.cancel(status.job_id)
+            self.client.cancel(status.job_id, status.name, status.cluster)
 
 
-class _NoRoom(Exception):
-    """A limit on the number of jobs."""
+def clusters_of(keys: SlurmKeys, sweep: Path) -> str | None:
+    """Where a sweep's jobs are, as `-M` takes it: as the files say, or the user's environment, or as sbatch answered.
+
+    None is the default cluster.
+    """
+    chosen = keys.clusters or os.environ.get("SBATCH_CLUSTERS") or os.environ.get("SLURM_CLUSTERS")
+    if chosen:
+        return chosen
+    named = {(read_json(path) or {}).get("cluster") for path in (sweep / "arrays").glob("*.json")}
+    return ",".join(sorted(name for name in named if name)) or None
 
 
-def _of_own_job(variable: str) -> bool:
-    return variable.startswith(OWN_JOBS_VARIABLES)
+def _elements(array: Record) -> list[SentElement]:
+    """The trials of an array file."""
+    single = not array.get("array", True)
+    return [
+        SentElement(
+            name=array["name"],
+            index=index,
+            signature=signature,
+            array_id=array["job_id"],
+            single=single,
+            cluster=array.get("cluster"),
+            sent_at=float(array["time"]),
+        )
+        for index, signature in enumerate(array["signatures"])
+    ]
+
+
+@dataclass(frozen=True)
+class _Full:
+    """A refusal for want of room: how many jobs were in the queue then, sbatch's words, and when."""
+
+    jobs: int
+    words: str
+    since: float
+
+    def holds(self, jobs: int) -> bool:
+        """Until one of our jobs has left, and not for ever: other people's count in some limits."""
+        return jobs >= self.jobs and time.monotonic() - self.since < FULL_S
+
+
+class _TooMany(Exception):
+    """A limit on the number of jobs, or (is_array) on the size of an array."""
+
+    def __init__(self, said: str, is_array: bool) -> None:
+        super().__init__(said)
+        self.is_array = is_array
+
+
+class _Later(Exception):
+    """Nothing can be sent now; the message says why."""

@@ -1,4 +1,4 @@
-"""The one door to file locks: flock(2), which the kernel gives back however its holder dies."""
+"""The one door to file locks. They die with their holder, on whatever node it runs; some file systems have none."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from heatmark.datasets.errors import InputError
 
-# What flock answers where the file system has no locks (Lustre without -o flock, NFS without its lock daemon, FUSE, 9p).
-NO_LOCKS = frozenset(
-    {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EINVAL, errno.ENOTTY, errno.EPERM}
-)
+# What flock(2) says where there are no locks: Lustre without -o flock, NFS without its lock daemon, FUSE.
+NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY})
+
+
+def lock(file: IO[str], path: Path, how: int) -> None:
+    """flock(2). how: of fcntl's LOCK_EX, LOCK_SH, LOCK_UN, LOCK_NB.
+
+    Raises BlockingIOError where LOCK_NB finds it held, InputError where the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, how)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        raise InputError(
+            f"{path}: this file system has no locks ({error.strerror}), without which two jobs could write one trial; "
+            f"use a folder on another (--out), or have it mounted with them (Lustre: -o flock; NFS: its lock daemon)"
+        ) from error
 
 
 @contextmanager
-def file_lock(path: Path, *, wait: bool = True) -> Iterator[TextIO]:
-    """Hold a file, made where it is absent, against every other process. Yields it, open to read and to append.
+def locked(path: Path, wait: bool = True) -> Iterator[IO[str]]:
+    """The open file at a path, locked for this process alone until left; what stands in it is kept.
 
-    wait: until another holder lets go. Raises BlockingIOError where one holds it and wait is False, and InputError
-    where the file system has no locks.
+    Raises BlockingIOError where it is held and not waited for, InputError where the file system has no locks.
     """
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno == errno.EACCES:  # SMB's word for a lock that is held
-                raise BlockingIOError(error.errno, error.strerror, str(path)) from error
-            if error.errno in NO_LOCKS:
-                raise InputError(
-                    f"{path}: this file system has no file locks ({error.strerror}); use a folder on another "
-                    f"(--out), or have it mounted with them: Lustre with -o flock, NFS with its lock daemon"
-                ) from error
-            raise
-        yield lock
+    with path.open("a+") as file:
+        lock(file, path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield file

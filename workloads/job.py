@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -75,56 +76,99 @@ def read_spec(path: Path) -> TrialSpec:
         raise InputError(f"{path}: {where}: {first['msg']}") from error
 
 
-def run_trial(spec_file: Path) -> int:
-    """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input."""
+def _say(line: str) -> None:
+    """In this rank's own log."""
+    print(f"{utc_now()} {line}", flush=True)
+
+
+def run_trial(spec_file: Path, sent_by_sweep: bool = False) -> int:
+    """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input.
+
+    sent_by_sweep: a sweep sent this very job to SLURM; any other allocation is somebody else's to put into the queue.
+    """
     # First of all: from here on no signal ends the job without a checkpoint.
     interruption = Interruption()
     interruption.listen()
     from heatmark.workloads.launch import Launch
 
-    launch = Launch.from_environment()
+    launch = Launch.from_environment(sent_by_sweep)
     folder = RunFolder(spec_file.parent)
 
     def log(line: str) -> None:
         if launch.rank == 0:
-            print(f"{utc_now()} {line}", flush=True)
+            _say(line)
 
     if folder.result() is not None:
         log(f"{folder.path} is finished; nothing to do")
         return 0
     try:
+        _use_scratch()
         return _run_rank(read_spec(spec_file), folder, launch, interruption, log)
     except Exception as error:
         return _fail(folder, launch, error)
 
 
+def _use_scratch() -> None:
+    """TMPDIR as the site file says, on this node. Raises InputError where there is no such folder to be had."""
+    given = os.environ.get("HEATMARK_SCRATCH")
+    if not given:
+        return
+    from heatmark.datasets.errors import InputError
+    from heatmark.workloads.variables import expand_variables
+
+    folder = Path(expand_variables(given)).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"scratch: {given}: no folder {folder} on {socket.gethostname()} ({error.strerror}); mend the site file"
+        ) from error
+    os.environ["TMPDIR"] = str(folder)
+
+
 def _run_rank(spec: TrialSpec, folder: RunFolder, launch: Launch, interruption: Interruption, log: Any) -> int:
+    from heatmark.workloads.heartbeat import clear_heartbeats
     from heatmark.workloads.lease import hold_lease
-    from heatmark.workloads.process_group import process_group
+    from heatmark.workloads.stage import staged
 
     folder.log.mkdir(parents=True, exist_ok=True)
     _limit_threads(spec.runtime.threads)
     holding = hold_lease(folder, launch.job, launch.restart) if launch.rank == 0 else nullcontext()
-    with holding as lease, process_group(launch, folder.log) as ranks:
+    with holding as lease, staged(spec, _say) as spec:
+        if launch.rank == 0:
+            clear_heartbeats(folder)  # those of an earlier attempt, which may have had more ranks
+        return _in_process_group(spec, folder, launch, interruption, lease, log)
+
+
+def _in_process_group(
+    spec: TrialSpec, folder: RunFolder, launch: Launch, interruption: Interruption, lease: Any, log: Any
+) -> int:
+    from heatmark.workloads.process_group import process_group
+
+    with process_group(launch, folder.log) as ranks:
         attempt = ranks.gather(len(folder.attempts()))[0]
         if ranks.is_first:
             _announce(folder, launch, attempt)
         ranks.barrier()
         log(f"attempt {attempt + 1}: {spec.label} on {ranks.world_size} rank(s), {ranks.device.type}")
-        return _train(spec, folder, ranks, attempt, lease, interruption, log)
+        return _train(spec, folder, launch, ranks, attempt, lease, interruption, log)
 
 
 def _announce(folder: RunFolder, launch: Launch, attempt: int) -> None:
-    from heatmark.workloads.heartbeat import clear_heartbeats
-
     folder.failure_file.unlink(missing_ok=True)
-    clear_heartbeats(folder)
     where = {"job": launch.job, "restart": launch.restart, "ranks": launch.world_size, "nodes": launch.nodes}
     folder.append_event({"event": "start", "attempt": attempt, **where, "time": utc_now()})
 
 
 def _train(
-    spec: TrialSpec, folder: RunFolder, ranks: Ranks, attempt: int, lease: Any, interruption: Interruption, log: Any
+    spec: TrialSpec,
+    folder: RunFolder,
+    launch: Launch,
+    ranks: Ranks,
+    attempt: int,
+    lease: Any,
+    interruption: Interruption,
+    log: Any,
 ) -> int:
     from heatmark.workloads.heartbeat import Heartbeat
     from heatmark.workloads.train import Interrupted, Trial
@@ -135,7 +179,7 @@ def _train(
     try:
         trial.run()
     except Interrupted:
-        how, code = _after_interruption(folder, ranks, interruption, progressed=trial.progressed)
+        how, code = _after_interruption(folder, launch, ranks, interruption, progressed=trial.progressed)
     finally:
         trial.heartbeat.close()
     if ranks.is_first:
@@ -143,17 +187,17 @@ def _train(
         folder.append_event(event)
         log(f"attempt {attempt + 1} ends: {how}")
     ranks.barrier()
-    if how == "requeue":
-        _requeue(ranks)
+    if how == "requeue" and launch.in_slurm:
+        _requeue(launch)
     return code
 
 
 def _after_interruption(
-    folder: RunFolder, ranks: Ranks, interruption: Interruption, progressed: bool
+    folder: RunFolder, launch: Launch, ranks: Ranks, interruption: Interruption, progressed: bool
 ) -> tuple[str, int]:
     """What follows once the state is saved, the same on all ranks: the signal may have reached one of them only."""
     warned = ranks.maximum([float(interruption.signal == signal.SIGUSR2)])[0] > 0
-    if not (warned or "SLURM_JOB_ID" in os.environ):
+    if not (warned or launch.in_slurm):
         return "stopped", 0
     ends = [event for event in folder.events() if event["event"] == "end"]
     idle = [end["how"] == "requeue" and end["step"] == ends[-1]["step"] for end in ends[-NO_PROGRESS_LIMIT:]]
@@ -165,18 +209,19 @@ def _after_interruption(
     return "requeue", EXIT_RUN_AGAIN
 
 
-def _requeue(ranks: Ranks) -> None:
-    """Inside SLURM: put this job back into the queue, which ends it at once. A job that is being cancelled is left."""
-    job_id = os.environ.get("SLURM_JOB_ID")
-    if job_id is None:
-        return
-    from heatmark.workloads.command import CommandFailed, run_command
+def _requeue(launch: Launch) -> None:
+    """Put this job back into SLURM's queue, which ends it at once. A job that is being cancelled is left.
 
-    if ranks.is_first:
+    By the id of its element: SLURM_JOB_ID of an array's last element is the number of the whole array.
+    """
+    from heatmark.workloads.command import CommandFailed, run_command
+    from heatmark.workloads.slurm_environment import on_own_cluster
+
+    if launch.rank == 0:
         try:
-            state = run_command(["squeue", "-h", "-j", job_id, "-o", "%T"]).strip()
+            state = run_command(["squeue", "-h", "-j", launch.job, "-o", "%T"], environment=on_own_cluster()).strip()
             if state == "RUNNING":
-                run_command(["scontrol", "requeue", job_id])
+                run_command(["scontrol", "requeue", launch.job], environment=on_own_cluster())
         except CommandFailed as error:
             print(f"cannot requeue: {error}; the driver will send the trial again", file=sys.stderr, flush=True)
             return
@@ -222,7 +267,9 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "--array":
         array = read_json(Path(arguments[1]))
         assert array is not None, f"no array file {arguments[1]}"
-        return run_trial(Path(array["specs"][int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]))
+        # A job of its own may carry the index of another array, in which its driver runs.
+        index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0")) if array.get("array", True) else 0
+        return run_trial(Path(array["specs"][index]), sent_by_sweep=True)
     return run_trial(Path(arguments[0]))
 
 

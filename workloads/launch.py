@@ -6,12 +6,15 @@ import os
 import socket
 from dataclasses import dataclass
 
+import psutil
+
 
 @dataclass(frozen=True)
 class Launch:
-    """job: the job's id. restart: how often the cluster has run this job before. host: this node's name for the others.
+    """job: the job's id, of an element of an array `A_i`. restart: how often the cluster has run this job before.
 
-    nodes: 1 means every rank runs on this host.
+    host: this node's name for the others. nodes: 1 means every rank runs on this host. in_slurm: whether a sweep sent
+    this very job to SLURM; any other may well run inside somebody's allocation, which it leaves alone.
     """
 
     job: str
@@ -21,6 +24,7 @@ class Launch:
     nodes: int = 1
     restart: int = 0
     host: str = "127.0.0.1"
+    in_slurm: bool = False
 
     @property
     def token(self) -> str:
@@ -28,20 +32,38 @@ class Launch:
         return f"{self.job}-{self.restart}"
 
     @staticmethod
-    def from_environment() -> Launch:
-        """submitit's environment (SLURM or local) inside a job, one rank elsewhere."""
+    def from_environment(sent_by_sweep: bool = False) -> Launch:
+        """submitit's environment (SLURM or local) inside a job, one rank elsewhere.
+
+        sent_by_sweep: see run_trial (workloads/job.py).
+        """
         if "SUBMITIT_EXECUTOR" not in os.environ:
             return Launch(job=f"{socket.gethostname()}-{os.getpid()}")
         from submitit import JobEnvironment
 
         job = JobEnvironment()
-        several = job.num_nodes > 1
+        in_slurm = os.environ["SUBMITIT_EXECUTOR"] == "slurm"
         return Launch(
             job=job.job_id,
             rank=job.global_rank,
             world_size=job.num_tasks,
             local_rank=job.local_rank,
             nodes=job.num_nodes,
-            restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
-            host=os.environ.get("SLURMD_NODENAME", socket.gethostname()) if several else "127.0.0.1",
+            restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")) if in_slurm else 0,
+            host=_name_for_others() if job.num_nodes > 1 else "127.0.0.1",
+            in_slurm=in_slurm and sent_by_sweep,
         )
+
+
+def _name_for_others() -> str:
+    """Where other nodes reach this one: by its name or address in the fast network, or by its node's name."""
+    node = os.environ.get("SLURMD_NODENAME", socket.gethostname())
+    suffix = os.environ.get("HEATMARK_HOST_SUFFIX")
+    if suffix:
+        return node + suffix
+    addresses = psutil.net_if_addrs()
+    for interface in os.environ.get("HEATMARK_INTERFACE", "").split(","):
+        for address in addresses.get(interface, []):
+            if address.family == socket.AF_INET:
+                return str(address.address)
+    return node

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from heatmark.workloads.file_lock import file_lock
+from heatmark.workloads.file_lock import locked
 from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
 
 # A holder on another host is seen by the time of its last heartbeat only.
@@ -57,7 +57,7 @@ def hold_lease(folder: RunFolder, job: str, restart: int) -> Iterator[Lease]:
     me = psutil.Process()
     mine = {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "job": job, "restart": restart}
     lease = Lease(folder, mine | {"time": utc_now()})
-    with file_lock(folder.lease_file.with_suffix(".lock")):
+    with locked(folder.lease_file.with_suffix(".lock")):
         holder = live_holder(folder)
         if holder is not None and not (holder["job"] == job and holder["restart"] < restart):
             by = f"process {holder['pid']} on {holder['host']}, job {holder['job']}"
@@ -86,3 +86,9 @@ def live_holder(folder: RunFolder) -> dict[str, Any] | None:
     except psutil.NoSuchProcess:
         return None
     return content if alive else None
+
+
+def is_held_by(folder: RunFolder, job: str) -> bool:
+    """Whether a process of this job holds the folder and lives."""
+    holder = live_holder(folder)
+    return holder is not None and holder["job"] == job

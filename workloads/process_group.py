@@ -20,6 +20,7 @@ from torch._C._distributed_c10d import TCPStore
 
 from heatmark.workloads.launch import Launch
 from heatmark.workloads.run_folder import read_json, write_json
+from heatmark.workloads.shared_memory_op import warm_shared_memory_op
 
 if not torch.cuda.is_available():
     os.environ.setdefault("DS_ACCELERATOR", "cpu")
@@ -81,11 +82,9 @@ class Ranks:
 @contextmanager
 def process_group(launch: Launch, folder: Path) -> Iterator[Ranks]:
     """Join the ranks of a job. folder: where rank 0 publishes its address, seen by all ranks."""
+    warm_shared_memory_op()
     import deepspeed
 
-    # DeepSpeed would compile an op for every job on CPU that only its tensor-parallel inference calls. With it would
-    # come a compiler, Python's headers, a home that can be written, and locks there.
-    deepspeed.ops.__compatible_ops__ = {}
     device = _device(launch.local_rank)
     if launch.nodes == 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

@@ -15,6 +15,7 @@ from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.models.methods import AnyMethod
+from heatmark.workloads.variables import expand_variables
 
 SCHEMA_VERSION: Final = 1
 # Raise it when the same spec would give other numbers than before: old results are then not taken for new ones.
@@ -135,10 +136,14 @@ class RuntimeSpec(Section):
     hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
     pretrained: the file of the weights that a trial with `pretrained` starts from.
     detections: the file of the validation boxes where bbox_source is `det`; its hash is in the data's fingerprint.
-    image_cache: a folder for decoded images (datasets/image_cache.py).
+    image_cache: a folder for decoded images (datasets/image_cache.py); its variables are filled in by the job.
+    stage: a folder of the node's own disk that the data is copied to (workloads/stage.py). stage_tar: the archive that
+    is unpacked there instead of data_root.
     """
 
     data_root: str
+    stage: str | None = None
+    stage_tar: str | None = None
     pretrained: str | None = None
     detections: str | None = None
     image_cache: str | None = None
@@ -152,7 +157,8 @@ class RuntimeSpec(Section):
 
     @property
     def cache(self) -> Path | None:
-        return Path(self.image_cache) if self.image_cache else None
+        """Raises InputError naming a variable that is not set where the job runs."""
+        return Path(expand_variables(self.image_cache)).expanduser() if self.image_cache else None
 
 
 def in_space() -> list[str]:

@@ -195,7 +195,7 @@ def test_a_driver_that_dies_while_it_sends_never_makes_two_jobs(
     wrapper.write_text(COUNTING_SBATCH.format(log=calls, sbatch=sbatch))
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr("heatmark.pipeline.slurm_cluster.UNANSWERED_S", 3.0)
+    monkeypatch.setattr("heatmark.pipeline.slurm_missing.UNANSWERED_S", 3.0)
     for number, point in enumerate(POINTS):
         sweep = tmp_path / f"point{number}"
         signature = prepare(sweep, people, epochs=1).signature

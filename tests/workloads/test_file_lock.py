@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.workloads.file_lock import file_lock
+from heatmark.workloads.file_lock import locked
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from heatmark.workloads.file_lock import file_lock
-with file_lock(Path(sys.argv[1])):
+from heatmark.workloads.file_lock import locked
+with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -50,10 +50,10 @@ def test_a_lock_is_its_holders_until_it_dies_however_it_dies(tmp_path: Path) -> 
     path = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        with pytest.raises(BlockingIOError), file_lock(path, wait=False):
+        with pytest.raises(BlockingIOError), locked(path, wait=False):
             pass
         holder.kill()
-    with file_lock(path, wait=False) as lock:
+    with locked(path, wait=False) as lock:
         lock.write("ours")
     assert path.read_text() == "ours"
 
@@ -72,7 +72,7 @@ def test_a_driver_on_a_file_system_without_locks_says_so_in_one_line(number: str
     )
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2
-    assert str(tmp_path / "runs" / "nolocks") in line and "no file locks" in line and "--out" in line
+    assert str(tmp_path / "runs" / "nolocks") in line and "no locks" in line and "--out" in line
 
 
 def test_a_job_on_a_file_system_without_locks_is_not_tried_again(tmp_path: Path) -> None:
@@ -82,5 +82,5 @@ def test_a_job_on_a_file_system_without_locks_is_not_tried_again(tmp_path: Path)
     command = [sys.executable, "-m", "heatmark.workloads.job", str(folder.spec_file)]
     done = subprocess.run(command, env=without_locks(tmp_path, "ENOLCK"), capture_output=True, text=True, timeout=200)
     failure = folder.failure() or {}
-    assert done.returncode == 2 and failure["kind"] == "user" and "no file locks" in failure["message"]
+    assert done.returncode == 2 and failure["kind"] == "user" and "no locks" in failure["message"]
     assert "Traceback" not in done.stderr
