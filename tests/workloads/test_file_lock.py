@@ -1,7 +1,8 @@
-"""File systems without locks are told in one line, by the driver and by a job."""
+"""File locks between real processes, and on a file system that has none (flock's own answers, in a real process)."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,70 +10,77 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.datasets.errors import InputError
 from heatmark.workloads.file_lock import locked
-from heatmark.workloads.lease import hold_lease
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.spec import TrialSpec
 
-# What flock(2) does on Lustre without -o flock (ENOSYS) and on NFS without its lock daemon (ENOLCK).
-NO_LOCKS = """
+HOLDER = """
+import sys, time
+from pathlib import Path
+from heatmark.workloads.file_lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+WITHOUT_LOCKS = """
 import errno, fcntl, os
-def flock(file, how):
-    raise OSError(errno.{name}, os.strerror(errno.{name}))
+def flock(file, operation):
+    number = getattr(errno, os.environ["FLOCK_ERRNO"])
+    raise OSError(number, os.strerror(number))
 fcntl.flock = flock
 """
+SPEC = {
+    "method": {"name": "detection"},
+    "backbone": "sbl-r18-w8",
+    "data": {"name": "drawn", "fingerprint": "sha256:0"},
+    "train": {"epochs": 1},
+    "runtime": {"data_root": "/data"},
+}
 
 
-def python(code: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join(filter(None, [environment.pop("PYTHONPATH", ""), os.environ.get("PYTHONPATH", "")]))
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=cwd,
-        env={**os.environ, **environment, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=250,
-    )
+def without_locks(folder: Path, number: str) -> dict[str, str]:
+    """The environment of a program for which no file system has locks."""
+    (folder / "patch").mkdir()
+    (folder / "patch" / "sitecustomize.py").write_text(WITHOUT_LOCKS)
+    path = os.pathsep.join([str(folder / "patch"), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "FLOCK_ERRNO": number}
 
 
-@pytest.mark.parametrize("name", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
-def test_a_file_system_without_locks_is_told_in_one_line(name: str, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(NO_LOCKS.format(name=name))
-    sweep = tmp_path / "sweep.yaml"
-    sweep.write_text(
-        "name: s\ngrid: {method: [detection], backbone: [sbl-r18-w8], dataset: [d]}\n"
-        "data: {d: {synthetic: {people_train: 8, people_val: 8}, input_size: [64, 64]}}\n"
-    )
-    command = "from heatmark.pipeline.cli import main; main()"
-    code = f"import sys; sys.argv = ['heatmark', 'sweep', 'run', 'sweep.yaml']; {command}"
-    done = python(code, tmp_path, PYTHONPATH=str(tmp_path))
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
-    for words in ("driver.lock: this file system has no locks (", "--out", "-o flock"):
-        assert words in done.stderr
-
-
-def test_a_job_where_there_are_no_locks_fails_by_a_mistake_that_the_user_can_mend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import errno
-    import fcntl
-
-    def flock(file: object, how: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with (
-        pytest.raises(InputError, match=r"lease\.lock: this file system has no locks"),
-        hold_lease(RunFolder(tmp_path), "1", 0),
-    ):
-        pass
-
-
-def test_a_lock_excludes_and_keeps_what_is_in_the_file(tmp_path: Path) -> None:
+def test_a_lock_is_its_holders_until_it_dies_however_it_dies(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    path.write_text("held")
-    with locked(path), pytest.raises(BlockingIOError), locked(path, wait=False):
-        pass
-    with locked(path, wait=False) as file:
-        file.seek(0)
-        assert file.read() == "held"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(BlockingIOError), locked(path, wait=False):
+            pass
+        holder.kill()
+    with locked(path, wait=False) as lock:
+        lock.write("ours")
+    assert path.read_text() == "ours"
+
+
+@pytest.mark.parametrize("number", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
+def test_a_driver_on_a_file_system_without_locks_says_so_in_one_line(number: str, tmp_path: Path) -> None:
+    sweep = {
+        "name": "nolocks",
+        "grid": {"method": "detection", "backbone": "sbl-r18-w8", "dataset": "drawn"},
+        "data": {"drawn": {"synthetic": {"people_train": 8, "people_val": 8}}},
+    }
+    (tmp_path / "sweep.yaml").write_text(json.dumps(sweep))
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", "sweep", "run", "sweep.yaml"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=without_locks(tmp_path, number), capture_output=True, text=True, timeout=200
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert str(tmp_path / "runs" / "nolocks") in line and "no locks" in line and "--out" in line
+
+
+def test_a_job_on_a_file_system_without_locks_is_not_tried_again(tmp_path: Path) -> None:
+    spec = TrialSpec.model_validate_json(json.dumps(SPEC))
+    folder = RunFolder(tmp_path / spec.signature)
+    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    command = [sys.executable, "-m", "heatmark.workloads.job", str(folder.spec_file)]
+    done = subprocess.run(command, env=without_locks(tmp_path, "ENOLCK"), capture_output=True, text=True, timeout=200)
+    failure = folder.failure() or {}
+    assert done.returncode == 2 and failure["kind"] == "user" and "no locks" in failure["message"]
+    assert "Traceback" not in done.stderr
