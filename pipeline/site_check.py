@@ -1,0 +1,142 @@
+"""`heatmark site check`: an explicit table of what training needs of a site, and who says whether it is there.
+
+A check looks at what is known so far (site_run.Seen) and gives its line, or None as long as it cannot be told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from heatmark.pipeline import site_answers, site_facts
+from heatmark.pipeline.site_answers import Line
+from heatmark.pipeline.site_jobs import SiteJob, SiteJobs
+from heatmark.pipeline.site_run import FILES_EACH_S, GRACE_S, Seen
+from heatmark.pipeline.slurm_answers import can_never_start, is_held
+from heatmark.pipeline.slurm_cluster import SlurmCluster
+from heatmark.workloads.site_probe import TORCH_S
+
+
+class Check(NamedTuple):
+    """needed: training does not go without. job: whose ranks it is told by, `` for what is asked here.
+
+    within_s: how long after the job's start. applies: whether the site or sweep file asks for it at all.
+    """
+
+    name: str
+    look: Callable[[Seen], Line | None]
+    needed: bool
+    job: str = ""
+    within_s: float = 120.0
+    applies: Callable[[Seen], bool] = lambda seen: True
+
+
+def _has_stage(seen: Seen) -> bool:
+    return seen.cluster.keys.stage is not None
+
+
+def _is_tracked(seen: Seen) -> bool:
+    return seen.tracking is not None
+
+
+# fmt: off
+CHECKS = (
+    Check("slurm", site_answers.slurm, True),
+    Check("mlflow", site_answers.mlflow, False, applies=_is_tracked),
+    Check("limits", site_answers.limits, True),
+    Check("sbatch", site_answers.sbatch, True),
+    Check("array", site_answers.array, False),
+    Check("queue", site_answers.queue, True, "probe"),
+    Check("srun", site_facts.srun, True, "probe"),
+    Check("environment", site_facts.environment, False, "probe"),
+    Check("python", site_facts.python, True, "probe"),
+    Check("heatmark", site_facts.heatmark, True, "probe"),
+    Check("signals", site_facts.signals, True, "probe"),
+    Check("interface", site_facts.interface, True, "probe"),
+    Check("scratch", site_facts.scratch, True, "probe"),
+    Check("stage", site_facts.stage, True, "probe", applies=_has_stage),
+    Check("locks", site_facts.locks, True, "probe", 150.0),
+    Check("shared", site_facts.shared, True, "probe", 240.0),
+    Check("clock", site_facts.clock, False, "probe", 240.0),
+    Check("torch", site_facts.torch, True, "probe", TORCH_S + 60),
+    Check("rendezvous", site_facts.rendezvous, True, "probe", TORCH_S + 90),
+    Check("gpus", site_facts.gpus, True, "probe", TORCH_S + 90),
+    Check("compiler", site_facts.compiler, False, "probe", TORCH_S + 90),
+    Check("warning", site_facts.warning, True, "notice", 150.0),
+    Check("notice", site_facts.notice, True, "notice", 300.0),
+    Check("requeue", site_facts.requeue, False, "requeue"),
+    Check("accounting", site_answers.accounting, False, "requeue"),
+)
+# fmt: on
+_SENT = object()
+
+
+def check_site(
+    cluster: SlurmCluster, tracking: str | None, wait_s: float, say: Callable[[str], None]
+) -> Iterator[tuple[Check, Line]]:
+    """Each check with its line, in the order in which they become known. Whatever was sent is cancelled at the end.
+
+    wait_s: how long a job may wait in the queue. say: gets what has to be done by hand.
+    """
+    seen = Seen(SiteJobs(cluster), tracking, wait_s)
+    untold = [check for check in CHECKS if check.applies(seen)]
+    sending, sent = seen.send(), False
+    try:
+        while untold:
+            sent = sent or next(sending, _SENT) is _SENT
+            seen.look()
+            seen.act()
+            for check in list(untold):
+                line = check.look(seen) or (overdue(check, seen) if sent else None)
+                if line is not None:
+                    untold.remove(check)
+                    yield check, line
+            if sent and not any(check.job == "probe" for check in untold):
+                seen.may_requeue()
+            time.sleep(FILES_EACH_S)
+    finally:
+        for command in seen.jobs.cancel_all():
+            say(f"a job could not be cancelled; do it by hand: {command}")
+
+
+def overdue(check: Check, seen: Seen) -> Line | None:
+    """`?` and the reason, for what cannot be told any more or has taken too long."""
+    now = time.monotonic()
+    if not check.job:
+        return site_answers.untold("SLURM gave no answer") if now - seen.began > check.within_s else None
+    job = seen.notice if check.job == "notice" else seen.probe
+    if job is None or job.refused is not None:
+        return site_answers.untold("there is no job to tell it: sbatch took none")
+    if check.job == "requeue":
+        return _overdue_again(seen, job)
+    if job.started_at is None and job.ended_at is None:
+        return _waits(job, now - job.sent_at, seen.wait_s)
+    if job.ended_at is not None and now - job.ended_at > GRACE_S:
+        return site_answers.untold(f"the job ended before: {job.state or 'gone'}; {job.last_words()}")
+    if job.started_at is not None and now - job.started_at > check.within_s:
+        return site_answers.untold(f"nothing heard of it within {check.within_s:.0f} s; see {job.log}")
+    return None
+
+
+def _waits(job: SiteJob, waited_s: float, limit_s: float) -> Line | None:
+    reason = job.reason if job.reason not in ("", "None") else job.state or "squeue does not show it"
+    if can_never_start(job.reason):
+        return site_answers.untold(f"the job can never start: {reason}")
+    if is_held(job.state, job.reason):
+        return site_answers.untold(f"the job is held: {reason}")
+    if waited_s > limit_s:
+        return site_answers.untold(f"still waiting in the queue: {reason} (--wait {limit_s / 60:g} is over)")
+    return None
+
+
+def _overdue_again(seen: Seen, job: SiteJob) -> Line | None:
+    """For what follows once the job has put itself back into the queue."""
+    now = time.monotonic()
+    if seen.requeue_at is None:
+        return None
+    if job.ended_at is not None and now - job.ended_at > 60:
+        return site_answers.untold(f"nothing heard of it within 60 s after the job's end ({job.state or 'gone'})")
+    if now - seen.requeue_at > seen.wait_s:
+        return site_answers.untold(f"still waiting in the queue: {job.reason or job.state}")
+    return None
