@@ -74,7 +74,6 @@ def check_command(
     if as_json:
         print(json.dumps({"ok": not lacking, "folder": str(folder), "lines": found}))
     else:
-        print(
-            f"{f'not sure of, or lacking: {chr(44).join(lacking)}' if lacking else 'all that training needs is ok'}; logs in {folder}"
-        )
+        end = f"lacking or not sure of: {', '.join(lacking)}" if lacking else "all that training needs is ok"
+        print(f"{end}; logs in {folder}")
     raise typer.Exit(EXIT_LACKING if lacking else 0)

@@ -6,10 +6,10 @@ A check looks at what is known so far (site_run.Seen) and gives its line, or Non
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
-from heatmark.pipeline import site_answers, site_facts
+from heatmark.pipeline import site_answers, site_exchange, site_facts
 from heatmark.pipeline.site_answers import Line
 from heatmark.pipeline.site_jobs import SiteJob, SiteJobs
 from heatmark.pipeline.site_run import FILES_EACH_S, GRACE_S, Seen
@@ -52,20 +52,20 @@ CHECKS = (
     Check("environment", site_facts.environment, False, "probe"),
     Check("python", site_facts.python, True, "probe"),
     Check("heatmark", site_facts.heatmark, True, "probe"),
-    Check("signals", site_facts.signals, True, "probe"),
+    Check("signals", site_exchange.signals, True, "probe"),
     Check("interface", site_facts.interface, True, "probe"),
     Check("scratch", site_facts.scratch, True, "probe"),
     Check("stage", site_facts.stage, True, "probe", applies=_has_stage),
-    Check("locks", site_facts.locks, True, "probe", 150.0),
-    Check("shared", site_facts.shared, True, "probe", 240.0),
-    Check("clock", site_facts.clock, False, "probe", 240.0),
+    Check("locks", site_exchange.locks, True, "probe", 150.0),
+    Check("shared", site_exchange.shared, True, "probe", 240.0),
+    Check("clock", site_exchange.clock, False, "probe", 240.0),
     Check("torch", site_facts.torch, True, "probe", TORCH_S + 60),
     Check("rendezvous", site_facts.rendezvous, True, "probe", TORCH_S + 90),
     Check("gpus", site_facts.gpus, True, "probe", TORCH_S + 90),
     Check("compiler", site_facts.compiler, False, "probe", TORCH_S + 90),
-    Check("warning", site_facts.warning, True, "notice", 150.0),
-    Check("notice", site_facts.notice, True, "notice", 300.0),
-    Check("requeue", site_facts.requeue, False, "requeue"),
+    Check("warning", site_exchange.warning, True, "notice", 150.0),
+    Check("notice", site_exchange.notice, True, "notice", 300.0),
+    Check("requeue", site_exchange.requeue, False, "requeue"),
     Check("accounting", site_answers.accounting, False, "requeue"),
 )
 # fmt: on
@@ -74,7 +74,7 @@ _SENT = object()
 
 def check_site(
     cluster: SlurmCluster, tracking: str | None, wait_s: float, say: Callable[[str], None]
-) -> Iterator[tuple[Check, Line]]:
+) -> Generator[tuple[Check, Line], None, None]:
     """Each check with its line, in the order in which they become known. Whatever was sent is cancelled at the end.
 
     wait_s: how long a job may wait in the queue. say: gets what has to be done by hand.

@@ -59,6 +59,8 @@ class SiteJob:
         for path in sorted(self.folder.glob("*.jsonl")):
             *whole, _ = path.read_text(errors="replace").split("\n")
             self.facts += [json.loads(line) for line in whole if line.startswith("{") and line.endswith("}")]
+        if self.facts and self.started_at is None:
+            self.started_at = time.monotonic()  # seen sooner than by squeue
 
     def found(self, step: str, restart: int = 0, **equal: Any) -> dict[int, Fact]:
         """What each rank found in a step, by rank."""

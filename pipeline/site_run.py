@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from heatmark.pipeline.site_jobs import SiteJob, SiteJobs
 from heatmark.pipeline.slurm_client import ENDED, Limits
@@ -17,7 +18,20 @@ from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.workloads.command import CommandFailed
 from heatmark.workloads.site_probe import FILE_S, PINGS, Task, try_lock
 
+# Minutes of the probe's limit; seconds of warning that are asked for; between two looks at files; for late files.
 PROBE_MIN, NOTICE_S, FILES_EACH_S, GRACE_S = 10, 20, 0.1, 5.0
+Facts = dict[int, dict[str, Any]]
+
+
+def short(text: str, most: int = 300) -> str:
+    """One line of a message: its beginning and, where it is long, its end."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most // 3]} ... {text[-2 * most // 3 :]}"
+
+
+def is_over(job: SiteJob | None) -> bool:
+    """Whether a job has ended and even its last lines are here."""
+    return job is not None and job.ended_at is not None and time.monotonic() - job.ended_at > GRACE_S
 
 
 @dataclass
@@ -38,6 +52,7 @@ class Seen:
     probe: SiteJob | None = None
     notice: SiteJob | None = None
     lock_here: Task | None = None
+    locked_at: float = 0.0
     pings: dict[int, float] = field(default_factory=dict)
     pongs: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     signalled_at: float | None = None
@@ -54,6 +69,31 @@ class Seen:
     @property
     def world(self) -> int:
         return self.cluster.settings.nodes * self.cluster.settings.ranks
+
+    @property
+    def is_lock_over(self) -> bool:
+        """Whether ranks that have not tried to take the lock by now are not waited for any more."""
+        return time.monotonic() - self.locked_at > FILE_S / 2
+
+    def of_all(self, step: str) -> Facts | None:
+        """What every rank of the probe found, by rank; as soon as one has failed, what there is."""
+        found = self.probe.found(step) if self.probe else {}
+        return found if len(found) == self.world or self.error(found) else None
+
+    def error(self, found: Facts) -> str | None:
+        """How a step failed, on the first rank where it did."""
+        for rank, fact in found.items():
+            if "error" in fact:
+                return f"{self.rank_name(rank)}: {short(fact['error'])}"
+        return None
+
+    def rank_name(self, rank: int) -> str:
+        start = self.probe.found("start").get(rank, {}) if self.probe else {}
+        return f"rank {rank} on {start.get('node', '(unknown)')}"
+
+    def nodes(self) -> list[str]:
+        """Where the probe's ranks are, once all have begun."""
+        return sorted({fact["node"] for fact in (self.of_all("start") or {}).values()})
 
     def send(self) -> Iterator[None]:
         """Send one job after the other, with a look at the lines in between."""
@@ -104,9 +144,9 @@ class Seen:
             return
         locks = probe.found("lock")
         if 0 in locks and self.lock_here is None:
-            self.lock_here = _try_lock_here(probe.folder / "lock")
+            self.lock_here, self.locked_at = _try_lock_here(probe.folder / "lock"), time.monotonic()
             (probe.folder / "try").touch()
-        if self.lock_here is not None and (len(locks) == self.world or self._since_start(probe) > FILE_S / 2):
+        if self.lock_here is not None and (len(locks) == self.world or self.is_lock_over):
             (probe.folder / "release").touch()
             self._ping(probe)
         if self.signalled_at is None and len(probe.found("start")) == self.world:
@@ -148,10 +188,6 @@ class Seen:
         states = [line.split()[0] for line in out.splitlines() if line.split()]
         if states and states[-1] in ENDED and self.probe is not None and self.probe.ended_at:
             self.accounted = (states[-1], time.monotonic() - self.probe.ended_at)
-
-    @staticmethod
-    def _since_start(job: SiteJob) -> float:
-        return time.monotonic() - (job.started_at or time.monotonic())
 
 
 def _try_lock_here(path: Path) -> Task:
