@@ -79,10 +79,13 @@ def array(seen: Seen) -> Line | None:
     most = seen.limits.largest_array
     if seen.array is None or (seen.array.refused is not None and seen.array.refused.meaning == "smaller"):
         said = f": {seen.array.refused.words}" if seen.array is not None and seen.array.refused else ""
-        return no(f"no arrays (MaxArraySize {most}){said}", "nothing: every trial is a job of its own then; arrays: false says so at once")
+        return no(
+            f"no arrays (MaxArraySize {most}){said}",
+            "nothing: every trial is a job of its own then; arrays: false says so at once",
+        )
     if seen.array.refused is not None:
         return untold(seen.array.refused.words)
-    return ok(f"up to {most} trials in one (MaxArraySize, max_array_tasks); job {seen.array.element}")
+    return ok(f"up to {most} trial(s) in one (MaxArraySize, max_array_tasks); job {seen.array.element}")
 
 
 def queue(seen: Seen) -> Line | None:

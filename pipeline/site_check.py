@@ -12,16 +12,17 @@ from typing import NamedTuple
 from heatmark.pipeline import site_answers, site_exchange, site_facts
 from heatmark.pipeline.site_answers import Line
 from heatmark.pipeline.site_jobs import SiteJob, SiteJobs
-from heatmark.pipeline.site_run import FILES_EACH_S, GRACE_S, Seen
+from heatmark.pipeline.site_run import FILES_EACH_S, GRACE_S, Seen, short
 from heatmark.pipeline.slurm_answers import can_never_start, is_held
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.workloads.site_probe import TORCH_S
 
 
 class Check(NamedTuple):
-    """needed: training does not go without. job: whose ranks it is told by, `` for what is asked here.
+    """needed: training does not go without. applies: whether the site or sweep file asks for it at all.
 
-    within_s: how long after the job's start. applies: whether the site or sweep file asks for it at all.
+    job: `probe` and `notice` are told by the ranks of that job, `again` by the probe once it has put itself back into
+    the queue, `end` after its end; empty for what is asked here. within_s: how long after the job's start.
     """
 
     name: str
@@ -65,11 +66,13 @@ CHECKS = (
     Check("compiler", site_facts.compiler, False, "probe", TORCH_S + 90),
     Check("warning", site_exchange.warning, True, "notice", 150.0),
     Check("notice", site_exchange.notice, True, "notice", 300.0),
-    Check("requeue", site_exchange.requeue, False, "requeue"),
-    Check("accounting", site_answers.accounting, False, "requeue"),
+    Check("requeue", site_exchange.requeue, False, "again"),
+    Check("accounting", site_answers.accounting, False, "end"),
 )
 # fmt: on
 _SENT = object()
+# How late accounting may know of a job's end.
+ACCOUNTED_S = 60.0
 
 
 def check_site(
@@ -108,18 +111,20 @@ def overdue(check: Check, seen: Seen) -> Line | None:
     job = seen.notice if check.job == "notice" else seen.probe
     if job is None or job.refused is not None:
         return site_answers.untold("there is no job to tell it: sbatch took none")
-    if check.job == "requeue":
-        return _overdue_again(seen, job)
     if job.started_at is None and job.ended_at is None:
         return _waits(job, now - job.sent_at, seen.wait_s)
-    if job.ended_at is not None and now - job.ended_at > GRACE_S:
-        return site_answers.untold(f"the job ended before: {job.state or 'gone'}; {job.last_words()}")
+    if job.ended_at is not None and now - job.ended_at > (ACCOUNTED_S if check.job == "end" else GRACE_S):
+        return site_answers.untold(f"the job ended before: {job.state or 'gone'}; {short(job.last_words())}")
+    if check.job in ("again", "end"):
+        since = seen.requeue_at
+        return _waits(job, now - since, seen.wait_s) if since is not None else None
     if job.started_at is not None and now - job.started_at > check.within_s:
         return site_answers.untold(f"nothing heard of it within {check.within_s:.0f} s; see {job.log}")
     return None
 
 
 def _waits(job: SiteJob, waited_s: float, limit_s: float) -> Line | None:
+    """For a job that has not begun yet, or has put itself back into the queue."""
     reason = job.reason if job.reason not in ("", "None") else job.state or "squeue does not show it"
     if can_never_start(job.reason):
         return site_answers.untold(f"the job can never start: {reason}")
@@ -127,16 +132,4 @@ def _waits(job: SiteJob, waited_s: float, limit_s: float) -> Line | None:
         return site_answers.untold(f"the job is held: {reason}")
     if waited_s > limit_s:
         return site_answers.untold(f"still waiting in the queue: {reason} (--wait {limit_s / 60:g} is over)")
-    return None
-
-
-def _overdue_again(seen: Seen, job: SiteJob) -> Line | None:
-    """For what follows once the job has put itself back into the queue."""
-    now = time.monotonic()
-    if seen.requeue_at is None:
-        return None
-    if job.ended_at is not None and now - job.ended_at > 60:
-        return site_answers.untold(f"nothing heard of it within 60 s after the job's end ({job.state or 'gone'})")
-    if now - seen.requeue_at > seen.wait_s:
-        return site_answers.untold(f"still waiting in the queue: {job.reason or job.state}")
     return None
