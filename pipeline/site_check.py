@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from heatmark.pipeline import site_answers, site_exchange, site_facts
 from heatmark.pipeline.site_answers import Line
-from heatmark.pipeline.site_jobs import SiteJob, SiteJobs
+from heatmark.pipeline.site_jobs import WAITING, SiteJob, SiteJobs
 from heatmark.pipeline.site_run import FILES_EACH_S, GRACE_S, Seen, short
 from heatmark.pipeline.slurm_answers import can_never_start, is_held
 from heatmark.pipeline.slurm_cluster import SlurmCluster
@@ -80,16 +80,17 @@ def check_site(
 ) -> Generator[tuple[Check, Line], None, None]:
     """Each check with its line, in the order in which they become known. Whatever was sent is cancelled at the end.
 
-    wait_s: how long a job may wait in the queue. say: gets what has to be done by hand.
+    wait_s: how long a job may wait in the queue. say: gets what it waits for, and what has to be done by hand.
     """
     seen = Seen(SiteJobs(cluster), tracking, wait_s)
     untold = [check for check in CHECKS if check.applies(seen)]
-    sending, sent = seen.send(), False
+    sending, sent, waits = seen.send(), False, ""
     try:
         while untold:
             sent = sent or next(sending, _SENT) is _SENT
             seen.look()
             seen.act()
+            waits = _tell_waiting(seen, waits, say)
             for check in list(untold):
                 line = check.look(seen) or (overdue(check, seen) if sent else None)
                 if line is not None:
@@ -103,6 +104,15 @@ def check_site(
             say(f"a job could not be cancelled; do it by hand: {command}")
 
 
+def _tell_waiting(seen: Seen, told: str, say: Callable[[str], None]) -> str:
+    """Once for each reason why the job has not begun: nobody should take a queue for a hang."""
+    job = seen.probe
+    if job is None or job.started_at is not None or job.reason in ("", "None", told) or job.state not in WAITING:
+        return told
+    say(f"job {job.element} waits: {job.reason} (for up to {seen.wait_s / 60:g} min: --wait)")
+    return job.reason
+
+
 def overdue(check: Check, seen: Seen) -> Line | None:
     """`?` and the reason, for what cannot be told any more or has taken too long."""
     now = time.monotonic()
@@ -114,7 +124,8 @@ def overdue(check: Check, seen: Seen) -> Line | None:
     if job.started_at is None and job.ended_at is None:
         return _waits(job, now - job.sent_at, seen.wait_s)
     if job.ended_at is not None and now - job.ended_at > (ACCOUNTED_S if check.job == "end" else GRACE_S):
-        return site_answers.untold(f"the job ended before: {job.state or 'gone'}; {short(job.last_words())}")
+        words = short(job.last_words()) if job.found("start") else "no rank began, see srun"
+        return site_answers.untold(f"the job ended before ({job.state or 'gone'}): {words}")
     if check.job in ("again", "end"):
         since = seen.requeue_at
         return _waits(job, now - since, seen.wait_s) if since is not None else None

@@ -35,7 +35,7 @@ def warning(seen: Seen) -> Line | None:
     if job is None or job.refused:
         return None
     found, starts = job.found("signal", signal="SIGUSR2"), job.found("start")
-    if len(found) < seen.world and not is_over(job):
+    if not starts or (len(found) < seen.world and not is_over(job)):
         return None
     if not found:
         return no("USR2 came to no rank before the time limit", "preempted and timed out trials lose up to an epoch")

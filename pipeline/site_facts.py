@@ -10,6 +10,18 @@ from heatmark.pipeline.site_run import Seen, is_over, short
 from heatmark.workloads.site_probe import VARIABLE, heatmark_identity
 
 OLDEST_PYTHON = (3, 10)
+INSTALL = "install heatmark's requirements for the python of the nodes, or set python or launcher"
+# What to do about an error, by words in it.
+MENDED_BY = {
+    "ModuleNotFoundError": INSTALL,
+    "Error building extension": "install g++ on the nodes, or set CXX to a compiler there",
+    "No locks available": "set TORCH_EXTENSIONS_DIR, and --out, to folders whose file system has locks",
+    "Function not implemented": "set TORCH_EXTENSIONS_DIR, and --out, to folders whose file system has locks",
+}
+
+
+def _mended_by(error: str, otherwise: str) -> str:
+    return next((todo for words, todo in MENDED_BY.items() if words in error), otherwise)
 
 
 def srun(seen: Seen) -> Line | None:
@@ -77,7 +89,7 @@ def interface(seen: Seen) -> Line | None:
     todo = "name in `interface` a network that every node has, or give host_suffix"
     error = seen.error(found)
     if error:
-        return no(error, todo)
+        return no(error, _mended_by(error, todo))
     for rank, fact in found.items():
         if fact["absent"]:
             return no(f"{seen.rank_name(rank)} has no {fact['absent'][0]}; it has {', '.join(fact['present'])}", todo)
@@ -108,7 +120,7 @@ def _folder(seen: Seen, step: str, todo: str) -> Line | None:
 
 
 def torch(seen: Seen) -> Line | None:
-    found, todo = seen.of_all("torch"), "install heatmark's requirements for the python of the nodes"
+    found, todo = seen.of_all("torch"), INSTALL
     if found is None:
         return _dead_child(seen, "torch", todo)
     error = seen.error(found)
@@ -136,7 +148,7 @@ def rendezvous(seen: Seen) -> Line | None:
         return _dead_child(seen, "meet", todo)
     error = seen.error(found)
     if error:
-        return no(error, f"see {seen.probe.folder if seen.probe else ''}/rank-0.torch")
+        return no(error, _mended_by(error, todo))
     first = found[0]
     if first["total"] != seen.world:
         return no(f"the sum over {seen.world} ranks is {first['total']}", "report this to heatmark's makers")
@@ -176,5 +188,5 @@ def compiler(seen: Seen) -> Line | None:
         return ok(f"{found[0]['version']} ({found[0]['path']})")
     words = f"no C++ compiler ({lacking[0].get('name', lacking[0].get('error', ''))})"
     if _dead_child(seen, "meet", "") or (met is not None and seen.error(met)):
-        return no(words, "see rendezvous: install g++ on the nodes if it is for want of one")
+        return no(words, "as for rendezvous")
     return no(words, "nothing: training does without") if met is not None else None

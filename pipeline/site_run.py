@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,8 @@ class Seen:
         yield
         arrays = self.cluster.keys.arrays is not False and self.limits.largest_array > 0
         self.trial = self.jobs.send("limits", settings.timeout_min, settings.signal_s, False, held=True)
-        self.jobs.cancel(self.trial)
+        with suppress(CommandFailed):  # once more at the end
+            self.jobs.cancel(self.trial)
         yield
         probe_min = min(PROBE_MIN, settings.timeout_min)
         job = self.jobs.send("probe", probe_min, min(NOTICE_S, settings.signal_s), arrays)

@@ -194,6 +194,26 @@ def test_a_rank_that_lost_its_environment_is_told(seen: Seen) -> None:
     assert line is not None and line.verdict == "no" and "has lost the job's environment" in line.words
 
 
+@pytest.mark.parametrize(
+    ("counts", "wanted", "verdict", "words"),
+    [
+        ((0, 0), None, "ok", "no GPUs"),
+        ((0, 0), 4, "no", "torch sees no GPU although gpus_per_node is 4"),
+        ((4, 0), 4, "no", "some ranks see no GPU"),
+        ((4, 4), 4, "ok", "4 GPU(s) seen by each rank (A100), NCCL adds up over 2 rank(s)"),
+    ],
+)
+def test_gpus_are_counted_by_rank(
+    seen: Seen, counts: tuple[int, int], wanted: int | None, verdict: str, words: str
+) -> None:
+    seen.cluster.keys = seen.cluster.keys.model_copy(update={"gpus_per_node": wanted})
+    for rank, count in enumerate(counts):
+        tell(seen, rank, "torch", gpus=count, names=["A100"] if count else [])
+        tell(seen, rank, "meet", total=2.0, device="cuda", nodes=["n0", "n1"], address="n0:1", seconds=1.0)
+    line = site_facts.gpus(seen)
+    assert line is not None and (line.verdict, line.words) == (verdict, words)
+
+
 def _try(path: Path) -> dict[str, Any]:
     with path.open("a+") as lock:
         return try_lock(lock.fileno())
