@@ -22,7 +22,7 @@ class Check(NamedTuple):
     """needed: training does not go without. applies: whether the site or sweep file asks for it at all.
 
     job: `probe` and `notice` are told by the ranks of that job, `again` by the probe once it has put itself back into
-    the queue, `end` after its end; empty for what is asked here. within_s: how long after the job's start.
+    the queue, `end` after its end; empty for what is asked here. within_s: how long after its first rank began.
     """
 
     name: str
@@ -73,6 +73,8 @@ CHECKS = (
 _SENT = object()
 # How late accounting may know of a job's end.
 ACCOUNTED_S = 60.0
+# How long a container may take to start; how long the probe may take for its last step once it is asked for.
+BEGIN_S, REQUEUE_S = 300.0, 60.0
 
 
 def check_site(
@@ -126,12 +128,21 @@ def overdue(check: Check, seen: Seen) -> Line | None:
     if job.ended_at is not None and now - job.ended_at > (ACCOUNTED_S if check.job == "end" else GRACE_S):
         words = short(job.last_words()) if job.found("start") else "no rank began, see srun"
         return site_answers.untold(f"the job ended before ({job.state or 'gone'}): {words}")
+    if job.began_at is None and now - (job.started_at or now) > BEGIN_S:
+        return site_answers.untold(f"no rank began within {BEGIN_S:.0f} s after the job's start; see {job.log}")
     if check.job in ("again", "end"):
-        since = seen.requeue_at
-        return _waits(job, now - since, seen.wait_s) if since is not None else None
-    if job.started_at is not None and now - job.started_at > check.within_s:
+        return _overdue_again(seen, job)
+    if now - (job.began_at or now) > check.within_s:
         return site_answers.untold(f"nothing heard of it within {check.within_s:.0f} s; see {job.log}")
     return None
+
+
+def _overdue_again(seen: Seen, job: SiteJob) -> Line | None:
+    """For what follows once the job has put itself back into the queue."""
+    since = time.monotonic() - seen.requeue_at if seen.requeue_at is not None else 0.0
+    if since > REQUEUE_S and not job.found("requeuing"):
+        return site_answers.untold(f"the job has not come to it {since:.0f} s after all else; see {job.log}")
+    return _waits(job, since, seen.wait_s)
 
 
 def _waits(job: SiteJob, waited_s: float, limit_s: float) -> Line | None:

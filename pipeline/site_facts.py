@@ -30,7 +30,7 @@ def srun(seen: Seen) -> Line | None:
     if probe is None or probe.refused:
         return None
     ranks = probe.found("start")
-    late = probe.started_at is not None and time.monotonic() - probe.started_at > 60
+    late = probe.began_at is not None and time.monotonic() - probe.began_at > 60
     if len(ranks) < seen.world and not (late or is_over(probe)):
         return None
     if not ranks and not is_over(probe):

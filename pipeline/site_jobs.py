@@ -27,7 +27,10 @@ Fact = dict[str, Any]
 
 @dataclass
 class SiteJob:
-    """One job. Times are monotonic seconds. state: squeue's word, empty before it shows the job and once it is gone."""
+    """One job. state: squeue's word, empty before it shows the job and once it is gone.
+
+    Times are monotonic seconds. started_at: by SLURM. began_at: by the first line of a rank, once python is up.
+    """
 
     name: str
     folder: Path
@@ -40,6 +43,7 @@ class SiteJob:
     reason: str = ""
     sent_at: float = 0.0
     started_at: float | None = None
+    began_at: float | None = None
     ended_at: float | None = None
     missed: int = 0
     facts: list[Fact] = field(default_factory=list)
@@ -59,8 +63,9 @@ class SiteJob:
         for path in sorted(self.folder.glob("*.jsonl")):
             *whole, _ = path.read_text(errors="replace").split("\n")
             self.facts += [json.loads(line) for line in whole if line.startswith("{") and line.endswith("}")]
-        if self.facts and self.started_at is None:
-            self.started_at = time.monotonic()  # seen sooner than by squeue
+        if self.facts:
+            self.began_at = self.began_at or time.monotonic()
+            self.started_at = self.started_at or self.began_at  # seen sooner than by squeue
 
     def found(self, step: str, restart: int = 0, **equal: Any) -> dict[int, Fact]:
         """What each rank found in a step, by rank."""

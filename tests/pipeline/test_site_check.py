@@ -16,6 +16,7 @@ import pytest
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline import site_exchange, site_facts
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.site_check import BEGIN_S, CHECKS, REQUEUE_S, overdue
 from heatmark.pipeline.site_jobs import SiteJob, SiteJobs
 from heatmark.pipeline.site_run import Seen
 from heatmark.pipeline.site_settings import site_settings
@@ -184,6 +185,24 @@ def test_a_torch_that_is_absent_or_crashes_is_a_line(seen: Seen) -> None:
     seen.probe.facts[-1]["time"] -= 10  # type: ignore[union-attr]
     line = site_facts.torch(seen)
     assert line is not None and "rank 0 on n0: torch: ended with exit code -4: Illegal instruction" in line.words
+
+
+def test_what_hangs_is_not_told_and_says_why(seen: Seen) -> None:
+    probe, now = seen.probe, time.monotonic()
+    assert probe is not None
+    srun, requeue = (next(check for check in CHECKS if check.name == name) for name in ("srun", "requeue"))
+    assert overdue(srun, seen) is None
+    probe.started_at = now - BEGIN_S - 1
+    for check in (srun, requeue):
+        line = overdue(check, seen)
+        assert line is not None and line.verdict == "?" and "no rank began within 300 s" in line.words
+    probe.began_at = now - srun.within_s - 1
+    line = overdue(srun, seen)
+    assert line is not None and "nothing heard of it within 120 s; see " in line.words
+    assert overdue(requeue, seen) is None
+    seen.requeue_at = now - REQUEUE_S - 1
+    line = overdue(requeue, seen)
+    assert line is not None and "the job has not come to it" in line.words
 
 
 def test_a_rank_that_lost_its_environment_is_told(seen: Seen) -> None:
