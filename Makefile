@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
 	$(PIP) -e '.[test]'
-	$(BIN)/python -c 'from heatmark.workloads.process_group import warm_shared_memory_op as warm; warm()' >/dev/null
+	$(BIN)/python -c 'from heatmark.workloads.shared_memory_op import warm_shared_memory_op as warm; warm()' >/dev/null
 	@touch $@
 
 demo: venv
