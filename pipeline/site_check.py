@@ -124,7 +124,7 @@ def overdue(check: Check, seen: Seen) -> Line | None:
     if job is None or job.refused is not None:
         return site_answers.untold("there is no job to tell it: sbatch took none")
     if job.started_at is None and job.ended_at is None:
-        return _waits(job, now - job.sent_at, seen.wait_s)
+        return _waits(job, now - job.sent_at, seen.wait_s, seen.controller)
     if job.ended_at is not None and now - job.ended_at > (ACCOUNTED_S if check.job == "end" else GRACE_S):
         words = short(job.last_words()) if job.found("start") else "no rank began, see srun"
         return site_answers.untold(f"the job ended before ({job.state or 'gone'}): {words}")
@@ -142,12 +142,12 @@ def _overdue_again(seen: Seen, job: SiteJob) -> Line | None:
     since = time.monotonic() - seen.requeue_at if seen.requeue_at is not None else 0.0
     if since > REQUEUE_S and not job.found("requeuing"):
         return site_answers.untold(f"the job has not come to it {since:.0f} s after all else; see {job.log}")
-    return _waits(job, since, seen.wait_s)
+    return _waits(job, since, seen.wait_s, seen.controller)
 
 
-def _waits(job: SiteJob, waited_s: float, limit_s: float) -> Line | None:
-    """For a job that has not begun yet, or has put itself back into the queue."""
-    reason = job.reason if job.reason not in ("", "None") else job.state or "squeue does not show it"
+def _waits(job: SiteJob, waited_s: float, limit_s: float, silent: str) -> Line | None:
+    """For a job that has not begun yet, or has put itself back into the queue. silent: why SLURM gave no answer."""
+    reason = job.reason if job.reason not in ("", "None") else job.state or silent or "squeue does not show it"
     if can_never_start(job.reason):
         return site_answers.untold(f"the job can never start: {reason}")
     if is_held(job.state, job.reason):
