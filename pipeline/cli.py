@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heatmark.datasets.errors import InputError
-from heatmark.pipeline import cli_data
+from heatmark.pipeline import cli_data, cli_site
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
@@ -36,8 +36,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")
 data_app = typer.Typer(no_args_is_help=True, help="Draw, check and show data sets.")
 app.add_typer(sweep_app, name="sweep")
+site_app = typer.Typer(no_args_is_help=True, help="Check what a SLURM cluster does before a sweep is sent to it.")
 app.add_typer(data_app, name="data")
+app.add_typer(site_app, name="site")
 cli_data.register(data_app)
+cli_site.register(site_app)
 
 SweepArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file, such as sweeps/demo.yaml.")]
 PlaceArgument = Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="A sweep file, or the sweep's folder.")]

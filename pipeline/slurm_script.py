@@ -30,12 +30,27 @@ def batch_script(
     settings: ClusterSection, site: Site, keys: SlurmKeys, array_file: Path, size: int | None, exclude: str | None
 ) -> str:
     """The batch script. size: elements of the array, None for a job of its own. exclude: nodes to stay away from."""
-    sweep = array_file.parent.parent
-    executor = SlurmExecutor(sweep / "log")
+    return script_of_command(
+        job_command(array_file, True, keys), settings, site, keys, array_file, size=size, exclude=exclude
+    )
+
+
+def script_of_command(
+    command: str,
+    settings: ClusterSection,
+    site: Site,
+    keys: SlurmKeys,
+    array_file: Path,
+    *,
+    size: int | None,
+    exclude: str | None,
+) -> str:
+    """The same for another command than that of trials. array_file: <folder>/arrays/<name of the job>.json."""
+    folder = array_file.parent.parent
+    executor = SlurmExecutor(folder / "log")
     executor.update_parameters(**_parameters(settings, site, keys, array_file.stem, exclude))
-    executor.parameters |= {"array_parallelism": size or 1, "map_count": size, "comment": str(sweep)}
-    command = " ".join([*map(_in_double_quotes, keys.srun or ()), job_command(array_file, True, keys)])
-    text: str = executor._make_submission_file_text(command, "")
+    executor.parameters |= {"array_parallelism": size or 1, "map_count": size, "comment": str(folder)}
+    text: str = executor._make_submission_file_text(" ".join([*map(_in_double_quotes, keys.srun or ()), command]), "")
     return text
 
 

@@ -81,13 +81,18 @@ class Cluster(Protocol):
 
 
 def job_command(argument: Path, array: bool = False, keys: SlurmKeys | None = None) -> str:
-    """The command line of a job: a trial's spec, or the list of them for an array.
+    """The command line of a job: a trial's spec, or the list of them for an array. keys: see node_command."""
+    return node_command("heatmark.workloads.job", [*(["--array"] if array else []), str(argument)], keys)
+
+
+def node_command(module: str, arguments: Sequence[str], keys: SlurmKeys | None = None) -> str:
+    """The command line of a module of heatmark's on a node.
 
     keys: with the launcher in front of python, which the shell takes as it stands, and with another python.
     """
     python = keys.python if keys and keys.python else sys.executable
     launcher = f"{keys.launcher} " if keys and keys.launcher else ""
-    command = [python, "-u", "-m", "heatmark.workloads.job", *(["--array"] if array else []), str(argument)]
+    command = [python, "-u", "-m", module, *arguments]
     return f"{shlex.join(['sh', '-c', HOLD_SIGNALS, 'job'])} {launcher}{shlex.join(command)}"
 
 

@@ -142,7 +142,7 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
             f"{path}: must hold the keys {', '.join(SweepFile.model_fields)}; found {type(content).__name__}"
         )
     for change in changes or []:
-        _apply(content, change)
+        apply_change(content, change)
     sweep: SweepFile = validated(TypeAdapter(SweepFile), content, str(path))
     _check_grid(sweep, path)
     if sweep.tune.scheduler == "asha":
@@ -150,7 +150,8 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
     return sweep
 
 
-def _apply(content: dict[str, Any], change: str) -> None:
+def apply_change(content: dict[str, Any], change: str) -> None:
+    """`a.b=value` of --set, into the content of a sweep file. Raises InputError."""
     key, equals, value = change.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set {change}: write it as section.key=value, for example --set train.epochs=5")

@@ -28,6 +28,7 @@ class Settings:
     max_array: int = 1001
     max_submit: int | None = None
     accounting: bool = True
+    enforce_qos: bool = False
     grace: int = 20
     kill_wait: int = 5
     requeue_wait: int = 10
@@ -188,7 +189,7 @@ def _accounting_lines(layout: Layout, settings: Settings, port: int) -> str:
             "AccountingStorageHost=127.0.0.1",
             f"AccountingStoragePort={port}",
             f"AccountingStoragePass={layout.munge_socket}",
-            "AccountingStorageEnforce=limits",
+            f"AccountingStorageEnforce=limits{',qos' if settings.enforce_qos else ''}",
         ]
     else:
         lines.append("AccountingStorageType=accounting_storage/none")

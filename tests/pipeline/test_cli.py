@@ -192,8 +192,11 @@ def test_the_commands_are_those_of_the_design() -> None:
     from heatmark.pipeline.cli import app
 
     group: Any = get_command(app)
-    assert {"sweep", "train", "score", "decode", "report", "ui", "data"} <= set(group.commands)
+    assert {"sweep", "train", "score", "decode", "report", "ui", "data", "site"} <= set(group.commands)
     assert {"plan", "run", "status", "cancel"} <= set(group.commands["sweep"].commands)
+    assert set(group.commands["site"].commands) == {"check"}
+    options = {option for parameter in group.commands["site"].commands["check"].params for option in parameter.opts}
+    assert options == {"--site", "--set", "--out", "--wait", "--json"}
 
 
 def test_a_data_set_is_checked_described_and_shown(real: Callable[[str], Path], tmp_path: Path) -> None:
