@@ -28,6 +28,8 @@ NOISE = re.compile(
 # A rank finds its own hang within 1.25 hang_s; this late, even its watchdog is stopped.
 SILENT_FACTOR = 2.0
 START_S = 600.0
+# What it says of every task that ended, after that task's own words.
+EXITED = re.compile(r"srun: error: \S+: tasks? [^:]*: Exited with exit code")
 
 
 def why_it_ended(folder: RunFolder, job: Record, status: JobStatus | None, log: Path) -> tuple[str, str]:
@@ -74,7 +76,8 @@ def last_words(log: Path) -> str:
         return ""
     lines = [line for line in lines if line and not NOISE.match(line)]
     marked = [line for line in lines if line.startswith(MARK)]
-    return marked[-1] if marked else " | ".join(lines[-3:])
+    telling = marked[-1:] or [line for line in lines if not EXITED.match(line)] or lines
+    return " | ".join(telling[-3:])
 
 
 def silence(folder: RunFolder, running_since: float) -> str | None:

@@ -106,7 +106,7 @@ def heatmark_identity() -> dict[str, Any]:
 
 
 def compiler() -> dict[str, Any]:
-    """The C++ compiler that torch would take for DeepSpeed's small op, and its version."""
+    """The C++ compiler that torch would take for an extension, and its version."""
     name = os.environ.get("CXX", "c++")
     path = shutil.which(name)
     if path is None:
