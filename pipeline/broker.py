@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 
 from heatmark.pipeline.job_ends import silence, why_it_ended
@@ -36,7 +35,7 @@ class Broker(threading.Thread):
         self._wanted: dict[str, RunFolder] = {}
         self._cancelling: set[str] = set()
         self._running_since: dict[str, float] = {}
-        self._new_waits: Counter[str] = Counter()
+        self._new_waits: dict[str, list[str]] = {}
         self._complained: dict[str, float] = {}
         self._lock = threading.Lock()
         self._changed, self._closed = threading.Event(), threading.Event()
@@ -109,12 +108,12 @@ class Broker(threading.Thread):
         waiting = None if words is None else {"for": words, "since": utc_now()}
         write_json(folder.job_file, job | {"waiting": waiting})
         if words is not None and not usual:
-            self._new_waits[words] += 1
+            self._new_waits.setdefault(without_job_id(words, job["job_id"]), []).append(words)
 
     def _tell_waits(self) -> None:
         """One line for all trials that began to wait for the same."""
-        for words, count in self._new_waits.items():
-            self._complain(f"{count} trial{'s wait' if count > 1 else ' waits'}: {words}")
+        for first, *others in self._new_waits.values():
+            self._complain(f"{len(others) + 1} trials wait: {first}" if others else f"1 trial waits: {first}")
         self._new_waits.clear()
 
     def _complain(self, line: str) -> None:
@@ -235,6 +234,11 @@ class Broker(threading.Thread):
         with self._lock:
             self._wanted.pop(folder.signature, None)
         return "ended"
+
+
+def without_job_id(words: str, job_id: str | None) -> str:
+    """What trials wait for, to be told once for all that wait for the same."""
+    return words.replace(job_id, "...") if job_id else words
 
 
 def _record_end(folder: RunFolder, job: Record, state: str, reason: str | None) -> None:

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.table import Table
 
 from heatmark.datasets.formats import FORMATS
+from heatmark.pipeline.broker import without_job_id
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders
 
 PLAIN_INTERVAL_S = 2.0
@@ -125,9 +126,9 @@ def print_status(sweep: Path, as_json: bool, console: Console) -> None:
     for status in statuses:
         if status.state in ("failed", "cancelled"):
             console.print(f"{status.label}: {status.state}: {status.reason}", soft_wrap=True)
-    for words, waiting in _by_words(statuses).items():
+    for waiting in _by_words(statuses).values():
         names = ", ".join(status.label for status in waiting[:NAMED]) + (", ..." if len(waiting) > NAMED else "")
-        console.print(f"{len(waiting)} waiting: {words} ({names})", soft_wrap=True)
+        console.print(f"{len(waiting)} waiting: {waiting[0].waits_for} ({names})", soft_wrap=True)
 
 
 def _by_words(statuses: list[TrialStatus]) -> dict[str, list[TrialStatus]]:
@@ -135,7 +136,7 @@ def _by_words(statuses: list[TrialStatus]) -> dict[str, list[TrialStatus]]:
     found: dict[str, list[TrialStatus]] = {}
     for status in statuses:
         if status.waits_for is not None:
-            found.setdefault(status.waits_for, []).append(status)
+            found.setdefault(without_job_id(status.waits_for, status.job_id), []).append(status)
     return found
 
 

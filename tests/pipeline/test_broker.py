@@ -357,3 +357,27 @@ def test_a_job_that_never_began_is_told_by_its_last_words_and_tried_again_only_w
     broker.wait_until_ended()
     broker.close()
     assert (second.job() or {})["reason"].startswith("launch: ") and cluster.sent == ["first", "second", "second"]
+
+
+def test_trials_that_wait_for_the_same_are_told_in_one_line(cluster: ScriptedCluster, tmp_path: Path) -> None:
+    said: list[str] = []
+    folders = [RunFolder(tmp_path / f"{number:02}") for number in range(20)]
+    broker = Broker(cluster, retries=1, poll_s=0.01, log=said.append)
+
+    def held(folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
+        hint = "JobHeldAdmin; release it with: scontrol release"
+        return {
+            each.signature: JobStatus(job_id, "PENDING", alive=True, waits_for=f"{hint} {job_id}")
+            for each in folders
+            if (job_id := cluster.live.get(each.signature))
+        }
+
+    cluster.jobs = held  # type: ignore[method-assign]
+    for folder in folders:
+        write_json(folder.spec_file, {})
+        broker.want(folder)
+    broker.start()
+    until(lambda: all((folder.job() or {}).get("waiting") for folder in folders))
+    broker.close()
+    (line,) = [line for line in said if "wait" in line]
+    assert line.startswith("20 trials wait: JobHeldAdmin; release it with: scontrol release job-")
