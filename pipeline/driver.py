@@ -24,12 +24,14 @@ from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.interrupt import beside_signals
+from heatmark.pipeline.mirror_failure import SENDS_THE_REST, without_passwords
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.site import load_site, slurm_keys
 from heatmark.pipeline.submit import make_cluster
 from heatmark.pipeline.sweep import validated
+from heatmark.pipeline.tracking_uri import silence, tracking_uri
 from heatmark.workloads.file_lock import lock
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
@@ -174,10 +176,16 @@ def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
     if not tracking.enabled:
         yield lambda status: None
         return
-    uri = [tracking.uri] if tracking.uri else []
+    uri = tracking_uri(tracking.uri, "tracking.uri") if tracking.uri is not None else None
+    if uri is not None and (silent := silence(uri)):
+        console.print(
+            f"MLflow at {without_passwords(uri)} does not answer now ({silent}); the sweep goes on, and what it "
+            f"misses is sent as soon as it does",
+            soft_wrap=True,
+        )
     with (plan.folder / "mirror.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "heatmark.pipeline.mirror", str(plan.folder), *uri],
+            [sys.executable, "-m", "heatmark.pipeline.mirror", str(plan.folder), *([uri] if uri else [])],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -196,22 +204,22 @@ def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
     finally:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
-        if not _ends_well(process):
-            where = tracking.uri or plan.folder / "mlflow.db"
-            console.print(
-                f"MLflow at {where} has not got everything (see {plan.folder / 'mirror.log'}); "
-                f"the same sweep, run again, sends the rest",
-                soft_wrap=True,
-            )
+        last_words = _last_words(process, plan.folder / "mirror.log")
+        if last_words:
+            console.print(last_words, soft_wrap=True)
 
 
-def _ends_well(process: subprocess.Popen[bytes]) -> bool:
+def _last_words(process: subprocess.Popen[bytes], log: Path) -> str | None:
+    """What the mirror says at its end where MLflow has not got everything, and None where it has."""
     try:
-        return process.wait(timeout=MIRROR_S) == 0
+        if process.wait(timeout=MIRROR_S) == 0:
+            return None
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        return False
+        return f"MLflow has not got everything within {MIRROR_S:.0f} s (see {log}); {SENDS_THE_REST}"
+    lines = log.read_text(errors="replace").split("\n")
+    return f"{next((line for line in reversed(lines) if line), 'the mirror ended by itself')} (see {log})"
 
 
 def cancel_sweep(sweep: Path, log: Log) -> int:

@@ -1,8 +1,9 @@
 """MLflow as a mirror of the run folders: a process beside the driver, never on the training path.
 
-One parent run for the sweep, one child per trial, found again by the tags `sweep` and `signature`. Each epoch is
-uploaded in one batch with the step and the time of its record, from an offset kept in the run folder's mlflow.json: an
-epoch that was sent twice is the same row, and a server that is away for a while gets what it missed.
+One parent run for the sweep, one child per trial, found again by the tags `identity` (of the sweep's folder) and
+`signature`. Each epoch is uploaded in one batch with the step and the time of its record, from an offset kept in the
+run folder's mlflow.json: an epoch that was sent twice is the same row, and a server that is away for a while gets what
+it missed. A trial that cannot be sent is tried again and holds up no other.
 """
 
 from __future__ import annotations
@@ -12,10 +13,16 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from heatmark.datasets.errors import InputError
+from heatmark.pipeline.mirror_failure import ADVICE, OnceAMinute, Outcome, meaning, without_passwords
+from heatmark.pipeline.mirror_identity import identity_of
 from heatmark.pipeline.mirror_report import log_report
+from heatmark.pipeline.mlflow_runs import PARENT, SweepRuns
 from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.file_lock import locked
 from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, run_folders, write_json
@@ -23,8 +30,8 @@ from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, 
 INTERVAL_S = 3.0
 # How long a server that is away is waited for when the sweep has ended.
 LAST_S = 30.0
-# MLflow's pages then show runs and their metrics first, not its tools for language models.
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+# How often it is looked for runs that somebody deleted, though nothing of theirs is to be sent.
+LOOK_S = 60.0
 # How a sweep ends whose driver came as far as the report.
 REPORTED = frozenset({"FINISHED", "FAILED"})
 ENDED = {"finished": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
@@ -33,6 +40,14 @@ ENDED = {"finished": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 def default_uri(sweep: Path) -> str:
     """SQLite in the sweep's folder, behind this one process."""
     return f"sqlite:///{(sweep / 'mlflow.db').absolute()}"
+
+
+class Incomplete(RuntimeError):
+    """Some of the sweep could not be sent. failures: why, by the trial's signature or `the sweep's own run`."""
+
+    def __init__(self, failures: dict[str, Exception]) -> None:
+        super().__init__("; ".join(f"{who}: {error}" for who, error in failures.items()))
+        self.failures = failures
 
 
 class Mirror:
@@ -44,13 +59,29 @@ class Mirror:
         self.sweep, self.uri = sweep, uri or default_uri(sweep)
         self.name = (read_json(sweep / "sweep.json") or {"name": sweep.name})["name"]
         self.client = MlflowClient(tracking_uri=self.uri)
-        self.experiment = self._experiment()
-        self.parent = self._run({"sweep": self.name, "kind": "sweep"}, self.name, {})
+        self.identity = identity_of(sweep)
+        artifacts = (sweep / "mlartifacts").absolute() if self.uri == default_uri(sweep) else None
+        self.runs = SweepRuns(self.client, self.name, self.identity, artifacts)
+        self._look_again = 0.0
+        self._look()
+        self._adopt()
+        self._failures: dict[str, Exception] = {}
+        self.parent = ""
+        self._attempt("the sweep's own run", self._open_parent)
 
     def sync(self) -> None:
-        """Upload what is new in every run folder."""
+        """Upload what is new in every run folder. Raises Incomplete once every other trial is sent.
+
+        Raises what MLflow says where it answers nothing at all: no trial is tried then.
+        """
+        self._failures = {}
+        if time.monotonic() >= self._look_again:
+            self._look()
+        self._attempt("the sweep's own run", self._open_parent)
         for folder in run_folders(self.sweep):
-            self._sync_trial(folder)
+            self._attempt(folder.signature, partial(self._sync_trial, folder))
+        if self._failures:
+            raise Incomplete(self._failures)
 
     def close(self, status: str) -> None:
         """End the parent run, with the report as its artifacts and its verdict as its note."""
@@ -59,26 +90,55 @@ class Mirror:
         if status in REPORTED:
             log_report(self.client, self.experiment, self.parent, self.sweep)
 
-    def _experiment(self) -> str:
-        found = self.client.get_experiment_by_name(self.name)
-        if found is None:
-            location = (self.sweep / "mlartifacts").as_uri() if self.uri == default_uri(self.sweep) else None
-            self.client.create_experiment(self.name, artifact_location=location, tags=EXPERIMENT_TAGS)
-            found = self.client.get_experiment_by_name(self.name)
-        # What was sent is remembered for this very database, not for another of the same address.
-        self.target = f"{self.uri} {found.experiment_id} {found.creation_time}"
-        return str(found.experiment_id)
+    @property
+    def experiment(self) -> str:
+        return self.runs.experiment
 
-    def _run(self, identity: dict[str, str], name: str, tags: dict[str, str]) -> str:
-        """The run with these tags, created where there is none; RUNNING from now on."""
-        query = " and ".join(f"tags.{key} = '{value}'" for key, value in identity.items())
-        found = self.client.search_runs([self.experiment], query, max_results=1)
-        if found:
-            run_id = str(found[0].info.run_id)
-            self.client.update_run(run_id, status="RUNNING")
-            return run_id
-        created = self.client.create_run(self.experiment, run_name=name, tags={**identity, **tags})
-        return str(created.info.run_id)
+    @property
+    def target(self) -> str:
+        """What was sent is remembered for this very database, not for another of the same address."""
+        return f"{self.uri} {self.runs.experiment} {self.runs.created}"
+
+    def _attempt(self, who: str, step: Callable[[], None]) -> None:
+        """Take a step, a second time after a look: somebody may have deleted a run. A failure is kept for later.
+
+        Raises where even the look fails, which is then the server's failure and not the step's.
+        """
+        with suppress(Exception):
+            step()
+            return
+        self._look()
+        try:
+            step()
+        except Exception as error:
+            self._failures[who] = error
+
+    def look_now(self) -> None:
+        """Look for deleted runs in the next round, however short ago it was done."""
+        self._look_again = 0.0
+
+    def _look(self) -> None:
+        self.runs.look(folder.signature for folder in run_folders(self.sweep))
+        self._look_again = time.monotonic() + LOOK_S
+
+    def _adopt(self) -> None:
+        """Go on in the runs of an earlier version, which a run folder knows by their id."""
+        for folder in run_folders(self.sweep):
+            with suppress(InputError):  # of a damaged file, which is told when the trial is sent
+                saved = read_json(_sent_file(folder))
+                if saved is not None and saved["target"] == self.target and "identity" not in saved:
+                    self.runs.adopt(saved["run_id"])
+
+    def _open_parent(self) -> None:
+        """The sweep's own run; RUNNING when this mirror first meets it, and named by where it runs now."""
+        known = self.runs.found.get(PARENT)
+        if known is None:
+            self.parent = self.runs.make(PARENT, self.name, {})
+        elif known != self.parent:
+            self.client.update_run(known, status="RUNNING")
+            for key, value in self.identity.tags.items():
+                self.client.set_tag(known, key, value)
+            self.parent = known
 
     def _sync_trial(self, folder: RunFolder) -> None:
         from mlflow.entities import Metric
@@ -86,7 +146,8 @@ class Mirror:
         sent = self._sent(folder)
         state = _trial_state(folder)
         records, offset = folder.metrics_since(sent["offset"])
-        if not records and sent["state"] == state:
+        under_parent = not self.parent or sent["parent"] == self.parent
+        if not records and sent["state"] == state and under_parent:
             return
         run_id = sent["run_id"] or self._child(folder)
         for record in records:
@@ -94,10 +155,14 @@ class Mirror:
             values = _metrics(record).items()
             batch = [Metric(name, value, stamp, record["epoch"] + 1) for name, value in values]
             self.client.log_batch(run_id, metrics=batch)
+        if not under_parent:
+            self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
         self._set_state(run_id, state)
         self._log_cost(folder, run_id)
         content = {"target": self.target, "run_id": run_id, "offset": offset, "state": state}
-        write_json(_sent_file(folder), content)
+        write_json(
+            _sent_file(folder), {**content, "identity": self.identity.number, "parent": self.parent or sent["parent"]}
+        )
 
     def _log_cost(self, folder: RunFolder, run_id: str) -> None:
         """CPU-hours and GPU-hours of all attempts, and those wasted, as tags: they have no step."""
@@ -106,24 +171,27 @@ class Mirror:
                 self.client.set_tag(run_id, name, f"{value:.4f}")
 
     def _sent(self, folder: RunFolder) -> Record:
-        """What this database has of a trial."""
-        saved = read_json(_sent_file(folder))
-        if saved is None or saved["target"] != self.target:
-            return {"run_id": None, "offset": 0, "state": None}
-        return saved
+        """What this database has of a trial: nothing of what another folder sent, or of a run that is gone."""
+        saved = read_json(_sent_file(folder)) or {}
+        ours = (
+            saved.get("target") == self.target and saved.get("identity", self.identity.number) == self.identity.number
+        )
+        if not ours or saved["run_id"] != self.runs.found.get(folder.signature):
+            return {"run_id": None, "offset": 0, "state": None, "parent": None}
+        return {"parent": None, **saved}
 
     def _child(self, folder: RunFolder) -> str:
         """The trial's run, with its parameters."""
         spec = folder.spec() or {}
         tags = {
-            "mlflow.parentRunId": self.parent,
             "method": spec["method"]["name"],
             "backbone": spec["backbone"],
             "dataset": spec["data"]["name"],
             "seed": str(spec["seed"]),
             **({"beta": f"{spec['method']['beta']:g}"} if spec["method"].get("beta") else {}),
         }
-        run_id = self._run({"sweep": self.name, "signature": folder.signature}, _run_name(spec), tags)
+        known = self.runs.found.get(folder.signature)
+        run_id = known or self.runs.make(folder.signature, _run_name(spec), tags)
         for key, value in flat({part: spec[part] for part in ("method", "backbone", "data", "train", "seed")}):
             self.client.log_param(run_id, key, value)
         return run_id
@@ -180,7 +248,7 @@ def main(sweep: Path, uri: str | None) -> int:
     """Follow a sweep until stdin closes, which it does however the driver ends; then once more, and end the parent.
 
     The last line on stdin is the sweep's final status; a driver that was killed could not write one. Returns the exit
-    code: 1 if MLflow has not got everything.
+    code: 1 if MLflow has not got everything, and then the last line of the log says what to do.
     """
     # A round that fails is followed by another: MLflow's own patience of minutes would only hold up the driver's end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -197,18 +265,22 @@ def main(sweep: Path, uri: str | None) -> int:
                 last_words, open_ended = line.strip() or last_words, bool(line)
             if open_ended:
                 mirror, _ = _try_sync(mirror, sweep, uri)
-        return _end(mirror, sweep, uri, last_words or "KILLED")
+        outcome = _end(mirror, sweep, uri, last_words or "KILLED")
+    if outcome is Outcome.COMPLETE:
+        return 0
+    where = uri or default_uri(sweep)
+    print(without_passwords(f"MLflow at {where} has not got everything: {ADVICE[outcome]}"), file=sys.stderr)
+    return 1
 
 
-def _end(mirror: Mirror | None, sweep: Path, uri: str | None, status: str) -> int:
-    """The last round is tried for LAST_S. Returns the exit code."""
+def _end(mirror: Mirror | None, sweep: Path, uri: str | None, status: str) -> Outcome:
+    """The last round is tried for LAST_S, but not where the server has refused for good."""
     deadline = time.monotonic() + LAST_S
     while True:
-        mirror, done = _try_sync(mirror, sweep, uri, status)
-        if done:
-            return 0
-        if time.monotonic() >= deadline:
-            return 1
+        mirror, outcome = _round(mirror, sweep, uri, status)
+        refused = outcome in (Outcome.UNAUTHORIZED, Outcome.NO_MLFLOW)
+        if outcome is Outcome.COMPLETE or refused or time.monotonic() >= deadline:
+            return outcome
         time.sleep(INTERVAL_S)
 
 
@@ -216,15 +288,41 @@ def _try_sync(
     mirror: Mirror | None, sweep: Path, uri: str | None, end: str | None = None
 ) -> tuple[Mirror | None, bool]:
     """One round, and whether all of it went well; a server that is away is asked again in the next."""
+    mirror, outcome = _round(mirror, sweep, uri, end)
+    return mirror, outcome is Outcome.COMPLETE
+
+
+def _round(
+    mirror: Mirror | None, sweep: Path, uri: str | None, end: str | None = None
+) -> tuple[Mirror | None, Outcome]:
+    """One round, and what came of it. The parent is ended whatever became of the trials."""
+    failures: dict[str, Exception] = {}
     try:
-        mirror = mirror or Mirror(sweep, uri)
-        mirror.sync()
+        if mirror is None:
+            mirror = Mirror(sweep, uri)
+        elif end is not None:
+            mirror.look_now()
+        try:
+            mirror.sync()
+        except Incomplete as incomplete:
+            failures = incomplete.failures
         if end is not None:
             mirror.close(end)
-        return mirror, True
     except Exception as error:
-        print(f"MLflow at {uri or default_uri(sweep)}: {error}; trying again", file=sys.stderr, flush=True)
-        return mirror, False
+        failures = {**failures, "": error}
+    for who, failure in failures.items():
+        _say(f"{who + ': ' if who else ''}{failure}", uri or default_uri(sweep))
+    meanings = [meaning(failure) for failure in failures.values()]
+    return mirror, meanings[-1] if meanings else Outcome.COMPLETE
+
+
+def _say(failure: str, uri: str) -> None:
+    line = _once_a_minute(without_passwords(f"MLflow at {uri}: {failure}"))
+    if line:
+        print(f"{line}; trying again", file=sys.stderr, flush=True)
+
+
+_once_a_minute = OnceAMinute()
 
 
 if __name__ == "__main__":

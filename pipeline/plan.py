@@ -31,6 +31,7 @@ from heatmark.pipeline.sweep import (
     nearest,
     validated,
 )
+from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
 from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
@@ -84,9 +85,12 @@ class Plan:
 def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     """Expand a sweep. out: the folder of all sweeps (`runs`). source: the file, for messages.
 
-    Raises InputError for a value no trial can have and for a data set that is not there.
+    Raises InputError for a value no trial can have, for a data set that is not there and for a place where MLflow can
+    keep no runs.
     """
     _check_stage(sweep, source)
+    if sweep.tracking.enabled and sweep.tracking.uri is not None:
+        tracking_uri(sweep.tracking.uri, f"{source}: tracking.uri")
     prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.named("dataset"))}
     weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}

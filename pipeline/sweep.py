@@ -85,7 +85,9 @@ class TuneSection(Section):
 
 
 class TrackingSection(Section):
-    """MLflow. uri: a tracking server, or None for SQLite in the sweep's folder. enabled: mirror at all."""
+    """MLflow. uri: a tracking server or a database, environment variables filled in, or None for SQLite in the sweep's
+    folder. enabled: mirror at all.
+    """
 
     enabled: bool = True
     uri: str | None = None
