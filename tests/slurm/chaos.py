@@ -78,7 +78,7 @@ def arguments() -> argparse.Namespace:
     unknown = [name for name in options.kinds if name not in KINDS]
     if unknown:
         parser.error(f"no kind {', '.join(unknown)}")
-    options.epochs = options.epochs or max(8, round(7 * options.faults / options.trials))
+    options.epochs = options.epochs or max(8, round(5 * options.faults / options.trials))
     options.out = (options.out or ROOT / "runs" / f"chaos-{options.seed}").absolute()
     return options
 
@@ -113,6 +113,8 @@ def disturb(field: Field, options: argparse.Namespace) -> Counter[str]:
     """Draw faults from a pack of all kinds, shuffled anew when it is used up, until there were enough."""
     done: Counter[str] = Counter()
     pack: list[str] = []
+    while not field.progress():
+        field.breathe(1.0)
     last = time.monotonic()
     while done.total() < options.faults and not field.is_done():
         field.breathe(1.0)

@@ -10,7 +10,7 @@ import chaos_driver_faults as driver
 import chaos_job_faults as job
 from chaos_field import Field
 
-CONTROLLER, ACCOUNTING = "slurmctld", "slurmdbd"
+CONTROLLER, ACCOUNTING, DRIVER = "slurmctld", "slurmdbd", "driver"
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,26 @@ KINDS = {
     "ctld-kill-sbatch": Kind(
         "kill -9 of slurmctld after it accepted jobs",
         cluster.kill_the_controller_after_sbatch,
-        (CONTROLLER, "sbatch", "squeue", "partition", "limit", "driver"),
+        (CONTROLLER, "sbatch", "squeue", "partition", "limit", DRIVER),
     ),
     "dbd-stop": Kind("slurmdbd is stopped for a while", cluster.stop_accounting, (ACCOUNTING,)),
     "drain": Kind("the partition is in DRAIN for a while", cluster.drain_the_partition, (CONTROLLER, "partition")),
     "down": Kind("the partition is DOWN for a while", cluster.close_the_partition, (CONTROLLER, "partition")),
     "limit": Kind("MaxSubmitJobs lowered", cluster.lower_the_submit_limit, (CONTROLLER, ACCOUNTING, "limit")),
-    "driver-kill": Kind("kill -9 of the driver, started again", driver.kill_the_driver, ("driver",)),
-    "driver-term": Kind("SIGTERM to the driver, started again", driver.terminate_the_driver, ("driver",)),
+    "driver-kill": Kind("kill -9 of the driver, started again", driver.kill_the_driver, (DRIVER,)),
+    "driver-term": Kind("SIGTERM to the driver, started again", driver.terminate_the_driver, (DRIVER,)),
     "mirror": Kind("kill -9 of the MLflow mirror", driver.kill_the_mirror),
     "mlflow-run": Kind("a run deleted in MLflow", driver.delete_a_run_in_mlflow),
-    "sbatch-unexpected": Kind("sbatch: Unexpected message received", driver.sbatch_says("unexpected"), ("sbatch",)),
-    "sbatch-timeout": Kind("sbatch: Socket timed out", driver.sbatch_says("timed out"), ("sbatch",)),
-    "sbatch-busy": Kind("sbatch: Requested nodes are busy", driver.sbatch_says("busy"), ("sbatch",)),
-    "sbatch-room": Kind("sbatch: a QOS' submit limit", driver.sbatch_says("no room"), ("sbatch",)),
-    "sbatch-unheard": Kind("sbatch accepts, its answer is lost", driver.sbatch_says("unheard"), ("sbatch",)),
-    "squeue-blind": Kind("squeue sees nothing", driver.squeue_is_blind, ("squeue",)),
-    "squeue-fails": Kind("squeue fails", driver.squeue_fails, ("squeue",)),
-    "squeue-garbage": Kind("squeue prints garbage", driver.squeue_prints_garbage, ("squeue",)),
-    "squeue-half": Kind("squeue's answer is cut off", driver.squeue_is_cut_off, ("squeue",)),
-    "sacct-fails": Kind("sacct fails", driver.sacct_fails, ("sacct",)),
+    "sbatch-unexpected": Kind(
+        "sbatch: Unexpected message received", driver.sbatch_says("unexpected"), ("sbatch", DRIVER)
+    ),
+    "sbatch-timeout": Kind("sbatch: Socket timed out", driver.sbatch_says("timed out"), ("sbatch", DRIVER)),
+    "sbatch-busy": Kind("sbatch: Requested nodes are busy", driver.sbatch_says("busy"), ("sbatch", DRIVER)),
+    "sbatch-room": Kind("sbatch: a QOS' submit limit", driver.sbatch_says("no room"), ("sbatch", DRIVER)),
+    "sbatch-unheard": Kind("sbatch accepts, its answer is lost", driver.sbatch_says("unheard"), ("sbatch", DRIVER)),
+    "squeue-blind": Kind("squeue sees nothing", driver.squeue_is_blind, ("squeue", DRIVER)),
+    "squeue-fails": Kind("squeue fails", driver.squeue_fails, ("squeue", DRIVER)),
+    "squeue-garbage": Kind("squeue prints garbage", driver.squeue_prints_garbage, ("squeue", DRIVER)),
+    "squeue-half": Kind("squeue's answer is cut off", driver.squeue_is_cut_off, ("squeue", DRIVER)),
+    "sacct-fails": Kind("sacct fails", driver.sacct_fails, ("sacct", DRIVER)),
 }
