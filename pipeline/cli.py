@@ -94,6 +94,20 @@ def sweep_run(
     raise typer.Exit(code)
 
 
+@sweep_app.command("driver-options")
+def sweep_driver_options(
+    file: SweepArgument,
+    changes: SetOption = None,
+    out: OutOption = Path("runs"),
+    strict: Annotated[bool, typer.Option("--strict", help="As for run.")] = False,
+) -> None:
+    """Print sbatch's options for the driver's own job, for slurm/sweep.sh; nothing where its job is as it should be."""
+    from heatmark.pipeline.driver_job import as_shell_words, driver_options
+    from heatmark.pipeline.sweep import load_sweep
+
+    print(as_shell_words(driver_options(load_sweep(file, changes))))
+
+
 @sweep_app.command("status")
 def sweep_status(place: PlaceArgument, out: OutOption = Path("runs"), as_json: JsonOption = False) -> None:
     """The state of every trial, from the run folders."""

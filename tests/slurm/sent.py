@@ -19,13 +19,14 @@ TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 HANG_S = 16.0
 
 
-def prepare(sweep: Path, people: Path, epochs: int) -> RunFolder:
+def prepare(sweep: Path, people: Path, epochs: int, seed: int = 0, **runtime: Any) -> RunFolder:
     content = {
         "method": {"name": "bcir", "t_o": 3},
         "backbone": "sbl-r18-w8",
         "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
         "train": {"epochs": epochs, "batch_size": 8, "milestones": [3], "flip_test": False},
-        "runtime": {"data_root": str(people), "threads": 1, "zero_stage": 1, "hang_s": HANG_S},
+        "seed": seed,
+        "runtime": {"data_root": str(people), "threads": 1, "zero_stage": 1, "hang_s": HANG_S, **runtime},
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
     run = RunFolder(sweep / spec.signature)
@@ -38,8 +39,11 @@ class Sent:
 
     alive: ClassVar[list[Sent]] = []
 
-    def __init__(self, sweep: Path, people: Path, epochs: int = 4, **cluster: Any) -> None:
-        self.sweep, self.run = sweep, prepare(sweep, people, epochs)
+    def __init__(
+        self, sweep: Path, people: Path, epochs: int = 4, runtime: dict[str, Any] | None = None, **cluster: Any
+    ) -> None:
+        """runtime: fields of the trial's RuntimeSpec. cluster: fields of the sweep's ClusterSection."""
+        self.sweep, self.run = sweep, prepare(sweep, people, epochs, **(runtime or {}))
         self.lines: list[str] = []
         settings = {"executor": "slurm", "nodes": 2, "timeout_min": 10, **cluster}
         self.cluster = SlurmCluster(ClusterSection(**settings), sweep)
