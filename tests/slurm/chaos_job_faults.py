@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from signal import SIGSTOP
 
 from chaos_field import Field
-from chaos_slurm import Element, SlurmFailed
+from chaos_slurm import Element, SlurmFailed, SlurmSilent
 
 from heatmark.workloads import checkpoint
 
@@ -112,7 +113,9 @@ def _warn(field: Field, place: str) -> Done:
     if not running:
         return None
     element = field.rng.choice(running)
-    field.slurm.ask("scancel", "--signal=USR2", element.job_id)
+    # It is sent at once; scancel itself goes on asking for a minute where the job has requeued itself by then.
+    with contextlib.suppress(SlurmSilent):
+        field.slurm.ask("scancel", "--signal=USR2", element.job_id, timeout=5)
     return element.signature, f"SIGUSR2 to {element.job_id}, the {place} of {element.size}"
 
 

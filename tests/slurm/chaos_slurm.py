@@ -18,6 +18,10 @@ class SlurmFailed(RuntimeError):
     """A command that failed, with its own words."""
 
 
+class SlurmSilent(SlurmFailed):
+    """No answer in time."""
+
+
 @dataclass(frozen=True)
 class Element:
     """A trial's job in the queue. size: of its array."""
@@ -32,9 +36,10 @@ class Element:
 
 @dataclass(frozen=True)
 class Run:
-    """A record of sacct: one attempt of a trial's job. end is None while accounting has none."""
+    """A record of sacct: one attempt of a trial's job. name: of its array. end: None while accounting has none."""
 
     job_id: str
+    name: str
     state: str
     start: str
     end: str | None
@@ -58,7 +63,7 @@ class Slurm:
                 command, env=dict(self.environment), cwd="/", capture_output=True, text=True, timeout=timeout
             )
         except subprocess.TimeoutExpired as error:
-            raise SlurmFailed(f"{' '.join(command)}: no answer within {timeout:.0f} s") from error
+            raise SlurmSilent(f"{' '.join(command)}: no answer within {timeout:.0f} s") from error
         if done.returncode:
             raise SlurmFailed(f"{' '.join(command)}: {' '.join((done.stderr or done.stdout).split())}")
         return done.stdout
@@ -85,7 +90,7 @@ class Slurm:
         for line in self.ask(*command, "-j", ",".join(sorted(set(ids.values())) or ["0"])).splitlines():
             job_id, name, state, start, end = line.split("|")
             if ids.get(name) == job_id.partition("_")[0] and start[:1].isdigit():
-                found.append(Run(job_id, state.split()[0], start, end if end[:1].isdigit() else None))
+                found.append(Run(job_id, name, state.split()[0], start, end if end[:1].isdigit() else None))
         return found
 
 

@@ -66,11 +66,9 @@ def every_epoch_once(field: Field, undisturbed: Path) -> list[str]:
 def one_job_at_a_time(field: Field, undisturbed: Path) -> list[str]:
     """By accounting: the attempts of all jobs of a trial, in seconds, do not overlap."""
     runs: dict[str, list[Run]] = {}
-    arrays, ids = read_arrays(field.sweep), field.programs.accepted()
-    names = {number: name for name, number in ids.items()}
-    for run in field.slurm.runs(ids):
-        number, _, index = run.job_id.partition("_")
-        signatures = arrays.get(names[number], [])
+    arrays = read_arrays(field.sweep)
+    for run in field.slurm.runs(field.programs.accepted()):
+        signatures, index = arrays.get(run.name, []), run.job_id.partition("_")[2]
         at = int(index) if index.isdigit() else 0
         if at < len(signatures):
             runs.setdefault(signatures[at], []).append(run)
@@ -87,7 +85,7 @@ def one_job_at_a_time(field: Field, undisturbed: Path) -> list[str]:
 def every_job_on_record(field: Field, undisturbed: Path) -> list[str]:
     """What sbatch accepted, against what job.json says was sent; a job that never ran may be missing there."""
     arrays, accepted = read_arrays(field.sweep), field.programs.accepted()
-    started = {(run.job_id) for run in field.slurm.runs(accepted)}
+    started = {run.job_id for run in field.slurm.runs(accepted)}
     sent: dict[str, set[str]] = {}
     for name, number in accepted.items():
         for index, signature in enumerate(arrays.get(name, [])):
