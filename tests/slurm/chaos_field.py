@@ -46,7 +46,7 @@ class Field:
         self.undos: list[Undo] = []
         self.log_file = sweep.parent.parent / "chaos.log"
         self._looked = self._mended = 0.0
-        self._known_reasons: set[tuple[str, str]] = set()
+        self._known: set[str] = set()
 
     def log(self, kind: str, target: str, deed: str) -> None:
         line = f"{utc_now()}  {kind:24}  {target:28}  {deed}"
@@ -175,13 +175,14 @@ class Field:
         for folder in self.trials():
             job = folder.job() or {}
             if job.get("state") in ("failed", "cancelled"):
-                self._once(folder.signature, f"trial {folder.signature} is {job['state']}: {job['reason']}")
+                what = f"trial {folder.signature} is {job['state']}: {job['reason']}"
+                self._once(what, what)
 
     def _look_for_two_jobs(self) -> None:
         by_trial: dict[str, set[str]] = {}
         with contextlib.suppress(SlurmFailed):
             for element in self.slurm.elements(self.sweep):
-                if element.state in ALIVE:
+                if element.state in ALIVE and element.state != "COMPLETING":  # its processes are being ended
                     by_trial.setdefault(element.signature, set()).add(f"{element.job_id} {element.state}")
         for signature, jobs in by_trial.items():
             names = {job.split()[0] for job in jobs}
@@ -199,8 +200,8 @@ class Field:
         self.log("(driver)", "driver", f"started with {self.driver.start(self.rng)}")
 
     def _once(self, key: str, what: str) -> None:
-        if (key, what) not in self._known_reasons:
-            self._known_reasons.add((key, what))
+        if key not in self._known:
+            self._known.add(key)
             self.find(what)
 
     def _mend_nodes(self) -> None:
