@@ -86,20 +86,20 @@ def every_job_on_record(field: Field, undisturbed: Path) -> list[str]:
     """What sbatch accepted, against what job.json says was sent; a job that never ran may be missing there."""
     arrays, accepted = read_arrays(field.sweep), field.programs.accepted()
     started = {run.job_id for run in field.slurm.runs(accepted)}
-    sent: dict[str, set[str]] = {}
+    sent: dict[str, list[str]] = {}  # a number may come twice: a killed controller gives it out again
     for name, number in accepted.items():
         for index, signature in enumerate(arrays.get(name, [])):
-            sent.setdefault(signature, set()).add(f"{number}_{index}")
+            sent.setdefault(signature, []).append(f"{number}_{index}")
     wrong = [f"sbatch accepted {name}, of which nothing is written down" for name in accepted if name not in arrays]
     for folder in field.trials():
         job = folder.job() or {"submissions": []}
         recorded = [each["job_id"] for each in [*job.get("earlier", []), *job["submissions"]]]
-        own = sent.get(folder.signature, set())
-        unrecorded = {job_id for job_id in own - set(recorded) if job_id in started}
+        own = sent.get(folder.signature, [])
+        unrecorded = (set(own) - set(recorded)) & started
         if unrecorded:
             wrong.append(f"{folder.signature}: ran and not on record: {', '.join(sorted(unrecorded))}")
-        if set(recorded) - own:
-            wrong.append(f"{folder.signature}: on record and never accepted: {sorted(set(recorded) - own)}")
+        if unsent := set(recorded) - set(own):
+            wrong.append(f"{folder.signature}: on record and never accepted: {', '.join(sorted(unsent))}")
         if len(recorded) > len(own):
             wrong.append(f"{folder.signature}: {len(recorded)} submissions on record, {len(own)} accepted by sbatch")
     return wrong
