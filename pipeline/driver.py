@@ -30,6 +30,7 @@ from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.site import load_site, slurm_keys
 from heatmark.pipeline.submit import make_cluster
 from heatmark.pipeline.sweep import validated
+from heatmark.workloads.file_lock import lock
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
 Log = Callable[[str], None]
@@ -151,18 +152,18 @@ def unreadable_images(plan: Plan) -> list[str]:
 def _only_driver(plan: Plan) -> Iterator[None]:
     """Raises InputError naming the other driver while one works on this sweep's folder."""
     path = plan.folder / "driver.lock"
-    with path.open("a+") as lock:
+    with path.open("a+") as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(held, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
+            held.seek(0)
             raise InputError(
-                f"{plan.folder}: another driver runs this sweep ({lock.read().strip()}); "
+                f"{plan.folder}: another driver runs this sweep ({held.read().strip()}); "
                 f"follow it with: heatmark sweep status {plan.folder}"
             ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}")
-        lock.flush()
+        held.truncate(0)
+        held.write(f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}")
+        held.flush()
         yield
 
 

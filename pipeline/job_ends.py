@@ -20,7 +20,11 @@ STATE_KINDS = {
 # What heatmark's own lines of a job's log begin with, and how much of a log is looked at for its last words.
 MARK, LOG_TAIL = "heatmark: ", 4000
 # Words of a job that something outside ended.
-KILLED = re.compile(r"Killed|Terminated|[Ss]ignal|Segmentation|Bus error|CANCELLED|Aborted")
+KILLED = re.compile(r"Killed|Terminated|[Ss]ignal|Segmentation|Bus error|Aborted")
+# What srun says of every step that it ends, whatever the cause.
+NOISE = re.compile(
+    r"srun: (launch/|Terminating|Job step aborted|Force Terminated)|slurmstepd: error: \*\*\* (STEP|JOB) "
+)
 # A rank finds its own hang within 1.25 hang_s; this late, even its watchdog is stopped.
 SILENT_FACTOR = 2.0
 START_S = 600.0
@@ -68,7 +72,7 @@ def last_words(log: Path) -> str:
         lines = [" ".join(line.split()) for line in log.read_text(errors="replace")[-LOG_TAIL:].splitlines()]
     except OSError:
         return ""
-    lines = [line for line in lines if line]
+    lines = [line for line in lines if line and not NOISE.match(line)]
     marked = [line for line in lines if line.startswith(MARK)]
     return marked[-1] if marked else " | ".join(lines[-3:])
 

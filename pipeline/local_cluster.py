@@ -20,8 +20,10 @@ import psutil
 from submitit.local.local import LocalExecutor, LocalJob
 
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.local_gpus import GIVEN, VISIBLE, choose_gpus, gpus_here
 from heatmark.pipeline.submit import JobStatus, job_command
 from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.slurm_environment import on_this_node
 
 RUN_VARIABLE = "HEATMARK_RUN"
 # A job that was asked to stop saves its state first.
@@ -37,18 +39,28 @@ class LocalCluster:
     def __init__(self, settings: ClusterSection) -> None:
         self.settings = settings
         self.waits_for: str | None = None
-        self.notes: list[str] = []
+        self.gpus = gpus_here(os.environ)
+        self.notes = self._notes()
         self._children: list[LocalJob[Any]] = []
 
     def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:
         sent = {}
         for folder in folders:
-            executor = _DetachedExecutor(folder)
+            executor = _DetachedExecutor(folder, choose_gpus(self.gpus, _gpus_taken(), self.settings.ranks))
             executor.update_parameters(tasks_per_node=self.settings.ranks, timeout_min=self.settings.timeout_min)
             job = executor._submit_command(self.command(folder))
             self._children.append(job)
             sent[folder.signature] = str(job.job_id)
         return sent
+
+    def _notes(self) -> list[str]:
+        wanted = self.settings.parallel * self.settings.ranks
+        if not self.gpus or wanted <= len(self.gpus):
+            return []
+        return [
+            f"{self.settings.parallel} trials of {self.settings.ranks} rank(s) side by side share "
+            f"{len(self.gpus)} GPU(s): {', '.join(self.gpus)}; fewer at a time: cluster.parallel"
+        ]
 
     def command(self, folder: RunFolder) -> str:
         """What every rank of the trial's job executes."""
@@ -94,6 +106,15 @@ def _job_processes() -> list[tuple[str, psutil.Process]]:
     return found
 
 
+def _gpus_taken() -> list[str]:
+    """The GPUs of every live trial of this user, whichever driver started it: each as often as it has trials."""
+    given: dict[str, str] = {}
+    for run, process in _job_processes():
+        with contextlib.suppress(psutil.Error):
+            given[run] = process.environ().get(GIVEN, "")
+    return [gpu for gpus in given.values() for gpu in gpus.split(",") if gpu]
+
+
 def _processes_of(folder: RunFolder) -> list[psutil.Process]:
     return [process for path, process in _job_processes() if path == os.path.realpath(folder.path)]
 
@@ -108,9 +129,9 @@ class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
     job's, and the run folder's environment and log are.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, gpus: Sequence[str]) -> None:
         super().__init__(folder.log)
-        self.run = folder
+        self.run, self.gpus = folder, gpus
 
     def _submit_command(self, command: str) -> LocalJob[Any]:
         ranks = self.parameters["tasks_per_node"]
@@ -126,9 +147,14 @@ class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
         return LocalJob(folder=self.folder, job_id=str(process.pid), process=process, tasks=list(range(ranks)))
 
     def _environment(self, command: str, ranks: int) -> dict[str, str]:
-        """What submitit's controller reads (submitit.local.local.Controller), and the run folder."""
+        """What submitit's controller reads (submitit.local.local.Controller), the run folder, and the GPUs.
+
+        Nothing of the job that the driver may run in: a local trial has no part in anybody's allocation.
+        """
+        gpus = {VISIBLE: ",".join(self.gpus), GIVEN: ",".join(self.gpus)} if self.gpus else {}
         return {
-            **os.environ,
+            **on_this_node(),
+            **gpus,
             "SUBMITIT_LOCAL_NTASKS": str(ranks),
             "SUBMITIT_LOCAL_COMMAND": command,
             "SUBMITIT_LOCAL_TIMEOUT_S": str(int(60 * self.parameters["timeout_min"])),

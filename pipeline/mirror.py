@@ -7,18 +7,17 @@ epoch that was sent twice is the same row, and a server that is away for a while
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import select
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.relay import prefixed
+from heatmark.workloads.file_lock import locked
 from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, run_folders, write_json
 
 INTERVAL_S = 3.0
@@ -177,14 +176,6 @@ def _milliseconds(iso: str) -> int:
     return int(moment(iso) * 1000)
 
 
-@contextmanager
-def _only_one(sweep: Path) -> Iterator[None]:
-    """A mirror that a killed driver left behind ends within seconds; the next one waits for it."""
-    with (sweep / "mirror.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def main(sweep: Path, uri: str | None) -> int:
     """Follow a sweep until stdin closes, which it does however the driver ends; then once more, and end the parent.
 
@@ -194,7 +185,8 @@ def main(sweep: Path, uri: str | None) -> int:
     # A round that fails is followed by another: MLflow's own patience of minutes would only hold up the driver's end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    with _only_one(sweep):
+    # A mirror that a killed driver left behind ends within seconds; the next one waits for it.
+    with locked(sweep / "mirror.lock"):
         mirror: Mirror | None = None
         last_words = ""
         open_ended = True

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter, field_validator
 
+from heatmark.datasets.errors import InputError
 from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys, StageSection
 from heatmark.pipeline.sweep import expand_path, validated
 from heatmark.pipeline.yaml_file import read_yaml
@@ -109,10 +110,23 @@ def read_site(path: Path) -> Site:
 
 
 def slurm_keys(cluster: ClusterSection, site: Site) -> SlurmKeys:
-    """What holds for a sweep on a site."""
+    """What holds for a sweep on a site. Raises InputError for GPUs that are asked for twice."""
     names = SlurmKeys.model_fields
     given = {name: getattr(cluster, name) for name in names if getattr(cluster, name) is not None}
-    return SlurmKeys.model_construct(**{name: getattr(site, name) for name in names} | given)
+    merged = {name: getattr(site, name) for name in names} | given
+    if merged["gpus_per_node"] and _has_gpus(merged["gres"]):
+        if "gpus_per_node" in given and "gres" not in given:
+            others = [part for part in merged["gres"].split(",") if not _has_gpus(part)]
+            merged["gres"] = ",".join(others) or None
+        else:
+            raise InputError(
+                f"gpus_per_node: {merged['gpus_per_node']} and gres: {merged['gres']} both ask for GPUs; leave one out"
+            )
+    return SlurmKeys.model_construct(**merged)
+
+
+def _has_gpus(gres: str | None) -> bool:
+    return any(part.removeprefix("gres/").partition(":")[0] == "gpu" for part in (gres or "").split(","))
 
 
 def stage_of(cluster: ClusterSection) -> StageSection | None:

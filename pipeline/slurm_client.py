@@ -22,9 +22,10 @@ ENDED = frozenset({
     "REVOKED", "LAUNCH_FAILED",
 })
 # fmt: on
-UNKNOWN_JOB = "Invalid job id"
-QUEUE_FORMAT = "%i|%F|%K|%T|%r|%a|%j"
-_LINE = re.compile(r"([^|]+)\|\d+\|([^|]*)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|(.*)")
+# Of a number that the controller does not know, and of an element that it has forgotten before others of its array.
+UNKNOWN_JOB = re.compile(r"Invalid job id|Job \d+_\d+ not found")
+QUEUE_FORMAT = "%i|%F|%K|%T|%r|%a|%q|%j"
+_LINE = re.compile(r"([^|]+)\|\d+\|([^|]*)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class QueuedJob:
     state: str
     reason: str
     account: str
+    qos: str
     name: str
 
 
@@ -73,8 +75,8 @@ class SlurmClient:
             found = _LINE.fullmatch(line)
             if found is None:
                 raise CommandFailed(["squeue"], 0, f"no line of squeue: {line[:80]!r}")
-            job_id, index, state, reason, account, name = found.groups()
-            jobs.append(QueuedJob(job_id, int(index) if index.isdigit() else 0, state, reason, account, name))
+            job_id, index, *rest = found.groups()
+            jobs.append(QueuedJob(job_id, int(index) if index.isdigit() else 0, *rest))
         return jobs
 
     def past_states(self, job_ids: Sequence[str], clusters: str | None = None) -> dict[str, tuple[str, str]]:
@@ -107,7 +109,7 @@ class SlurmClient:
         try:
             self.run("scontrol", "-o", "show", "job", job_id, clusters=clusters)
         except CommandFailed as error:
-            return UNKNOWN_JOB in error.said
+            return UNKNOWN_JOB.search(error.said) is not None
         return False
 
     def limits(self) -> Limits:
@@ -139,6 +141,14 @@ class SlurmClient:
                 return row[0], int(row[2])
         return None
 
+    def qos_limit(self, qos: str) -> int | None:
+        """How many jobs of one user a QOS takes; None where it does not say."""
+        try:
+            told = self._ask_accounting("show", "qos", qos, "format=MaxSubmitJobsPerUser").strip()
+        except CommandFailed:
+            return None
+        return int(told) if told.isdigit() else None
+
     def _default_account(self, user: str) -> str:
         return self._ask_accounting("show", "user", user, "format=DefaultAccount").strip()
 
@@ -167,6 +177,13 @@ class SlurmClient:
         except CommandFailed:
             return set()
 
-    def cancel(self, job_id: str, clusters: str | None = None) -> None:
-        """scancel; a job that has ended already is no error. Raises CommandFailed."""
-        self.run("scancel", job_id, clusters=clusters)
+    def cancel(self, job_id: str, name: str, clusters: str | None = None) -> None:
+        """scancel of a job of this name; one that has ended already is no error. Raises CommandFailed.
+
+        A controller that lost its memory gives numbers out again: without its name another's job might be meant.
+        """
+        try:
+            self.run("scancel", f"--jobname={name}", job_id, clusters=clusters)
+        except CommandFailed as error:
+            if UNKNOWN_JOB.search(error.said) is None:
+                raise

@@ -120,21 +120,37 @@ class SlurmCluster:
         return self._known_limits().largest_array if self._uses_arrays() else 1
 
     def _known_room(self, default: int) -> int:
-        """What MaxSubmitJobs of the association in use leaves, where accounting tells it.
+        """What MaxSubmitJobs of the association and the QOS in use leaves, where accounting tells it.
 
         Raises _Later, SubmitRefused.
         """
         account = self.keys.account or self.environment.get("SBATCH_ACCOUNT")
         partition = self.keys.partition or self.environment.get("SBATCH_PARTITION")
+        qos = self.keys.qos or self.environment.get("SBATCH_QOS")
+        room = default
         limit = self.client.submit_limit(self._known_limits().cluster, account, partition)
-        if limit is None:
-            return default
-        name, most = limit
+        if limit is not None:
+            name, most = limit
+            mine = sum(job.state in ALIVE and job.account == name for job in self._queue)
+            room = min(room, self._left(f"AssocMaxSubmitJobLimit: MaxSubmitJobs of account {name}", most, mine))
+        most_of_qos = self.client.qos_limit(qos) if qos else None
+        if most_of_qos is not None:
+            mine = sum(job.state in ALIVE and job.qos == qos for job in self._queue)
+            room = min(
+                room, self._left(f"QOSMaxSubmitJobPerUserLimit: MaxSubmitJobsPerUser of QOS {qos}", most_of_qos, mine)
+            )
+        return room
+
+    def _left(self, limit: str, most: int, mine: int) -> int:
+        """How many jobs a limit still takes; it is named as SLURM would.
+
+        Raises _Later where none now, SubmitRefused where none ever.
+        """
         if most == 0:
-            raise SubmitRefused(f"MaxSubmitJobs of account {name} is 0: it may send no job; give another account")
-        mine = sum(job.state in ALIVE and job.account == name for job in self._queue) + self._sent_since
+            raise SubmitRefused(f"{limit} is 0: no job may be sent under it; give another account or QOS")
+        mine += self._sent_since
         if mine >= most:
-            raise _Later(f"MaxSubmitJobs of account {name}: {most} jobs, of which {mine} are in the queue")
+            raise _Later(f"{limit} is {most}, and {mine} jobs are in the queue")
         return most - mine
 
     def _send(self, folders: Sequence[RunFolder]) -> dict[str, str]:
@@ -234,7 +250,7 @@ class SlurmCluster:
                     continue
                 missing.pop(element.signature, None)
                 found[element.signature] = self._status(job)
-        return found | self._missing.statuses(missing, wanted)
+        return found | self._missing.statuses(missing, wanted, self._queue)
 
     def _status(self, job: QueuedJob) -> JobStatus:
         alive = job.state in ALIVE
@@ -253,6 +269,7 @@ class SlurmCluster:
             stuck=job.reason if stuck else None,
             waits_for=f"{word}{hint}" if waits else None,
             usual=is_usual(job.reason),
+            name=job.name,
         )
 
     def _sent_arrays(self) -> Iterator[tuple[Path, Record]]:
@@ -287,7 +304,7 @@ class SlurmCluster:
     def cancel(self, folder: RunFolder) -> None:
         status = self.jobs([folder]).get(folder.signature)
         if status is not None and status.alive and status.job_id != "unknown":
-            self.client.cancel(status.job_id, status.cluster)
+            self.client.cancel(status.job_id, status.name, status.cluster)
 
 
 def clusters_of(keys: SlurmKeys, sweep: Path) -> str | None:

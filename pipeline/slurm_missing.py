@@ -7,11 +7,11 @@ or the job itself says so, or when the controller that once showed jobs of this 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from heatmark.pipeline.slurm_client import ALIVE, SlurmClient
+from heatmark.pipeline.slurm_client import ALIVE, QueuedJob, SlurmClient
 from heatmark.pipeline.submit import UNANSWERED, UNSEEN, JobStatus
 from heatmark.workloads.command import CommandFailed
 from heatmark.workloads.lease import is_held_by
@@ -65,13 +65,18 @@ class MissingJobs:
             array["job_id"] = self.client.id_of_name(array["name"])
         return array["job_id"] is None and age_s >= limit_s
 
-    def statuses(self, missing: Mapping[str, SentElement], folders: Mapping[str, RunFolder]) -> dict[str, JobStatus]:
-        """By signature: the newest job of each trial."""
+    def statuses(
+        self, missing: Mapping[str, SentElement], folders: Mapping[str, RunFolder], queue: Sequence[QueuedJob]
+    ) -> dict[str, JobStatus]:
+        """By signature: the newest job of each trial. queue: what squeue shows."""
         self._since = {job: since for job, since in self._since.items() if job in {e.job_id for e in missing.values()}}
         known = self._accounted([element for element in missing.values() if element.array_id is not None])
+        several = "," in (self.client.clusters or "")  # whose numbers have nothing to do with each other
+        numbers = {} if several else {job.job_id.partition("_")[0]: job.name for job in queue}
         found = {}
         for signature, element in missing.items():
-            found[signature] = self._status(element, known.get(element.job_id), folders[signature])
+            given_again = numbers.get(element.array_id or "", element.name) != element.name
+            found[signature] = self._status(element, known.get(element.job_id), folders[signature], given_again)
         return found
 
     def _accounted(self, elements: list[SentElement]) -> dict[str, str]:
@@ -86,16 +91,20 @@ class MissingJobs:
                     states[job_id] = state
         return states
 
-    def _status(self, element: SentElement, accounted: str | None, folder: RunFolder) -> JobStatus:
+    def _status(self, element: SentElement, accounted: str | None, folder: RunFolder, given_again: bool) -> JobStatus:
+        """given_again: the number is now that of a job of another name, as after a controller that lost its memory."""
         if element.array_id is None:
             words = "sbatch gave no answer; looking whether the job turns up"
             return JobStatus("unknown", UNANSWERED, alive=True, waits_for=words)
+        state = None
         if accounted is not None and accounted not in ALIVE:
-            return JobStatus(element.job_id, accounted, alive=False, cluster=element.cluster)
-        if (folder.failure() or {}).get("job") == element.job_id:
-            return JobStatus(element.job_id, "FAILED", alive=False, cluster=element.cluster)
-        if self._is_gone(element, folder):
-            return JobStatus(element.job_id, "GONE", alive=False, cluster=element.cluster)
+            state = accounted
+        elif (folder.failure() or {}).get("job") == element.job_id:
+            state = "FAILED"
+        elif given_again or self._is_gone(element, folder):
+            state = "GONE"
+        if state is not None:
+            return JobStatus(element.job_id, state, alive=False, cluster=element.cluster, name=element.name)
         others = f"accounting has it as {accounted}" if accounted else "nor does accounting"
         return JobStatus(
             element.job_id,
@@ -104,6 +113,7 @@ class MissingJobs:
             waits_for=f"squeue does not show job {element.job_id}, {others}; it is not sent again "
             f"(on a site of several clusters set `clusters` in the site file)",
             cluster=element.cluster,
+            name=element.name,
         )
 
     def _is_gone(self, element: SentElement, folder: RunFolder) -> bool:

@@ -30,6 +30,7 @@ class JobStatus:
 
     stuck: why the job can never start, in the cluster's words, where that is so. waits_for: why it does not run yet,
     in the cluster's words. usual: whether that is said of every job in a queue. cluster: where a site has several.
+    name: of the job in the queue.
     """
 
     job_id: str
@@ -39,6 +40,7 @@ class JobStatus:
     waits_for: str | None = None
     usual: bool = False
     cluster: str | None = None
+    name: str = ""
 
     @property
     def is_seen(self) -> bool:

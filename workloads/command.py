@@ -25,5 +25,5 @@ def run_command(command: Sequence[str], timeout_s: float = 60, environment: Mapp
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(command, None, f"no answer within {timeout_s:g} s") from error
     if done.returncode:
-        raise CommandFailed(command, done.returncode, " ".join(done.stderr.split()))
+        raise CommandFailed(command, done.returncode, " ".join((done.stderr or done.stdout).split()))
     return done.stdout

@@ -76,19 +76,27 @@ def read_spec(path: Path) -> TrialSpec:
         raise InputError(f"{path}: {where}: {first['msg']}") from error
 
 
-def run_trial(spec_file: Path) -> int:
-    """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input."""
+def _say(line: str) -> None:
+    """In this rank's own log."""
+    print(f"{utc_now()} {line}", flush=True)
+
+
+def run_trial(spec_file: Path, sent_by_sweep: bool = False) -> int:
+    """Run one rank of a trial. Returns 0 finished or stopped, 144 run me again, 1 failed, 2 bad input.
+
+    sent_by_sweep: a sweep sent this very job to SLURM; any other allocation is somebody else's to put into the queue.
+    """
     # First of all: from here on no signal ends the job without a checkpoint.
     interruption = Interruption()
     interruption.listen()
     from heatmark.workloads.launch import Launch
 
-    launch = Launch.from_environment()
+    launch = Launch.from_environment(sent_by_sweep)
     folder = RunFolder(spec_file.parent)
 
     def log(line: str) -> None:
         if launch.rank == 0:
-            print(f"{utc_now()} {line}", flush=True)
+            _say(line)
 
     if folder.result() is not None:
         log(f"{folder.path} is finished; nothing to do")
@@ -126,7 +134,7 @@ def _run_rank(spec: TrialSpec, folder: RunFolder, launch: Launch, interruption: 
     folder.log.mkdir(parents=True, exist_ok=True)
     _limit_threads(spec.runtime.threads)
     holding = hold_lease(folder, launch.job, launch.restart) if launch.rank == 0 else nullcontext()
-    with holding as lease, staged(spec, log) as spec:
+    with holding as lease, staged(spec, _say) as spec:
         if launch.rank == 0:
             clear_heartbeats(folder)  # those of an earlier attempt, which may have had more ranks
         return _in_process_group(spec, folder, launch, interruption, lease, log)
@@ -259,7 +267,9 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "--array":
         array = read_json(Path(arguments[1]))
         assert array is not None, f"no array file {arguments[1]}"
-        return run_trial(Path(array["specs"][int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]))
+        # A job of its own may carry the index of another array, in which its driver runs.
+        index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0")) if array.get("array", True) else 0
+        return run_trial(Path(array["specs"][index]), sent_by_sweep=True)
     return run_trial(Path(arguments[0]))
 
 

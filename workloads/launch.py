@@ -13,8 +13,8 @@ import psutil
 class Launch:
     """job: the job's id, of an element of an array `A_i`. restart: how often the cluster has run this job before.
 
-    host: this node's name for the others. nodes: 1 means every rank runs on this host. in_slurm: whether SLURM started
-    this very job for us; a job on this machine may well run inside somebody's allocation, which it leaves alone.
+    host: this node's name for the others. nodes: 1 means every rank runs on this host. in_slurm: whether a sweep sent
+    this very job to SLURM; any other may well run inside somebody's allocation, which it leaves alone.
     """
 
     job: str
@@ -32,8 +32,11 @@ class Launch:
         return f"{self.job}-{self.restart}"
 
     @staticmethod
-    def from_environment() -> Launch:
-        """submitit's environment (SLURM or local) inside a job, one rank elsewhere."""
+    def from_environment(sent_by_sweep: bool = False) -> Launch:
+        """submitit's environment (SLURM or local) inside a job, one rank elsewhere.
+
+        sent_by_sweep: see run_trial (workloads/job.py).
+        """
         if "SUBMITIT_EXECUTOR" not in os.environ:
             return Launch(job=f"{socket.gethostname()}-{os.getpid()}")
         from submitit import JobEnvironment
@@ -48,7 +51,7 @@ class Launch:
             nodes=job.num_nodes,
             restart=int(os.environ.get("SLURM_RESTART_COUNT", "0")) if in_slurm else 0,
             host=_name_for_others() if job.num_nodes > 1 else "127.0.0.1",
-            in_slurm=in_slurm,
+            in_slurm=in_slurm and sent_by_sweep,
         )
 
 

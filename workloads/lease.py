@@ -6,7 +6,6 @@ daemon died, its processes live on. The later attempt takes the lease, and the e
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from heatmark.workloads.file_lock import locked
 from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
 
 # A holder on another host is seen by the time of its last heartbeat only.
@@ -57,8 +57,7 @@ def hold_lease(folder: RunFolder, job: str, restart: int) -> Iterator[Lease]:
     me = psutil.Process()
     mine = {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "job": job, "restart": restart}
     lease = Lease(folder, mine | {"time": utc_now()})
-    with folder.lease_file.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder.lease_file.with_suffix(".lock")):
         holder = live_holder(folder)
         if holder is not None and not (holder["job"] == job and holder["restart"] < restart):
             by = f"process {holder['pid']} on {holder['host']}, job {holder['job']}"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,9 +81,11 @@ class Ranks:
 @contextmanager
 def process_group(launch: Launch, folder: Path) -> Iterator[Ranks]:
     """Join the ranks of a job. folder: where rank 0 publishes its address, seen by all ranks."""
-    warm_shared_memory_op()
     import deepspeed
 
+    # DeepSpeed would compile an op at every start on CPU that only its tensor-parallel inference calls; with it would
+    # come a compiler, Python's headers, a home that can be written, and locks there.
+    deepspeed.ops.__compatible_ops__ = {}
     device = _device(launch.local_rank)
     if launch.nodes == 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
@@ -130,36 +128,6 @@ def _rendezvous(launch: Launch, folder: Path) -> TCPStore:
             pass  # the address of an attempt that died at its start; rank 0 of this one writes its own over it
         time.sleep(0.1)
     raise TimeoutError(f"rank {launch.rank} did not reach rank 0 by {address_file} within {TIMEOUT}")
-
-
-def warm_shared_memory_op() -> None:
-    """Build DeepSpeed's CPU communication op once, one process at a time.
-
-    It is compiled at the first start on CPU, for each Python environment in a folder of its own and by that
-    environment's ninja: paths and ninja's version are part of the build, and two environments that share a folder, or
-    a job with another PATH, compile anew whenever they take turns. torch guards a build by a lock file that a killed
-    process leaves behind, and every later start then waits for ever: under our lock, which dies with its holder, such
-    a file is stale.
-    """
-    if torch.cuda.is_available():
-        return
-    # deepspeed's first import prints to stdout and sets up the accelerator, which the builder asks for.
-    from deepspeed.accelerator import get_accelerator
-    from torch.utils.cpp_extension import _get_build_directory, get_default_build_root
-
-    environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
-    os.environ.setdefault("TORCH_EXTENSIONS_DIR", str(Path(get_default_build_root()) / f"heatmark-{environment}"))
-    # A program of the environment that was started by its path has not got the environment's others on its own.
-    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
-    builder = get_accelerator().create_op_builder("ShareMemCommBuilder")
-    if builder is None or not builder.is_compatible(verbose=False):
-        return
-    build = Path(_get_build_directory(builder.NAME, verbose=False))
-    build.parent.mkdir(parents=True, exist_ok=True)
-    with (build.parent / "heatmark.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        (build / "lock").unlink(missing_ok=True)
-        builder.load(verbose=False)
 
 
 def seed_everything(seed: int) -> None:

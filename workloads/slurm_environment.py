@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_", "SUBMITIT_", "PMI", "PMIX_")
 # Of these names, what a user or a site sets for SLURM's commands.
 OF_THE_USER = frozenset({"SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SLURM_DEBUG", "SLURM_HINT", "SLURM_MPI_TYPE"})
+# Of a job's, the folder that some sites give it on its node's own disk: for what runs on this very node.
+OF_THE_NODE = frozenset({"SLURM_TMPDIR"})
 # Of squeue, sacct and the rest: they choose and shape what is printed, which is parsed here.
 SHAPES = ("SQUEUE_", "SACCT_", "SINFO_", "SACCTMGR_", "SCONTROL_", "SCANCEL_", "SPRIO_")
 SHAPING = frozenset({"SLURM_TIME_FORMAT", "SLURM_BITSTR_LEN", "SLURM_EXIT_ERROR", "LANG", "LANGUAGE"})
@@ -26,6 +28,11 @@ def outside_own_job(environment: Mapping[str, str] | None = None) -> dict[str, s
     if "SLURM_JOB_ID" not in given and "SUBMITIT_EXECUTOR" not in given:
         return dict(given)
     return {key: value for key, value in given.items() if key in OF_THE_USER or not key.startswith(OF_A_JOB)}
+
+
+def on_this_node() -> dict[str, str]:
+    """For programs beside this one: as outside any job, with the folder that the site gave the job on its node."""
+    return outside_own_job() | {key: value for key, value in os.environ.items() if key in OF_THE_NODE}
 
 
 def for_questions() -> dict[str, str]:

@@ -19,8 +19,12 @@ from pathlib import Path
 from typing import IO
 
 from heatmark.datasets.errors import InputError
+from heatmark.workloads.file_lock import lock as lock_file
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.variables import expand_variables
+
+# Between two tries for the lock while others, too, find no copy.
+POLL_S = 0.1
 
 
 @contextmanager
@@ -57,13 +61,18 @@ def _key(spec: TrialSpec, source: Path) -> str:
 def _hold_complete(target: Path, source: Path, lock: IO[str], log: Callable[[str], None]) -> None:
     """Return with a shared lock on a complete copy."""
     while True:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.is_dir():
-            _copy(source, target, log)
-        # From exclusive to shared is not one step: somebody may remove the copy in between.
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        lock_file(lock, target, fcntl.LOCK_SH)
         if target.is_dir():
             return
+        try:
+            # Not waited for: whoever copies now reads afterwards, for as long as a training takes.
+            lock_file(lock, target, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock_file(lock, target, fcntl.LOCK_UN)
+            time.sleep(POLL_S)
+            continue
+        if not target.is_dir():
+            _copy(source, target, log)
 
 
 def _copy(source: Path, target: Path, log: Callable[[str], None]) -> None:
@@ -122,7 +131,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 def _leave(target: Path, lock: IO[str]) -> None:
     """Remove the copy unless another rank on this node reads it."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(lock, target, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return
     shutil.rmtree(target, ignore_errors=True)

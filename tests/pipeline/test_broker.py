@@ -13,9 +13,9 @@ import pytest
 
 from heatmark.pipeline import broker as broker_module
 from heatmark.pipeline.broker import Broker, decide_cancel, reopen
-from heatmark.pipeline.submit import JobStatus, SubmitRefused
+from heatmark.pipeline.submit import UNSEEN, JobStatus, SubmitRefused
 from heatmark.workloads.heartbeat import heartbeat_file
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder, utc_now, write_json
 
 
 class ScriptedCluster:
@@ -272,3 +272,88 @@ def test_a_person_may_take_up_what_a_person_cancelled_but_not_what_asha_stopped(
     assert reopen(folder, by_user=True) and not folder.cancel_file.exists()
     decide_cancel(folder, by="scheduler", reason="stopped early by ASHA")
     assert not reopen(folder, by_user=True) and folder.cancel_file.exists()
+
+
+def test_what_a_trial_waits_for_is_on_record_and_told_unless_every_queue_says_it(
+    cluster: ScriptedCluster, folder: RunFolder
+) -> None:
+    said: list[str] = []
+    statuses = [
+        JobStatus("job-1", "PENDING", alive=True, waits_for="Priority", usual=True),
+        JobStatus("job-1", "PENDING", alive=True, waits_for="QOSMaxCpuPerUserLimit"),
+        JobStatus("job-1", "RUNNING", alive=True),
+    ]
+    shown = [0]
+    cluster.jobs = lambda folders: {folder.signature: statuses[shown[0]]} if cluster.live else {}  # type: ignore[method-assign]
+    broker = Broker(cluster, retries=1, poll_s=0.01, log=said.append)
+    broker.start()
+    broker.want(folder)
+    for shown[0], status in enumerate(statuses):
+        until(lambda status=status: ((folder.job() or {}).get("waiting") or {}).get("for") == status.waits_for)
+    broker.close()
+    assert [line for line in said if "wait" in line] == ["1 trial waits: QOSMaxCpuPerUserLimit"]
+
+
+def test_what_was_left_out_waits_in_the_clusters_words(
+    broker: Broker, cluster: ScriptedCluster, folder: RunFolder
+) -> None:
+    cluster.room, cluster.waits_for = 0, "sbatch: Requested nodes are busy"
+    broker.want(folder)
+    until(lambda: (folder.job() or {}).get("waiting"))
+    assert (folder.job() or {})["waiting"]["for"] == "sbatch: Requested nodes are busy"
+    cluster.room = 1
+    until(lambda: job_state(folder) == "submitted")
+    assert (folder.job() or {})["waiting"] is None
+
+
+def test_a_result_counts_and_a_decision_is_carried_out_though_nothing_shows_the_job(
+    broker: Broker, cluster: ScriptedCluster, tmp_path: Path
+) -> None:
+    done, unwanted = folders = [RunFolder(tmp_path / name) for name in ("done", "unwanted")]
+    unseen = JobStatus("12_0", UNSEEN, alive=True, waits_for="squeue does not show job 12_0")
+    cluster.jobs = lambda folders: dict.fromkeys(cluster.sent, unseen)  # type: ignore[method-assign]
+    for folder in folders:
+        write_json(folder.spec_file, {})
+        broker.want(folder)
+    until(lambda: all(job_state(folder) == "submitted" for folder in folders))
+    time.sleep(0.05)
+    assert len(cluster.sent) == 2 and len(broker.open_trials()) == 2
+    write_json(done.result_file, {"state": "finished"})
+    decide_cancel(unwanted, by="user", reason="enough")
+    broker.wait_until_ended()
+    assert (job_state(done), job_state(unwanted)) == ("finished", "cancelled")
+    until(lambda: cluster.cancelled == ["unwanted"])
+
+
+def test_a_job_that_never_began_is_told_by_its_last_words_and_tried_again_only_where_others_began(
+    cluster: ScriptedCluster, tmp_path: Path
+) -> None:
+    first, other, second = folders = [RunFolder(tmp_path / name) for name in ("first", "other", "second")]
+    for folder in folders:
+        write_json(folder.spec_file, {})
+    logs = cluster.log_of(first, "job-1"), cluster.log_of(second, "job-2"), cluster.log_of(second, "job-3")
+    words = (
+        "slurmstepd: error: execve(): sh: No such file or directory\nsrun: error: node1: Exited with exit code 2\n"
+        "srun: launch/slurm: _step_signal: Terminating StepId=19.0\n"
+    )
+    for log in logs:
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(words)
+    broker = Broker(cluster, retries=1, poll_s=0.01, log=lambda line: None)
+    broker.start()
+    broker.want(first)
+    until(lambda: job_state(first) == "submitted")
+    end_job(cluster, first)
+    broker.wait_until_ended()
+    reason = (first.job() or {})["reason"]
+    assert reason.startswith("user: the job ended before the trial began: ") and "execve(): sh: No such file" in reason
+    assert cluster.sent == ["first"]
+
+    other.append_event({"event": "start", "job": "job-9", "time": utc_now()})
+    broker.want(second)
+    for count in (2, 3):
+        until(lambda count=count: len(cluster.sent) == count and job_state(second) == "submitted")
+        end_job(cluster, second)
+    broker.wait_until_ended()
+    broker.close()
+    assert (second.job() or {})["reason"].startswith("launch: ") and cluster.sent == ["first", "second", "second"]

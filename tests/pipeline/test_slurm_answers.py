@@ -172,6 +172,7 @@ def test_arrays_that_are_refused_whatever_their_size_are_given_up(site: SiteProg
 ASSOCIATIONS = """\
 case "$*" in
   *DefaultAccount*) echo usual ;;
+  *MaxSubmitJobsPerUser*) case "$*" in *closed*) echo 0 ;; *narrow*) echo 4 ;; *) echo ;; esac ;;
   *MaxSubmitJobs*) printf 'usual||5\\nother||0\\nsmall||2\\nsmall|gpu|3\\n' ;;
   *) exit 1 ;;
 esac"""
@@ -179,7 +180,14 @@ esac"""
 
 @pytest.mark.parametrize(
     ("keys", "sent"),
-    [({}, 5), ({"account": "small"}, 2), ({"account": "small", "partition": "gpu"}, 3), ({"account": "unlisted"}, 8)],
+    [
+        ({}, 5),
+        ({"account": "small"}, 2),
+        ({"account": "small", "partition": "gpu"}, 3),
+        ({"account": "unlisted"}, 8),
+        ({"qos": "narrow"}, 4),
+        ({"qos": "wide"}, 5),
+    ],
 )
 def test_the_submit_limit_is_that_of_the_association_in_use(
     keys: dict[str, str], sent: int, site: SitePrograms, tmp_path: Path
@@ -187,13 +195,22 @@ def test_the_submit_limit_is_that_of_the_association_in_use(
     site.says("sacctmgr", ASSOCIATIONS)
     slurm = cluster(tmp_path, **keys)
     assert len(slurm.submit(waiting_trials(slurm.sweep, 8))) == sent
-    assert slurm.waits_for is None or "MaxSubmitJobs of account" in slurm.waits_for
+    assert slurm.waits_for is None or "MaxSubmitJobs" in slurm.waits_for
 
 
-def test_an_account_that_may_send_nothing_is_an_answer(site: SitePrograms, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"account": "other"}, "MaxSubmitJobs of account other is 0"),
+        ({"qos": "closed"}, "MaxSubmitJobsPerUser of QOS closed is 0"),
+    ],
+)
+def test_an_account_or_qos_that_may_send_nothing_is_an_answer(
+    keys: dict[str, str], words: str, site: SitePrograms, tmp_path: Path
+) -> None:
     site.says("sacctmgr", ASSOCIATIONS)
-    slurm = cluster(tmp_path, account="other")
-    with pytest.raises(SubmitRefused, match="MaxSubmitJobs of account other is 0"):
+    slurm = cluster(tmp_path, **keys)
+    with pytest.raises(SubmitRefused, match=words):
         slurm.submit(waiting_trials(slurm.sweep, 1))
 
 

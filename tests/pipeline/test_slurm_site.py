@@ -105,7 +105,7 @@ def test_questions_are_asked_with_the_formats_that_are_parsed_and_for_the_user_b
     for name, value in {**shapes, "SLURM_TIME_FORMAT": "%d.%m.%Y", "LC_ALL": "de_DE.UTF-8", "USER": "root2"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOGNAME", "somebody")
-    site.says("squeue", "echo '12_3|12|3|RUNNING|None|acc|name'")
+    site.says("squeue", "echo '12_3|12|3|RUNNING|None|acc|normal|name'")
     client = SlurmClient(None)
     (job,) = client.queue()
     assert (job.job_id, job.index, job.state, job.account, job.name) == ("12_3", 3, "RUNNING", "acc", "name")
@@ -155,7 +155,7 @@ def test_a_job_that_nothing_knows_is_not_ended_and_what_knows_it_counts(
 
     # Once squeue has shown jobs of this sweep, the controller's own word that there is none counts.
     site.says("sacct", "exit 1")
-    site.says("squeue", f"echo '4711_0|4711|0|RUNNING|None|acc|{array}'")
+    site.says("squeue", f"echo '4711_0|4711|0|RUNNING|None|acc|normal|{array}'")
     assert slurm.jobs(trials)[trial.signature].state == "RUNNING"
     site.says("squeue", "exit 0")
     assert slurm.jobs(trials)[trial.signature].state == "GONE"
@@ -178,7 +178,7 @@ def test_an_array_without_an_answer_is_found_by_its_name(site: SitePrograms, tmp
     assert slurm.submit(trials) == {}
     (path,) = slurm.arrays.glob("*.json")
     assert slurm.jobs(trials)[trial.signature].state == "UNANSWERED"
-    site.says("squeue", f"echo '99_0|99|0|PENDING|Priority|acc|{path.stem}'")
+    site.says("squeue", f"echo '99_0|99|0|PENDING|Priority|acc|normal|{path.stem}'")
     assert slurm.jobs(trials)[trial.signature].job_id == "99_0"
     site.says("squeue", "exit 0")
     assert slurm.jobs(trials)[trial.signature].job_id == "99_0", "its number was not written down"
@@ -246,10 +246,38 @@ def test_waiting_is_told_in_slurms_words(site: SitePrograms, tmp_path: Path) -> 
     slurm.submit(trials)
     (path,) = slurm.arrays.glob("*.json")
     reasons = ("JobHeldAdmin", "QOSMaxCpuPerUserLimit", "Priority")
-    lines = "\\n".join(f"4711_{i}|4711|{i}|PENDING|{why}|acc|{path.stem}" for i, why in enumerate(reasons))
+    lines = "\\n".join(f"4711_{i}|4711|{i}|PENDING|{why}|acc|normal|{path.stem}" for i, why in enumerate(reasons))
     site.says("squeue", f"printf '{lines}\\n'")
     found = slurm.jobs(trials)
     held, limited, usual = (found[trial.signature] for trial in trials)
     assert held.stuck == "JobHeldAdmin" and "scontrol release 4711_0" in (held.waits_for or "")
     assert limited.waits_for == "QOSMaxCpuPerUserLimit" and limited.stuck is None and not limited.usual
     assert usual.waits_for == "Priority" and usual.usual
+
+
+def test_gpus_are_asked_for_once(site: SitePrograms, tmp_path: Path) -> None:
+    own = options(cluster(tmp_path, "gres: 'gpu:a100:4,nvme:500'\n", gpus_per_node=2))
+    assert (own["gpus-per-node"], own["gres"]) == ("2", "nvme:500")
+    with pytest.raises(InputError, match="both ask for GPUs; leave one out"):
+        cluster(tmp_path, "gres: gpu:4\ngpus_per_node: 4\n")
+
+
+def test_a_number_that_was_given_out_again_is_anothers_job(site: SitePrograms, tmp_path: Path) -> None:
+    """A controller that was killed forgets its last jobs and gives their numbers to others'."""
+    slurm = cluster(tmp_path)
+    (trial,) = trials = waiting_trials(slurm.sweep, 1)
+    slurm.submit(trials)
+    site.says("squeue", "echo '4711|4711|N/A|RUNNING|None|acc|normal|my-own-simulation'")
+    status = slurm.jobs(trials)[trial.signature]
+    assert (status.state, status.alive) == ("GONE", False)
+    slurm.cancel(trial)
+    assert site.calls("scancel") == []
+
+
+def test_a_job_is_cancelled_by_its_name_as_well(site: SitePrograms, tmp_path: Path) -> None:
+    slurm = cluster(tmp_path)
+    (trial,) = trials = waiting_trials(slurm.sweep, 1)
+    slurm.submit(trials)
+    (array,) = [path.stem for path in slurm.arrays.glob("*.json")]
+    slurm.cancel(trial)
+    assert site.calls("scancel") == [f"--jobname={array} 4711_0"]

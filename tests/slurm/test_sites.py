@@ -126,9 +126,9 @@ def test_a_local_trial_never_touches_the_allocation_it_runs_in(testbed: Slurm, p
     (tmp_path / "driver.py").write_text(LOCAL_DRIVER)
     body = f"echo start ${{SLURM_RESTART_COUNT:-0}}; {sys.executable} {tmp_path}/driver.py {run.path}; echo end"
     job = testbed.submit(body, "-n1", "--requeue")
-    testbed.wait("the trial trains", lambda: bool(run.metrics()), 60)
+    testbed.wait("the trial trains", lambda: bool(run.metrics()), 150)
     LocalCluster(ClusterSection()).cancel(run)
-    testbed.wait("it has stopped", lambda: [event["event"] for event in run.events()][-1] == "end", 60)
+    testbed.wait("it has stopped", lambda: [event["event"] for event in run.events()][-1] == "end", 100)
     assert [event["how"] for event in run.events() if event["event"] == "end"] == ["stopped"]
     testbed.answer("scancel", job)
     testbed.wait("accounted", lambda: testbed.records(job) == ["CANCELLED by 0"])
@@ -216,8 +216,8 @@ def test_jobs_of_a_site_with_every_key(testbed: Slurm, people: Path, tmp_path: P
     assert sent.numbers() == plain.numbers()
     assert list((disk / "cache").iterdir()) and (disk / "tmp").is_dir()
     assert [path.suffix for path in (disk / "stage").iterdir()] == [".lock"], "the copy is still there"
-    log = sent.cluster.log_of(sent.run, sent.job["job_id"]).read_text()
-    assert f"copying {people} to {disk}" in log
+    logs = [path.read_text() for path in sent.cluster.log.glob(f"{sent.job['job_id']}_*_log.out")]
+    assert sum(log.count(f"copying {people} to {disk}") for log in logs) == 1  # both nodes are this machine
     assert testbed.answer("sacct", "-X", "-n", "-P", "-j", sent.job["job_id"], "-o", "Account") == "testbed"
 
 
