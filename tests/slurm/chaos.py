@@ -106,7 +106,7 @@ def run_undisturbed(options: argparse.Namespace, slurm: Slurm, file: Path) -> Pa
     print(f"undisturbed sweep: exit code {code} after {time.monotonic() - began:.0f} s", flush=True)
     if code:
         sys.exit(f"the undisturbed sweep failed: {driver.said()[-2000:]}")
-    return options.out / "undisturbed" / "chaos"
+    return file.parent / "undisturbed" / "chaos"
 
 
 def disturb(field: Field, options: argparse.Namespace) -> Counter[str]:
@@ -178,7 +178,7 @@ def summary(field: Field, options: argparse.Namespace, undisturbed: Path, done: 
     lines = [f"faults: {done.total()} of {options.faults}, {len(done)} kinds, seed {options.seed}"]
     lines += [f"  {name:18} {done[name]:3}  {KINDS[name].said}" for name in options.kinds]
     lines += [f"  {starts(folder)}" for folder in field.trials()]
-    holds = done.total() >= options.faults
+    holds = bool(done.total() >= options.faults)
     if not holds:
         lines.append("FAILS  the sweep ended before all faults were done; give more --epochs")
     checks = {name: check(field, undisturbed) for name, check in CHECKS.items()}

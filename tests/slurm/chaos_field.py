@@ -81,7 +81,7 @@ class Field:
         folders = self.trials()
         if not folders:
             return 0.0
-        epochs = json.loads(folders[0].spec_file.read_text())["train"]["epochs"]
+        epochs = int(json.loads(folders[0].spec_file.read_text())["train"]["epochs"])
         return sum(len(folder.metrics()) for folder in folders) / (epochs * len(folders))
 
     def elements(self) -> list[Element]:
