@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.mirror import Mirror, _try_sync
@@ -39,9 +40,17 @@ def train_on(sweep: Path, number: int) -> None:
         folder.append_metrics(epoch(number))
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without runs: to make its tables takes longer than a test."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'shared.db'}"
+def uri(tmp_path: Path, empty_store: Path) -> str:
+    return f"sqlite:///{shutil.copy(empty_store, tmp_path / 'shared.db')}"
 
 
 def synced(sweep: Path, uri: str | None, end: str | None = None, mirror: Mirror | None = None) -> Mirror:
@@ -163,8 +172,8 @@ def delete_experiment(mirror: Mirror) -> None:
 def gone_for_good(delete: Callable[[Mirror], None]) -> Callable[[Mirror], None]:
     def purge(mirror: Mirror) -> None:
         delete(mirror)
-        command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", mirror.uri]
-        subprocess.run(command, check=True, capture_output=True, timeout=200)
+        store = ["--backend-store-uri", mirror.uri, "--tracking-uri", mirror.uri]
+        subprocess.run([sys.executable, "-m", "mlflow", "gc", *store], check=True, cwd=mirror.sweep, timeout=250)
 
     return purge
 
