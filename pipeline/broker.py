@@ -88,6 +88,8 @@ class Broker(threading.Thread):
         except Exception as error:
             self._complain(f"cannot ask the cluster about its jobs, asking again: {error}")
             return
+        while self.cluster.notes:
+            self.log(self.cluster.notes.pop(0))
         to_send = []
         for folder in folders:
             try:
@@ -150,7 +152,8 @@ class Broker(threading.Thread):
         if status.job_id == "unknown":
             self._wait_for(folder, job, status.waits_for)
             return
-        if job["state"] != "submitted" or job["job_id"] in (None, "unknown"):
+        another = bool(status.name) and job["job_id"] != status.job_id
+        if job["state"] != "submitted" or job["job_id"] in (None, "unknown") or another:
             self.log(f"{folder.signature}: adopted job {status.job_id}")
             _add_submission(job, status.job_id, adopted=True)
             write_json(folder.job_file, job)

@@ -5,12 +5,9 @@ It may die at any moment: jobs go on, and the same command adopts them.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +21,8 @@ from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.interrupt import beside_signals
-from heatmark.pipeline.mirror_failure import SENDS_THE_REST, without_passwords
+from heatmark.pipeline.mirror_failure import without_passwords
+from heatmark.pipeline.mirror_process import mirror_beside
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
@@ -36,8 +34,6 @@ from heatmark.workloads.file_lock import lock
 from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
 
 Log = Callable[[str], None]
-# How long the mirror may take for what is left to send when the sweep has ended.
-MIRROR_S = 180.0
 
 
 def run_sweep(plan: Plan, console: Console) -> int:
@@ -73,8 +69,6 @@ def _run_trials(plan: Plan, folders: list[RunFolder], console: Console) -> None:
     cluster = plan.sweep.cluster
     where = make_cluster(cluster, plan.folder)
     with live_progress(plan.folder, console) as log:
-        for note in where.notes:
-            log(note)
         broker = Broker(where, cluster.retries, cluster.interval_s, log)
         broker.start()
         try:
@@ -183,43 +177,8 @@ def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
             f"misses is sent as soon as it does",
             soft_wrap=True,
         )
-    with (plan.folder / "mirror.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "heatmark.pipeline.mirror", str(plan.folder), *([uri] if uri else [])],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    assert process.stdin is not None
-
-    def end(status: str) -> None:
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(f"{status}\n".encode())
-            process.stdin.flush()
-
-    try:
-        yield end
-    finally:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        last_words = _last_words(process, plan.folder / "mirror.log")
-        if last_words:
-            console.print(last_words, soft_wrap=True)
-
-
-def _last_words(process: subprocess.Popen[bytes], log: Path) -> str | None:
-    """What the mirror says at its end where MLflow has not got everything, and None where it has."""
-    try:
-        if process.wait(timeout=MIRROR_S) == 0:
-            return None
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return f"MLflow has not got everything within {MIRROR_S:.0f} s (see {log}); {SENDS_THE_REST}"
-    lines = log.read_text(errors="replace").split("\n")
-    return f"{next((line for line in reversed(lines) if line), 'the mirror ended by itself')} (see {log})"
+    with mirror_beside(plan.folder, uri, partial(console.print, soft_wrap=True)) as say:
+        yield say
 
 
 def cancel_sweep(sweep: Path, log: Log) -> int:

@@ -9,6 +9,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from heatmark.datasets.errors import InputError
+
+# How often Ray is started before it is given up.
+TRIES = 3
 
 
 @contextmanager
@@ -49,17 +55,37 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
     warnings.filterwarnings("ignore", module="ray")
     # A trial that failed is told in one line by the broker, not by the stack trace of its relay.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    context = ray.init(
-        address="local",
-        include_dashboard=dashboard,
-        dashboard_host="127.0.0.1",
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _node_ip_address="127.0.0.1",
-        _temp_dir=f"/tmp/heatmark-ray-{os.getuid()}",
-    )
+    context = _start(dashboard)
     url = context.dashboard_url if dashboard else None
     try:
         yield f"http://{url}" if url else None
     finally:
         ray.shutdown()
+
+
+def _start(dashboard: bool) -> Any:
+    """ray.init, tried again where its processes did not come up in the time that Ray fixes for it.
+
+    Raises InputError.
+    """
+    import ray
+
+    why = ""
+    for _ in range(TRIES):
+        try:
+            return ray.init(
+                address="local",
+                include_dashboard=dashboard,
+                dashboard_host="127.0.0.1",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=f"/tmp/heatmark-ray-{os.getuid()}",
+            )
+        except Exception as error:  # Ray raises what it has no class for as Exception itself
+            why = " ".join(str(error).split())
+            ray.shutdown()
+    raise InputError(
+        f"Ray did not start on this machine, tried {TRIES} times: {why[:300]}; it is too busy or full: "
+        f"run the same command again, jobs that run are adopted"
+    )

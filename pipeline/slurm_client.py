@@ -24,8 +24,9 @@ ENDED = frozenset({
 # fmt: on
 # Of a number that the controller does not know, and of an element that it has forgotten before others of its array.
 UNKNOWN_JOB = re.compile(r"Invalid job id|Job \d+_\d+ not found")
-QUEUE_FORMAT = "%i|%F|%K|%T|%r|%a|%q|%j"
-_LINE = re.compile(r"([^|]+)\|\d+\|([^|]*)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)")
+# The last column is empty: a line that was cut off is none.
+QUEUE_FORMAT = "%i|%F|%K|%T|%r|%a|%q|%j|"
+_LINE = re.compile(r"([^|]+)\|\d+\|([^|]*)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)\|")
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,19 @@ class SlurmClient:
         except CommandFailed:
             return False
 
-    def is_unknown(self, job_id: str, clusters: str | None = None) -> bool:
-        """Whether the controller itself says that there is no such job (any more)."""
+    def known_job(self, job_id: str, clusters: str | None = None) -> tuple[str, str] | None:
+        """Name and state that the controller has of a job; None where it says that there is no such job (any more).
+
+        Raises CommandFailed where it says neither.
+        """
         try:
-            self.run("scontrol", "-o", "show", "job", job_id, clusters=clusters)
+            out = self.run("scontrol", "-o", "show", "job", job_id, clusters=clusters)
         except CommandFailed as error:
-            return UNKNOWN_JOB.search(error.said) is not None
-        return False
+            if UNKNOWN_JOB.search(error.said):
+                return None
+            raise
+        found = {key: value for key, _, value in (word.partition("=") for word in out.split())}
+        return found.get("JobName", ""), found.get("JobState", "")
 
     def limits(self) -> Limits:
         """Of the (first) cluster. Raises CommandFailed."""

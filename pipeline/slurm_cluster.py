@@ -235,22 +235,40 @@ class SlurmCluster:
         self._queue, self._sent_since = self.client.queue(), 0
         queued = {(job.name, job.index): job for job in self._queue}
         wanted = {folder.signature: folder for folder in folders}
-        found: dict[str, JobStatus] = {}
+        ended: dict[str, JobStatus] = {}
+        alive: dict[str, list[JobStatus]] = {}
         missing: dict[str, SentElement] = {}
-        for path, array in self._sent_arrays():
-            self._note_seen(path, array, queued)
-            if array["job_id"] is None and self._is_refused(path, array):
+        for element in self._sent_elements(queued):
+            if element.signature not in wanted:
                 continue
-            for element in _elements(array):
-                if element.signature not in wanted:
-                    continue
-                job = queued.get((element.name, element.index))
-                if job is None:
-                    missing[element.signature] = element
-                    continue
-                missing.pop(element.signature, None)
-                found[element.signature] = self._status(job)
-        return found | self._missing.statuses(missing, wanted, self._queue)
+            job = queued.get((element.name, element.index))
+            if job is None:
+                missing[element.signature] = element
+                continue
+            missing.pop(element.signature, None)
+            status = self._status(job)
+            if status.alive:
+                alive.setdefault(element.signature, []).append(status)
+            else:
+                ended[element.signature] = status
+        shown = {signature: self._only_one(signature, statuses) for signature, statuses in alive.items()}
+        unseen = {signature: element for signature, element in missing.items() if signature not in shown}
+        return ended | self._missing.statuses(unseen, wanted) | shown
+
+    def _only_one(self, signature: str, statuses: list[JobStatus]) -> JobStatus:
+        """The job that goes on, of those that are alive for one trial; the others are withdrawn.
+
+        A controller that was killed may bring a job back to life that it had seen end, after another was sent.
+        """
+        kept = next((status for status in statuses if status.state == "RUNNING"), statuses[0])
+        for status in statuses:
+            if status is not kept:
+                self.notes.append(f"{signature}: job {status.job_id} is withdrawn: job {kept.job_id} lives as well")
+                path = self.arrays / f"{status.name}.json"
+                array = read_json(path) or {}
+                write_json(path, array | {"withdrawn": [*array.get("withdrawn", []), signature]})
+                self.client.cancel(status.job_id, status.name, status.cluster)
+        return kept
 
     def _status(self, job: QueuedJob) -> JobStatus:
         alive = job.state in ALIVE
@@ -272,10 +290,13 @@ class SlurmCluster:
             name=job.name,
         )
 
-    def _sent_arrays(self) -> Iterator[tuple[Path, Record]]:
-        """Every array of this sweep that may have been accepted, oldest first."""
+    def _sent_elements(self, queued: dict[tuple[str, int], QueuedJob]) -> Iterator[SentElement]:
+        """Every trial of every array of this sweep that may have been accepted, oldest first."""
         arrays = [(path, array) for path in self.arrays.glob("*.json") if (array := read_json(path)) is not None]
-        yield from sorted(arrays, key=lambda each: float(each[1]["time"]))
+        for path, array in sorted(arrays, key=lambda each: float(each[1]["time"])):
+            self._note_seen(path, array, queued)
+            if array["job_id"] is not None or not self._is_refused(path, array):
+                yield from _elements(array)
 
     def _note_seen(self, path: Path, array: Record, queued: dict[tuple[str, int], QueuedJob]) -> None:
         """Write down once that squeue shows an array, and the id of one for which sbatch gave no answer."""
@@ -333,6 +354,7 @@ def _elements(array: Record) -> list[SentElement]:
             sent_at=float(array["time"]),
         )
         for index, signature in enumerate(array["signatures"])
+        if signature not in array.get("withdrawn", [])
     ]
 
 

@@ -7,11 +7,11 @@ or the job itself says so, or when the controller that once showed jobs of this 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from heatmark.pipeline.slurm_client import ALIVE, QueuedJob, SlurmClient
+from heatmark.pipeline.slurm_client import ALIVE, SlurmClient
 from heatmark.pipeline.submit import UNANSWERED, UNSEEN, JobStatus
 from heatmark.workloads.command import CommandFailed
 from heatmark.workloads.lease import is_held_by
@@ -65,19 +65,14 @@ class MissingJobs:
             array["job_id"] = self.client.id_of_name(array["name"])
         return array["job_id"] is None and age_s >= limit_s
 
-    def statuses(
-        self, missing: Mapping[str, SentElement], folders: Mapping[str, RunFolder], queue: Sequence[QueuedJob]
-    ) -> dict[str, JobStatus]:
-        """By signature: the newest job of each trial. queue: what squeue shows."""
+    def statuses(self, missing: Mapping[str, SentElement], folders: Mapping[str, RunFolder]) -> dict[str, JobStatus]:
+        """By signature: the newest job of each trial."""
         self._since = {job: since for job, since in self._since.items() if job in {e.job_id for e in missing.values()}}
         known = self._accounted([element for element in missing.values() if element.array_id is not None])
-        several = "," in (self.client.clusters or "")  # whose numbers have nothing to do with each other
-        numbers = {} if several else {job.job_id.partition("_")[0]: job.name for job in queue}
-        found = {}
-        for signature, element in missing.items():
-            given_again = numbers.get(element.array_id or "", element.name) != element.name
-            found[signature] = self._status(element, known.get(element.job_id), folders[signature], given_again)
-        return found
+        return {
+            signature: self._status(element, known.get(element.job_id), folders[signature])
+            for signature, element in missing.items()
+        }
 
     def _accounted(self, elements: list[SentElement]) -> dict[str, str]:
         """The states that accounting has; a number that was given out again belongs to a job of another name."""
@@ -91,18 +86,11 @@ class MissingJobs:
                     states[job_id] = state
         return states
 
-    def _status(self, element: SentElement, accounted: str | None, folder: RunFolder, given_again: bool) -> JobStatus:
-        """given_again: the number is now that of a job of another name, as after a controller that lost its memory."""
+    def _status(self, element: SentElement, accounted: str | None, folder: RunFolder) -> JobStatus:
         if element.array_id is None:
             words = "sbatch gave no answer; looking whether the job turns up"
             return JobStatus("unknown", UNANSWERED, alive=True, waits_for=words)
-        state = None
-        if accounted is not None and accounted not in ALIVE:
-            state = accounted
-        elif (folder.failure() or {}).get("job") == element.job_id:
-            state = "FAILED"
-        elif given_again or self._is_gone(element, folder):
-            state = "GONE"
+        state = accounted if accounted is not None and accounted not in ALIVE else self._end(element, folder)
         if state is not None:
             return JobStatus(element.job_id, state, alive=False, cluster=element.cluster, name=element.name)
         others = f"accounting has it as {accounted}" if accounted else "nor does accounting"
@@ -116,12 +104,21 @@ class MissingJobs:
             name=element.name,
         )
 
-    def _is_gone(self, element: SentElement, folder: RunFolder) -> bool:
-        """Whether the controller of this sweep's other jobs says, for a while, that there is no such job."""
-        if element.cluster not in self.trusted or is_held_by(folder, element.job_id):
-            return False
-        if not self.client.is_unknown(element.job_id, element.cluster):
+    def _end(self, element: SentElement, folder: RunFolder) -> str | None:
+        """How a job ended of which accounting does not say so, or None: asked of the controller and of the job."""
+        try:
+            known = self.client.known_job(element.job_id, element.cluster)
+        except CommandFailed:
+            return None
+        if known is not None and known[0] == element.name:
             self._since.pop(element.job_id, None)
-            return False
+            return None if known[1] in ALIVE else known[1]
+        if (folder.failure() or {}).get("job") == element.job_id:
+            return "FAILED"
+        trusted = element.cluster in self.trusted
+        if known is not None:  # the number was given out again, by a controller that lost its memory
+            return "GONE" if trusted or self.client.is_only_cluster() else None
+        if not trusted or is_held_by(folder, element.job_id):
+            return None
         since = self._since.setdefault(element.job_id, time.monotonic())
-        return time.monotonic() - since >= GONE_S
+        return "GONE" if time.monotonic() - since >= GONE_S else None

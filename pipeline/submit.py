@@ -56,7 +56,7 @@ class Cluster(Protocol):
     """Jobs of trials, by their run folders.
 
     gather_s: how long to wait for further trials before those at hand are sent. waits_for: why the last `submit` left
-    some out, in the cluster's words. notes: what a person should know before anything is sent.
+    some out, in the cluster's words. notes: what a person should know; taken out as it is told.
     """
 
     name: str

@@ -49,7 +49,7 @@ def write(folder: Path, name: str, body: str) -> None:
 
 def waiting(reason: str) -> str:
     """A squeue that shows every job that was sent as waiting."""
-    line = f"7_0|7|0|PENDING|{reason}|||${{name%.json}}"
+    line = f"7_0|7|0|PENDING|{reason}|||${{name%.json}}|"
     return f'for file in "$PWD"/runs/site-check/*/arrays/*.json; do name=${{file##*/}}; echo "{line}"; done'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 from pathlib import Path
@@ -17,8 +18,9 @@ from heatmark.pipeline.site import SITE_VARIABLE, read_site
 from heatmark.pipeline.slurm_client import SlurmClient
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.pipeline.sweep import load_sweep
+from heatmark.workloads.command import CommandFailed
 from heatmark.workloads.run_folder import write_json
-from tests.pipeline.site_programs import SitePrograms, waiting_trials
+from tests.pipeline.site_programs import SitePrograms, arrays_sent, waiting_trials
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_questions_are_asked_with_the_formats_that_are_parsed_and_for_the_user_b
     for name, value in {**shapes, "SLURM_TIME_FORMAT": "%d.%m.%Y", "LC_ALL": "de_DE.UTF-8", "USER": "root2"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOGNAME", "somebody")
-    site.says("squeue", "echo '12_3|12|3|RUNNING|None|acc|normal|name'")
+    site.says("squeue", "echo '12_3|12|3|RUNNING|None|acc|normal|name|'")
     client = SlurmClient(None)
     (job,) = client.queue()
     assert (job.job_id, job.index, job.state, job.account, job.name) == ("12_3", 3, "RUNNING", "acc", "name")
@@ -155,20 +157,28 @@ def test_a_job_that_nothing_knows_is_not_ended_and_what_knows_it_counts(
 
     # Once squeue has shown jobs of this sweep, the controller's own word that there is none counts.
     site.says("sacct", "exit 1")
-    site.says("squeue", f"echo '4711_0|4711|0|RUNNING|None|acc|normal|{array}'")
+    site.says("squeue", f"echo '4711_0|4711|0|RUNNING|None|acc|normal|{array}|'")
     assert slurm.jobs(trials)[trial.signature].state == "RUNNING"
     site.says("squeue", "exit 0")
     assert slurm.jobs(trials)[trial.signature].state == "GONE"
-    site.says("scontrol", "echo JobId=4711")
+    site.says("scontrol", f"echo JobId=4711 ArrayTaskId=0 JobName={array} JobState=RUNNING Reason=None")
     assert slurm.jobs(trials)[trial.signature].alive
+    site.says("scontrol", f"echo JobId=4711 ArrayTaskId=0 JobName={array} JobState=NODE_FAIL Reason=None")
+    assert slurm.jobs(trials)[trial.signature].state == "NODE_FAIL"
 
 
-def test_the_jobs_own_word_that_it_failed_counts(site: SitePrograms, tmp_path: Path) -> None:
+def test_the_jobs_own_word_that_it_failed_counts_once_the_controller_does_not_say_otherwise(
+    site: SitePrograms, tmp_path: Path
+) -> None:
     slurm = cluster(tmp_path)
     (trial,) = trials = waiting_trials(slurm.sweep, 1)
     slurm.submit(trials)
+    (array,) = [path.stem for path in slurm.arrays.glob("*.json")]
     write_json(trial.failure_file, {"schema_version": 1, "kind": "user", "message": "m", "job": "4711_0"})
-    assert not slurm.jobs(trials)[trial.signature].alive
+    site.says("scontrol", f"echo JobId=4711 JobName={array} JobState=COMPLETING")
+    assert slurm.jobs(trials)[trial.signature].alive
+    site.says("scontrol", "echo 'Job 4711_0 not found'; exit 1")
+    assert slurm.jobs(trials)[trial.signature].state == "FAILED"
 
 
 def test_an_array_without_an_answer_is_found_by_its_name(site: SitePrograms, tmp_path: Path) -> None:
@@ -178,7 +188,7 @@ def test_an_array_without_an_answer_is_found_by_its_name(site: SitePrograms, tmp
     assert slurm.submit(trials) == {}
     (path,) = slurm.arrays.glob("*.json")
     assert slurm.jobs(trials)[trial.signature].state == "UNANSWERED"
-    site.says("squeue", f"echo '99_0|99|0|PENDING|Priority|acc|normal|{path.stem}'")
+    site.says("squeue", f"echo '99_0|99|0|PENDING|Priority|acc|normal|{path.stem}|'")
     assert slurm.jobs(trials)[trial.signature].job_id == "99_0"
     site.says("squeue", "exit 0")
     assert slurm.jobs(trials)[trial.signature].job_id == "99_0", "its number was not written down"
@@ -246,7 +256,7 @@ def test_waiting_is_told_in_slurms_words(site: SitePrograms, tmp_path: Path) -> 
     slurm.submit(trials)
     (path,) = slurm.arrays.glob("*.json")
     reasons = ("JobHeldAdmin", "QOSMaxCpuPerUserLimit", "Priority")
-    lines = "\\n".join(f"4711_{i}|4711|{i}|PENDING|{why}|acc|normal|{path.stem}" for i, why in enumerate(reasons))
+    lines = "\\n".join(f"4711_{i}|4711|{i}|PENDING|{why}|acc|normal|{path.stem}|" for i, why in enumerate(reasons))
     site.says("squeue", f"printf '{lines}\\n'")
     found = slurm.jobs(trials)
     held, limited, usual = (found[trial.signature] for trial in trials)
@@ -267,11 +277,49 @@ def test_a_number_that_was_given_out_again_is_anothers_job(site: SitePrograms, t
     slurm = cluster(tmp_path)
     (trial,) = trials = waiting_trials(slurm.sweep, 1)
     slurm.submit(trials)
-    site.says("squeue", "echo '4711|4711|N/A|RUNNING|None|acc|normal|my-own-simulation'")
+    site.says("squeue", "echo '4711|4711|N/A|RUNNING|None|acc|normal|my-own-simulation|'")
+    site.says("scontrol", "echo JobId=4711 JobName=my-own-simulation JobState=RUNNING")
+    assert slurm.jobs(trials)[trial.signature].alive, "it may be a number of another cluster's"
+    site.says("sacctmgr", "echo only")
     status = slurm.jobs(trials)[trial.signature]
     assert (status.state, status.alive) == ("GONE", False)
     slurm.cancel(trial)
     assert site.calls("scancel") == []
+
+
+@pytest.mark.parametrize("cut", [8, 30, -2, -1, 46])
+def test_an_answer_of_squeue_that_is_cut_off_ends_no_job(cut: int, site: SitePrograms, tmp_path: Path) -> None:
+    slurm = cluster(tmp_path)
+    trials = waiting_trials(slurm.sweep, 2)
+    slurm.submit(trials)
+    (array,) = [path.stem for path in slurm.arrays.glob("*.json")]
+    whole = "".join(f"4711_{index}|4711|{index}|RUNNING|None|acc|normal|{array}|\n" for index in range(2))
+    site.says("scontrol", f"echo JobId=4711 JobName={array} JobState=RUNNING")
+    (tmp_path / "whole").write_text(whole)
+    site.says("squeue", f"cat {tmp_path}/whole")
+    assert all(status.state == "RUNNING" for status in slurm.jobs(trials).values())
+    (tmp_path / "whole").write_text(whole[:cut])
+    with contextlib.suppress(CommandFailed):
+        assert all(status.alive for status in slurm.jobs(trials).values())
+
+
+def test_of_two_live_jobs_of_a_trial_one_goes_on(site: SitePrograms, tmp_path: Path) -> None:
+    """A controller that was killed brings an older job back to life, after another was sent in its place."""
+    slurm = cluster(tmp_path)
+    (trial,) = trials = waiting_trials(slurm.sweep, 1)
+    slurm.submit(trials)
+    site.says("sbatch", "echo Submitted batch job 4712")
+    slurm.submit(trials)
+    old, new = [str(array["name"]) for array in arrays_sent(slurm.sweep)]
+    line = "echo '{0}_0|{0}|0|{1}|None|acc|normal|{2}|'"
+    site.says("squeue", "; ".join([line.format(4711, "RUNNING", old), line.format(4712, "PENDING", new)]))
+    assert slurm.jobs(trials)[trial.signature].job_id == "4711_0"
+    assert site.calls("scancel") == [f"--jobname={new} 4712_0"]
+    assert "job 4712_0 is withdrawn: job 4711_0 lives as well" in slurm.notes[-1]
+    # What was withdrawn here is nobody's decision about the trial.
+    site.says("squeue", "; ".join([line.format(4711, "FAILED", old), line.format(4712, "CANCELLED", new)]))
+    assert slurm.jobs(trials)[trial.signature].state == "FAILED"
+    assert len(site.calls("scancel")) == 1
 
 
 def test_a_job_is_cancelled_by_its_name_as_well(site: SitePrograms, tmp_path: Path) -> None:
