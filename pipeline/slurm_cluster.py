@@ -14,23 +14,21 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline.cluster_section import ClusterSection, SlurmKeys
 from heatmark.pipeline.site import load_site, slurm_keys
 from heatmark.pipeline.slurm_answers import can_never_start, is_held, is_usual, read_answer
-from heatmark.pipeline.slurm_client import ALIVE, Limits, QueuedJob, SlurmClient
+from heatmark.pipeline.slurm_client import ALIVE, QueuedJob, SlurmClient
 from heatmark.pipeline.slurm_missing import MissingJobs, SentElement
+from heatmark.pipeline.slurm_room import Later, Room
 from heatmark.pipeline.slurm_script import batch_script
 from heatmark.pipeline.submit import JobStatus, SubmitRefused
 from heatmark.pipeline.submit_environment import submit_environment
 from heatmark.workloads.command import CommandFailed, run_command
 from heatmark.workloads.run_folder import Record, RunFolder, read_json, write_atomic, write_json
 
-# How long a refusal for want of room holds although no job of ours has left: others' jobs count in some limits.
-FULL_S = 60.0
 _SENT = re.compile(r"Submitted batch job (\d+)(?: on cluster (\S+))?")
 
 
@@ -55,10 +53,7 @@ class SlurmCluster:
         self.arrays, self.log = sweep / "arrays", sweep / "log"
         self.calls = {"sbatch": 0, "squeue": 0}
         self.waits_for: str | None = None
-        self._limits: Limits | None = None
-        self._queue: list[QueuedJob] = []
-        self._sent_since = 0
-        self._full: _Full | None = None
+        self._room = Room(self.client, self.keys, self.environment)
         self._unknown_since: float | None = None
         self._missing = MissingJobs(self.client)
 
@@ -72,7 +67,7 @@ class SlurmCluster:
                 chunk = self._send_what_fits(rest)
                 sent |= chunk
                 rest = rest[len(chunk) :]
-        except _Later as later:
+        except Later as later:
             self.waits_for = str(later)
         except SubmitRefused as refused:
             if not sent:
@@ -81,10 +76,8 @@ class SlurmCluster:
         return sent
 
     def _send_what_fits(self, folders: Sequence[RunFolder]) -> dict[str, str]:
-        """At least one trial. Raises _Later where none can be sent now, SubmitRefused where none ever can."""
-        if self._full is not None and self._full.holds(self._in_queue()):
-            raise _Later(self._full.words)
-        size = max(1, min(len(folders), self._largest(), self._known_room(len(folders))))
+        """At least one trial. Raises Later where none can be sent now, SubmitRefused where none ever can."""
+        size = self._room.for_an_array(len(folders))
         while True:
             try:
                 sent = self._send(folders[:size])
@@ -92,71 +85,14 @@ class SlurmCluster:
                 if size > 1:
                     size //= 2
                     continue
-                raise self._no_room(error) from error
-            self._full = None
-            self._sent_since += len(sent)
+                raise self._room.refused(str(error), error.is_array) from error
+            self._room.taken(len(sent))
             return sent
-
-    def _no_room(self, error: _TooMany) -> Exception:
-        """Not even one job is accepted."""
-        if error.is_array and self._uses_arrays():
-            self._limits = Limits(self._known_limits().cluster, 0)
-            return _Later(f"{error}; every trial is sent as a job of its own from now on")
-        self._full = _Full(self._in_queue(), str(error), time.monotonic())
-        return _Later(str(error))
-
-    def _in_queue(self) -> int:
-        """How many jobs of this user's count against a limit."""
-        return sum(job.state in ALIVE for job in self._queue) + self._sent_since
-
-    def _known_limits(self) -> Limits:
-        self._limits = self._limits or self.client.limits()
-        return self._limits
-
-    def _uses_arrays(self) -> bool:
-        return self.keys.arrays is not False and self._known_limits().largest_array > 0
-
-    def _largest(self) -> int:
-        return self._known_limits().largest_array if self._uses_arrays() else 1
-
-    def _known_room(self, default: int) -> int:
-        """What MaxSubmitJobs of the association and the QOS in use leaves, where accounting tells it.
-
-        Raises _Later, SubmitRefused.
-        """
-        account = self.keys.account or self.environment.get("SBATCH_ACCOUNT")
-        partition = self.keys.partition or self.environment.get("SBATCH_PARTITION")
-        qos = self.keys.qos or self.environment.get("SBATCH_QOS")
-        room = default
-        limit = self.client.submit_limit(self._known_limits().cluster, account, partition)
-        if limit is not None:
-            name, most = limit
-            mine = sum(job.state in ALIVE and job.account == name for job in self._queue)
-            room = min(room, self._left(f"AssocMaxSubmitJobLimit: MaxSubmitJobs of account {name}", most, mine))
-        most_of_qos = self.client.qos_limit(qos) if qos else None
-        if most_of_qos is not None:
-            mine = sum(job.state in ALIVE and job.qos == qos for job in self._queue)
-            room = min(
-                room, self._left(f"QOSMaxSubmitJobPerUserLimit: MaxSubmitJobsPerUser of QOS {qos}", most_of_qos, mine)
-            )
-        return room
-
-    def _left(self, limit: str, most: int, mine: int) -> int:
-        """How many jobs a limit still takes; it is named as SLURM would.
-
-        Raises _Later where none now, SubmitRefused where none ever.
-        """
-        if most == 0:
-            raise SubmitRefused(f"{limit} is 0: no job may be sent under it; give another account or QOS")
-        mine += self._sent_since
-        if mine >= most:
-            raise _Later(f"{limit} is {most}, and {mine} jobs are in the queue")
-        return most - mine
 
     def _send(self, folders: Sequence[RunFolder]) -> dict[str, str]:
         name = f"{self.sweep.name}-{secrets.token_hex(4)}"
         path = self.arrays / f"{name}.json"
-        array = self._uses_arrays()
+        array = self._room.takes_arrays
         content: Record = {
             "schema_version": 1,
             "name": name,
@@ -177,7 +113,7 @@ class SlurmCluster:
         return {element.signature: element.job_id for element in _elements(content | {"job_id": job_id})}
 
     def _sbatch(self, script: Path, token: Path) -> tuple[str, str | None]:
-        """The array's id and the cluster that sbatch named. Raises _TooMany, _Later, SubmitRefused.
+        """The array's id and the cluster that sbatch named. Raises _TooMany, Later, SubmitRefused.
 
         The token stays where the jobs may have been accepted though sbatch could not say so.
         """
@@ -186,11 +122,11 @@ class SlurmCluster:
             out = run_command(["sbatch", str(script)], environment=self.environment)
         except CommandFailed as error:
             if error.code is None:
-                raise _Later(f"sbatch: {error.said}; looking whether the jobs turn up") from error
+                raise Later(f"sbatch: {error.said}; looking whether the jobs turn up") from error
             raise self._refusal(error, token) from error
         found = _SENT.search(out)
         if found is None:
-            raise _Later(f"sbatch told no job id ({' '.join(out.split())!r}); looking whether the jobs turn up")
+            raise Later(f"sbatch told no job id ({' '.join(out.split())!r}); looking whether the jobs turn up")
         self._unknown_since = None
         return found[1], found[2]
 
@@ -199,17 +135,17 @@ class SlurmCluster:
         answer = read_answer(error.said, self.site.answers)
         said = "sbatch: " + answer.words.replace("sbatch: error: ", "").replace("sbatch: ", "")
         if answer.meaning == "unclear":
-            return _Later(f"{said}; looking whether the jobs turn up")
+            return Later(f"{said}; looking whether the jobs turn up")
         token.unlink()
         if answer.meaning in ("no_room", "smaller"):
             return _TooMany(said, is_array=answer.meaning == "smaller")
         if answer.meaning == "again":
-            return _Later(said)
+            return Later(said)
         if answer.meaning == "unknown":
             self._unknown_since = self._unknown_since or time.monotonic()
             left_s = 60 * self.site.ask_again_min - (time.monotonic() - self._unknown_since)
             if left_s > 0:
-                return _Later(f"{said}; asked again for {left_s / 60:.0f} more minutes")
+                return Later(f"{said}; asked again for {left_s / 60:.0f} more minutes")
             self._unknown_since = None
         return SubmitRefused(said)
 
@@ -232,8 +168,9 @@ class SlurmCluster:
     def jobs(self, folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
         self.calls["squeue"] += 1
         self.client.clusters = clusters_of(self.keys, self.sweep)
-        self._queue, self._sent_since = self.client.queue(), 0
-        queued = {(job.name, job.index): job for job in self._queue}
+        queue = self.client.queue()
+        self._room.seen(queue)
+        queued = {(job.name, job.index): job for job in queue}
         wanted = {folder.signature: folder for folder in folders}
         ended: dict[str, JobStatus] = {}
         alive: dict[str, list[JobStatus]] = {}
@@ -358,26 +295,9 @@ def _elements(array: Record) -> list[SentElement]:
     ]
 
 
-@dataclass(frozen=True)
-class _Full:
-    """A refusal for want of room: how many jobs were in the queue then, sbatch's words, and when."""
-
-    jobs: int
-    words: str
-    since: float
-
-    def holds(self, jobs: int) -> bool:
-        """Until one of our jobs has left, and not for ever: other people's count in some limits."""
-        return jobs >= self.jobs and time.monotonic() - self.since < FULL_S
-
-
 class _TooMany(Exception):
     """A limit on the number of jobs, or (is_array) on the size of an array."""
 
     def __init__(self, said: str, is_array: bool) -> None:
         super().__init__(said)
         self.is_array = is_array
-
-
-class _Later(Exception):
-    """Nothing can be sent now; the message says why."""
