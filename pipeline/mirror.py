@@ -22,7 +22,7 @@ from heatmark.datasets.errors import InputError
 from heatmark.pipeline.mirror_failure import ADVICE, OnceAMinute, Outcome, meaning, without_passwords
 from heatmark.pipeline.mirror_identity import identity_of
 from heatmark.pipeline.mirror_report import log_report
-from heatmark.pipeline.mlflow_runs import PARENT, SweepRuns
+from heatmark.pipeline.mlflow_runs import DELETED, PARENT, SweepRuns
 from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.file_lock import locked
 from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, run_folders, write_json
@@ -30,6 +30,8 @@ from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, 
 INTERVAL_S = 3.0
 # How long a server that is away is waited for when the sweep has ended.
 LAST_S = 30.0
+# What failures call the parent.
+OWN_RUN = "the sweep's own run"
 # How often it is looked for runs that somebody deleted, though nothing of theirs is to be sent.
 LOOK_S = 60.0
 # How a sweep ends whose driver came as far as the report.
@@ -43,7 +45,7 @@ def default_uri(sweep: Path) -> str:
 
 
 class Incomplete(RuntimeError):
-    """Some of the sweep could not be sent. failures: why, by the trial's signature or `the sweep's own run`."""
+    """Some of the sweep could not be sent. failures: why, by the trial's signature or OWN_RUN."""
 
     def __init__(self, failures: dict[str, Exception]) -> None:
         super().__init__("; ".join(f"{who}: {error}" for who, error in failures.items()))
@@ -66,20 +68,23 @@ class Mirror:
         self._look()
         self._adopt()
         self._failures: dict[str, Exception] = {}
+        self._sent_news = False
         self.parent = ""
-        self._attempt("the sweep's own run", self._open_parent)
+        self._attempt(OWN_RUN, self._open_parent)
 
     def sync(self) -> None:
         """Upload what is new in every run folder. Raises Incomplete once every other trial is sent.
 
         Raises what MLflow says where it answers nothing at all: no trial is tried then.
         """
-        self._failures = {}
+        self._failures, self._sent_news = {}, False
         if time.monotonic() >= self._look_again:
             self._look()
-        self._attempt("the sweep's own run", self._open_parent)
+        self._attempt(OWN_RUN, self._open_parent)
         for folder in run_folders(self.sweep):
             self._attempt(folder.signature, partial(self._sync_trial, folder))
+        if self._sent_news:
+            self._attempt(OWN_RUN, self._check_parent)
         if self._failures:
             raise Incomplete(self._failures)
 
@@ -140,6 +145,12 @@ class Mirror:
                 self.client.set_tag(known, key, value)
             self.parent = known
 
+    def _check_parent(self) -> None:
+        """While trials go on nothing is written into the sweep's own run: that it was deleted would go unseen."""
+        self._open_parent()
+        if self.client.get_run(self.parent).info.lifecycle_stage == DELETED:
+            raise RuntimeError("deleted, and not to be restored")
+
     def _sync_trial(self, folder: RunFolder) -> None:
         from mlflow.entities import Metric
 
@@ -149,6 +160,7 @@ class Mirror:
         under_parent = not self.parent or sent["parent"] == self.parent
         if not records and sent["state"] == state and under_parent:
             return
+        self._sent_news = True
         run_id = sent["run_id"] or self._child(folder)
         for record in records:
             stamp = _milliseconds(record["time"])

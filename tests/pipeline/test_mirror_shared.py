@@ -193,7 +193,10 @@ def test_what_was_deleted_is_restored(
     delete(mirror)
     if news:
         train_on(sweep, 2)
-    mirror = synced(sweep, uri, "FINISHED", mirror if goes_on else None)
+    mirror = synced(sweep, uri, None, mirror if goes_on else None)
+    if news or not goes_on:
+        assert set(trials(mirror)) == before and list(parents(mirror)) == [parent]
+    mirror = synced(sweep, uri, "FINISHED", mirror)
     assert trials(mirror) == dict.fromkeys(before, [1, 2, 3] if news else [1, 2])
     assert {run_id: run.info.status for run_id, run in parents(mirror).items()} == {parent: "FINISHED"}
 
