@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from heatmark.datasets.errors import InputError
-from heatmark.reports.collect import collect
-from heatmark.reports.document import Document, assemble
-from heatmark.reports.html_file import render_html
-from heatmark.reports.note import note
-from heatmark.reports.pdf_file import render_pdf
-from heatmark.reports.picture_files import write_figures, write_sheets
-from heatmark.reports.table_files import write_exports
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.comparing.accuracy import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.html_file import render_html
+from heatmark.reports.rendering.note import note
+from heatmark.reports.rendering.pdf_file import render_pdf
+from heatmark.reports.rendering.picture_files import write_figures, write_sheets
+from heatmark.reports.rendering.table_files import write_exports
+from heatmark.reports.sections.document import Document, assemble
 from heatmark.workloads.run_folder import write_atomic
 
 

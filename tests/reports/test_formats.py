@@ -11,9 +11,9 @@ import pytest
 
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
-from heatmark.reports.collect import collect
-from heatmark.reports.document import Document, assemble
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.comparing.accuracy import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.sections.document import Document, assemble
 from heatmark.workloads.spec import DataSpec
 
 Replay = dict[str, Callable[..., Any]]

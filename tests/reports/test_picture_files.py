@@ -7,13 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from heatmark.reports.collect import collect
-from heatmark.reports.document import assemble
-from heatmark.reports.figure_part import FigurePart
-from heatmark.reports.note import note
-from heatmark.reports.picture_files import sheet_pixels, write_figures, write_sheets
-from heatmark.reports.prediction_sheet import Crop, Sheet
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.comparing.accuracy import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.note import note
+from heatmark.reports.rendering.picture_files import sheet_pixels, write_figures, write_sheets
+from heatmark.reports.sections.document import assemble
+from heatmark.reports.sections.predictions import Crop, Sheet
 
 
 def crop(value: int) -> Crop:

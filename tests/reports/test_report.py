@@ -21,10 +21,10 @@ import pytest
 from heatmark.datasets.errors import InputError
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
-from heatmark.reports.collect import collect
-from heatmark.reports.document import Document, assemble
-from heatmark.reports.pdf_file import render_pages
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.comparing.accuracy import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.pdf_file import render_pages
+from heatmark.reports.sections.document import Document, assemble
 from heatmark.workloads.run_folder import RunFolder, write_json
 from tests.reports.recorded import made_up_people, with_errors, write_records
 

@@ -14,14 +14,14 @@ from heatmark.datasets.metrics.pckh import pckh, relative_errors
 from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
 from heatmark.reports.build import build_report
-from heatmark.reports.cells import GridCell, grid_cells
-from heatmark.reports.collect import collect
-from heatmark.reports.comparisons import Comparisons, compare
-from heatmark.reports.convergence import arrivals, median_times
-from heatmark.reports.digest import digest, gather_evidence
-from heatmark.reports.records import read_records
-from heatmark.reports.verdict import Verdict, judge
-from heatmark.reports.verdict_view import verdict_exports
+from heatmark.reports.comparing.cells import GridCell, grid_cells
+from heatmark.reports.comparing.comparisons import Comparisons, compare
+from heatmark.reports.comparing.convergence import arrivals, median_times
+from heatmark.reports.comparing.verdict import Verdict, judge
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.digest import digest, gather_evidence
+from heatmark.reports.reading.records import read_records
+from heatmark.reports.sections.verdict import verdict_exports
 from heatmark.workloads.spec import DataSpec
 from tests.reports.recorded import Arrays, made_hard_and_easy, made_up_people, with_errors, write_records
 

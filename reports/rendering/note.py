@@ -1,0 +1,21 @@
+"""The summary and the verdict as a few lines of Markdown: the note on a sweep's page in MLflow."""
+
+from __future__ import annotations
+
+import re
+
+from heatmark.reports.sections.document import Document
+
+
+def note(document: Document) -> str:
+    lines = [f"**{_plain(document.stamp)}**"] if document.stamp else []
+    lines.append(_plain(" ".join(document.summary)))
+    if document.verdict:
+        lines.append("**Verdict**")
+        lines.append("\n".join(f"- {_plain(sentence)}" for sentence in document.verdict))
+    return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Names of data sets and settings are shown as they are, not read as Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)
