@@ -1,4 +1,5 @@
 """Run folders -> tables and figures -> PDF and HTML. `build.build_report` is the one door; imports no torch.
 
-reading > statistics > comparing > rendering > paper > sections: each room uses only those before it, statistics none.
+statistics < reading < comparing < rendering < paper < sections: a room uses only those before it; statistics and
+rendering use none.
 """

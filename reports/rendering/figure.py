@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class FigurePart:
+class Figure:
     """A drawing as SVG with its caption, and what it shows in a few words for those who cannot see it.
 
     title: heading of its own, `Fig. 4, drawn`; empty where the section has one. svg: empty where nothing was run to

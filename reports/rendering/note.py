@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 
-from heatmark.reports.sections.document import Document
+from heatmark.reports.rendering.document import Document
+
+# The section that the note repeats.
+VERDICT = "Verdict"
 
 
 def note(document: Document) -> str:
     lines = [f"**{_plain(document.stamp)}**"] if document.stamp else []
     lines.append(_plain(" ".join(document.summary)))
-    if document.verdict:
-        lines.append("**Verdict**")
-        lines.append("\n".join(f"- {_plain(sentence)}" for sentence in document.verdict))
+    sentences = [sentence for words in document.section(VERDICT).words for sentence in words.sentences]
+    if sentences:
+        lines.append(f"**{VERDICT}**")
+        lines.append("\n".join(f"- {_plain(sentence)}" for sentence in sentences))
     return "\n\n".join(line for line in lines if line) + "\n"
 
 

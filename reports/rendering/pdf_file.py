@@ -11,9 +11,9 @@ from typing import Any
 
 import typst
 
-from heatmark.reports.rendering.figure import FigurePart
-from heatmark.reports.rendering.table import Table
-from heatmark.reports.sections.document import Document
+from heatmark.reports.rendering.document import Block, Crop, Document, Facts, Problem, Sheet, Words
+from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.table import Export, Table
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 
@@ -42,45 +42,63 @@ def _compile(document: Document, **options: Any) -> list[bytes]:
 
 def _data(document: Document, folder: Path) -> dict[str, Any]:
     """The document as JSON values; drawings and crops become files in the folder."""
-    sheets = []
-    for number, sheet in enumerate(document.sheets):
-        rows = []
-        for row_number, row in enumerate(sheet.rows):
-            files = [f"crop-{number}-{row_number}-{column}.jpg" for column in range(len(row))]
-            for file, crop in zip(files, row, strict=True):
-                (folder / file).write_bytes(crop.jpeg)
-            rows.append([{"file": file, "text": crop.text} for file, crop in zip(files, row, strict=True)])
-        sheets.append({"columns": sheet.columns, "rows": rows, "caption": sheet.caption})
+    sections = [
+        {
+            "title": section.title,
+            "new_page": section.new_page,
+            "half": section.half,
+            "blocks": [_block(block, folder, f"{place}-{number}") for number, block in enumerate(section.visible)],
+        }
+        for place, section in enumerate(section for section in document.sections if section.visible)
+    ]
     return {
         "title": document.title,
         "date": document.date,
         "stamp": document.stamp,
         "summary": document.summary,
-        "verdict": document.verdict,
-        "verdict_tables": [_table(table) for table in document.verdict_tables],
-        "convergence": [_table(table) for table in document.convergence],
-        "accuracy": [_table(table) for table in document.accuracy],
-        "paper": [_table(table) for table in document.paper],
-        "record_notes": document.record_notes,
-        "figures": _figures(document.figures, folder, "figure"),
-        "paper_figures": _figures(document.paper_figures, folder, "paper-figure"),
-        "sheets": sheets,
-        "sheet_notes": document.sheet_notes,
-        "problems": [problem.__dict__ for problem in document.problems],
-        "setup": document.setup,
-        "environment": document.environment,
+        "rows": _rows(sections),
     }
 
 
-def _figures(parts: Sequence[FigurePart], folder: Path, stem: str) -> list[dict[str, str]]:
-    """Those without a drawing have no file."""
-    figures = []
-    for number, part in enumerate(parts):
-        file = f"{stem}-{number}.svg" if part.svg else ""
-        if file:
-            (folder / file).write_text(part.svg, encoding="utf-8")
-        figures.append({**part.__dict__, "svg": "", "file": file})
-    return figures
+def _rows(sections: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Sections that stand beside each other: those of half the width, where one follows the other."""
+    rows: list[list[dict[str, Any]]] = []
+    for section in sections:
+        if section["half"] and rows and rows[-1][0]["half"]:
+            rows[-1].append(section)
+        else:
+            rows.append([section])
+    return rows
+
+
+def _block(block: Block, folder: Path, stem: str) -> dict[str, Any]:
+    """stem: of its files, unlike any other block's."""
+    kind = type(block).__name__.lower()
+    match block:
+        case Words():
+            return {"kind": kind, "text": block.text, "tone": block.tone}
+        case Export():
+            return {"kind": kind, **_table(block.table), "headed": block.headed}
+        case Figure():
+            # Those without a drawing have no file.
+            file = f"figure-{stem}.svg" if block.svg else ""
+            if file:
+                (folder / file).write_text(block.svg, encoding="utf-8")
+            return {"kind": kind, **block.__dict__, "svg": "", "file": file}
+        case Sheet():
+            rows = [
+                [_crop(crop, folder, f"{stem}-{y}-{x}") for x, crop in enumerate(row)]
+                for y, row in enumerate(block.rows)
+            ]
+            return {"kind": kind, "columns": block.columns, "rows": rows, "caption": block.caption}
+        case Problem() | Facts():
+            return {"kind": kind, **block.__dict__}
+
+
+def _crop(crop: Crop, folder: Path, stem: str) -> dict[str, str]:
+    file = f"crop-{stem}.jpg"
+    (folder / file).write_bytes(crop.jpeg)
+    return {"file": file, "text": crop.text}
 
 
 def _table(table: Table) -> dict[str, Any]:

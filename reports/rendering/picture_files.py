@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.document import Crop, Sheet
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.pose_drawing import Image
-from heatmark.reports.sections.predictions import Crop, Sheet
 from heatmark.workloads.run_folder import write_atomic
 
 LONGEST_NAME = 60
@@ -20,7 +20,7 @@ TITLE_HEIGHT, TEXT_HEIGHT, GAP = 26, 18, 6
 INK = (37, 29, 29)
 
 
-def write_figures(folder: Path, figures: Sequence[FigurePart]) -> None:
+def write_figures(folder: Path, figures: Sequence[Figure]) -> None:
     """NN-title.svg of every figure that is drawn, numbered in the report's order."""
     named = {f"{number:02d}-{file_words(figure.title)}.svg": figure for number, figure in enumerate(figures, 1)}
     _write_all(folder, {name: figure.svg.encode() for name, figure in named.items() if figure.svg})

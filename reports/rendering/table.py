@@ -1,8 +1,10 @@
-"""A table as text for people, in one neutral form that PDF, page and LaTeX show."""
+"""A table as text for people, in one neutral form that PDF, page and LaTeX show, and with it its numbers for files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import pandas as pd
 
 MISSING = "–"
 
@@ -41,3 +43,16 @@ class Table:
     title: str = ""
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Export:
+    """A table as shown, and its numbers with all digits. headed: under a heading of its own, without a number.
+
+    shown: False for what is in the files alone.
+    """
+
+    table: Table
+    numbers: pd.DataFrame
+    headed: bool = False
+    shown: bool = True

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from heatmark.reports.rendering.table import Cell, Column, Table
+from heatmark.reports.rendering.table import Cell, Column, Export, Table
 from heatmark.workloads.run_folder import write_atomic
 
 ESCAPES = {
@@ -26,14 +24,6 @@ ESCAPES = {
 SPECIAL = re.compile("|".join(map(re.escape, ESCAPES)))
 KINDS = ("csv", "parquet", "tex")
 PREAMBLE = "% Needs the packages booktabs, longtable and textcomp, and fontenc with the option T1.\n"
-
-
-@dataclass(frozen=True)
-class Export:
-    """A table as shown, and its numbers with all digits."""
-
-    table: Table
-    numbers: pd.DataFrame
 
 
 def write_exports(folder: Path, exports: Sequence[Export]) -> None:

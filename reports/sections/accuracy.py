@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from heatmark.reports.comparing.accuracy import SETTING
+from heatmark.reports.comparing.protocol import protocol
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import BOX_SOURCES, Trial
 from heatmark.reports.reading.measures import amount, formats_of, headline_of, lower_is_better, shown_metrics, unit_of
-from heatmark.reports.rendering.table import MISSING, Cell, Column, Table
-from heatmark.reports.rendering.table_files import Export
+from heatmark.reports.rendering.document import Block
+from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.section import Section
 
 KEY_TITLES = {"backbone": "Backbone", "dataset": "Data set", "boxes": "Boxes", "settings": "Settings"}
 COST_COLUMNS = {
@@ -23,9 +26,15 @@ COST_COLUMNS = {
 }
 
 
-def accuracy_views(
-    table: pd.DataFrame, trials: Sequence[Trial], protocol: Callable[[Sequence[Trial]], str]
-) -> list[Table]:
+class Accuracy(Section):
+    title = "Accuracy"
+    order = 20
+
+    def blocks(self, study: Study) -> Iterator[Block]:
+        yield from accuracy_exports(study.accuracy, accuracy_views(study.accuracy, study.trials))
+
+
+def accuracy_views(table: pd.DataFrame, trials: Sequence[Trial]) -> list[Table]:
     """One table per data set format, as formats share no metrics; trials without a spec are in the first."""
     formats = formats_of(trials)
     views = []

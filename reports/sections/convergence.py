@@ -1,52 +1,59 @@
-"""All comparisons, and the time to accuracy of every cell, as tables."""
+"""How fast cells learned: time to accuracy as a table, and curves over epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from heatmark.reports.comparing.cells import GridCell
-from heatmark.reports.comparing.comparisons import Comparison, Comparisons
 from heatmark.reports.comparing.convergence import FRACTIONS, MedianTimes, median_times
+from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.settings import setting_names, settings_of
-from heatmark.reports.rendering.table import MISSING, Cell, Column, Table
-from heatmark.reports.rendering.table_files import Export
+from heatmark.reports.comparing.study import Study
+from heatmark.reports.reading.collect import Trial
+from heatmark.reports.rendering.document import Block, Words
+from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.curves import convergence_figure, loss_figure
+from heatmark.reports.sections.section import Section
 
 
-def comparisons_export(comparisons: Comparisons) -> list[Export]:
-    """Every pair, for the files alone; none where nothing could be compared."""
-    if not comparisons.pairs:
-        return []
-    frame = pd.DataFrame([_pair_record(pair) for pair in comparisons.pairs])
-    columns = tuple(Column(name, frame[name].dtype.kind in "if") for name in frame.columns)
-    rows = tuple(
-        tuple(Cell(f"{value:.4g}" if isinstance(value, float) else str(value)) for value in row)
-        for row in frame.itertuples(index=False)
-    )
-    caption = f"All comparisons, first minus second; {comparisons.resamples:,} paired resamples of the images."
-    return [Export(Table(columns, rows, caption, name="comparisons", title="All comparisons"), frame)]
+class Convergence(Section):
+    title = "Convergence"
+    order = 30
+
+    def blocks(self, study: Study) -> Iterator[Block]:
+        if study.stamp:
+            yield Words((study.stamp,), "stamp")
+        yield from convergence_export(study.cells, study.stamp)
+        curves = list(_curves(study))
+        yield from curves
+        if not curves:
+            yield Words(("No trial has an epoch on record yet, so there is no curve to draw.",))
 
 
-def _pair_record(pair: Comparison) -> dict[str, object]:
-    return {
-        **vars(pair.setting),
-        "metric": pair.metric,
-        "subset": pair.subset,
-        "first": pair.first.label,
-        "second": pair.second.label,
-        "first_value": pair.first_value,
-        "second_value": pair.second_value,
-        "difference": pair.difference,
-        "low": pair.low,
-        "high": pair.high,
-        "p": pair.p,
-        "p_holm": pair.p_holm,
-        "people": pair.people,
-        "images": pair.images,
-        "seeds_agree": pair.agreeing[0],
-        "seeds_common": pair.agreeing[1],
-    }
+def _curves(study: Study) -> Iterator[Figure]:
+    """Of every data set and backbone that has an epoch on record."""
+    (trials, left_out), settings = study.drawn, study.settings
+    groups: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        if trial.spec and trial.epochs:
+            groups.setdefault((trial.spec.data.name, trial.spec.backbone), []).append(trial)
+    for setting, members in groups.items():
+        count = left_out[setting]
+        rest = f" {count} more cells are not drawn: these are the best of each method and β." if count else ""
+        measured, headline = protocol(members), members[0].headline
+        yield Figure(
+            convergence_figure(members, settings),
+            f"{headline} and EPE on the validation people over epochs, one line per trial.{rest} {measured}",
+            f"Line plots of {headline} and EPE over epochs",
+        )
+        yield Figure(
+            loss_figure(members, settings),
+            "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
+            "Small line plots of training loss over epochs",
+        )
 
 
 def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export]:

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import itertools
-import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
 
-from heatmark.datasets.errors import InputError
-from heatmark.datasets.formats import load_split
 from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.reports.comparing.accuracy import cell_of, trial_label
-from heatmark.reports.reading.collect import Trial
+from heatmark.reports.comparing.protocol import protocol
+from heatmark.reports.comparing.study import Study
+from heatmark.reports.reading.collect import Trial, printable
+from heatmark.reports.reading.predictions import Predictions, mean_error, read_predictions, read_truth
+from heatmark.reports.rendering.document import Block, Crop, Sheet, Words
 from heatmark.reports.rendering.pose_drawing import Image, draw_person
+from heatmark.reports.sections.section import Section
 
 PEOPLE = 6
 METHODS_PER_SHEET = 6
 ENOUGH_JOINTS = 8
 
 
-@dataclass(frozen=True)
-class Crop:
-    """A JPEG, and the words under it."""
+class DrawnPredictions(Section):
+    title = "Predictions"
+    order = 50
 
-    jpeg: bytes
-    text: str
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Rows are people, columns are ground truth and the trials' methods."""
-
-    trials: tuple[Trial, ...]
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Crop, ...], ...]
-    caption: str
+    def blocks(self, study: Study) -> Iterator[Block]:
+        sheets, notes = prediction_sheets(study.drawn[0], study.settings)
+        yield from (Words((printable(note),), "muted") for note in notes)
+        yield from sheets
+        if not sheets and not notes:
+            yield Words(("No trial has finished, so there are no predictions to draw.",))
 
 
 def prediction_sheets(
@@ -53,13 +46,13 @@ def prediction_sheets(
         assert trial.spec is not None, "finished trials have a spec"
         by_data.setdefault((trial.spec.data.name, trial.spec.data.fingerprint), []).append(trial)
     for (dataset, _), members in by_data.items():
-        poses = {trial.signature: _read_predictions(trial) for trial in members}
+        poses = {trial.signature: read_predictions(trial) for trial in members}
         drawn = [trial for trial in members if poses[trial.signature]]
         absent = [trial.label for trial in members if not poses[trial.signature]]
         if absent:
             named = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
             notes.append(f"No readable predictions in the run folders of {len(absent)} cell(s): {named}.")
-        truth = _read_truth(dataset, members, notes) if drawn else None
+        truth = read_truth(dataset, members, notes) if drawn else None
         if truth is None:
             continue
         chosen = _choose(truth.people, [poses[trial.signature] for trial in drawn], people)
@@ -90,82 +83,8 @@ def _parts(trials: Sequence[Trial]) -> list[Sequence[Trial]]:
     return parts
 
 
-class Predictions:
-    """The poses of one trial, found by annotation where the results name it, else by image and nearness."""
-
-    def __init__(self, results: Sequence[object]) -> None:
-        self._by_annotation: dict[int, FloatArray] = {}
-        self._by_image: dict[int, list[FloatArray]] = {}
-        for result in results:
-            joints_K2 = _joints(result)
-            if joints_K2 is None or not isinstance(result, dict):
-                continue
-            if isinstance(result.get("annotation_id"), int):
-                self._by_annotation[result["annotation_id"]] = joints_K2
-            elif isinstance(result.get("image_id"), int):
-                self._by_image.setdefault(result["image_id"], []).append(joints_K2)
-
-    def __len__(self) -> int:
-        return len(self._by_annotation) + len(self._by_image)
-
-    def of(self, person: Person) -> FloatArray | None:
-        if person.annotation_id in self._by_annotation:
-            return self._by_annotation[person.annotation_id]
-        poses = self._by_image.get(person.image_id, [])
-        return min(poses, key=lambda joints_K2: mean_error(joints_K2, person), default=None)
-
-
 def _fits(joints_K2: FloatArray | None, person: Person) -> bool:
     return joints_K2 is not None and len(joints_K2) == len(person.joints_K2)
-
-
-def mean_error(joints_K2: FloatArray, person: Person) -> float:
-    """Mean distance to the labelled joints in image pixels."""
-    labelled_K = person.visibility_K > 0
-    return float(np.linalg.norm(joints_K2[labelled_K] - person.joints_K2[labelled_K], axis=1).mean())
-
-
-def _joints(result: object) -> FloatArray | None:
-    """joints_K2 of a COCO result; None where its keypoints are not finite triples."""
-    keypoints = result.get("keypoints") if isinstance(result, dict) else None
-    if not isinstance(keypoints, list) or not keypoints or len(keypoints) % 3:
-        return None
-    if not all(isinstance(value, int | float) and math.isfinite(value) for value in keypoints):
-        return None
-    return np.asarray(keypoints, dtype=np.float64).reshape(-1, 3)[:, :2]
-
-
-def _read_predictions(trial: Trial) -> Predictions:
-    """The final poses; empty where the file is absent or unreadable."""
-    assert trial.folder is not None, "finished trials have a folder"
-    try:
-        results = json.loads(trial.folder.predictions_file.read_text())
-    except (OSError, ValueError):
-        results = []
-    return Predictions(results if isinstance(results, list) else [])
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The validation people of a data set."""
-
-    skeleton: Skeleton
-    people: Sequence[Person]
-
-
-def _read_truth(dataset: str, trials: Sequence[Trial], notes: list[str]) -> Truth | None:
-    """From the first data folder that is still there, in annotated boxes."""
-    places = {trial.spec.runtime.data_root: trial.spec.data for trial in trials if trial.spec}
-    reason = ""
-    for root, data in places.items():
-        try:
-            found = load_split(data.format, Path(root), "val", strict=False, bbox_source=data.bbox_source)
-        except (InputError, OSError) as error:
-            reason = f" {error}" if Path(root).is_dir() else ""
-            continue
-        return Truth(found.skeleton, found.people)
-    notes.append(f"{dataset}: the data folder is gone or unreadable here, so no predictions are drawn.{reason}")
-    return None
 
 
 def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: int) -> list[tuple[Person, Image]]:
@@ -213,7 +132,8 @@ def _sheet(
         f"Predictions of the final evaluation on {dataset}, seed {', '.join(map(str, seeds))}. The people are spread "
         "evenly over the sizes and chosen without regard to any method's error; only joints that the annotators "
         "labelled are drawn. Orange is the person's left, blue the right. Under the ground truth: the size of the "
-        "person's box; under a prediction: the mean distance to the labelled joints, both in image pixels."
+        "person's box; under a prediction: the mean distance to the labelled joints, both in image pixels. "
+        f"{protocol(trials)}"
     )
     columns = ("Ground truth", *(trial_label(trial, settings) for trial in trials))
-    return Sheet(tuple(trials), columns, tuple(rows), caption)
+    return Sheet(columns, tuple(rows), caption)

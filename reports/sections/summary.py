@@ -11,7 +11,6 @@ from heatmark.reports.comparing.accuracy import SETTING, cell_label
 from heatmark.reports.reading.collect import BOX_SOURCES, Sweep
 from heatmark.reports.reading.measures import amount, headline_of, lower_is_better, unit_of
 
-TRUNCATED = "truncated by ASHA: convergence not comparable"
 MOST_SETTINGS = 3
 
 

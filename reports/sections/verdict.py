@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.comparing.cost import Cost
 from heatmark.reports.comparing.settings import setting_names
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.comparing.verdict import UNDECIDED, Standing, Verdict, p_text
 from heatmark.reports.reading.measures import amount, lower_is_better, unit_of
-from heatmark.reports.rendering.table import MISSING, Cell, Column, Table
-from heatmark.reports.rendering.table_files import Export
+from heatmark.reports.rendering.document import Block, Words
+from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.section import Section
 
 # A page's worth.
 MOST_ROWS = 30
+
+
+class WhoIsAhead(Section):
+    title = "Verdict"
+    order = 10
+
+    def blocks(self, study: Study) -> Iterator[Block]:
+        yield Words(study.verdict.sentences)
+        yield from verdict_exports(study.verdict, study.comparisons)
 
 
 def verdict_exports(verdict: Verdict, comparisons: Comparisons) -> list[Export]:

@@ -23,7 +23,7 @@ from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings
 from heatmark.reports.paper.figures.shapes import shapes_of
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import gather_evidence
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
 from tests.reports.recorded import made_up_people, with_errors, write_records
@@ -37,7 +37,7 @@ def read_setting(sweep: Path) -> DrawnSetting:
     return setting
 
 
-def said(figure: FigurePart) -> list[str]:
+def said(figure: Figure) -> list[str]:
     """What the points of a drawing say."""
     return [unescape(words) for words in re.findall(r"<title>(.*?)</title>", figure.svg)]
 

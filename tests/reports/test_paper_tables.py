@@ -292,6 +292,7 @@ def test_the_sweep_lines_give_the_missing_rows(tmp_path: Path, monkeypatch: pyte
         if number == 4:
             continue
         variable, *words = shlex.split(table.commands[0])
+        monkeypatch.setenv(*variable.split("="))
         assert variable.endswith(f"_ROOT=/path/to/{FORMAT_OF.get(number, 'coco')}")
         assert words[:3] == ["heatmark", "sweep", "run"] and len(words) == 4
         file = Path(__file__).parents[2] / words[3]

@@ -11,20 +11,20 @@ from heatmark.reports.comparing.cells import GridCell, Measured, nearest_to_pape
 from heatmark.reports.paper.figures.absent import not_run
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.rendering.drawing import Drawing, drawn, method_color
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 
 BETA_LINE = "beta: [1, 5, 10, 20]"
 
 Value = Callable[[GridCell], Measured | None]
 
 
-def beta_effects(setting: DrawnSetting) -> FigurePart:
+def beta_effects(setting: DrawnSetting) -> Figure:
     lines = beta_lines(setting)
     detection = setting.nearest_to_paper("detection")
     title = f"Effect of β, {setting.dataset}, {setting.backbone}"
     if not lines:
         absent = not_run("Two or more β of one method", BETA_LINE)
-        return FigurePart("", f"β against {setting.headline}, EPE and A(2).", "", title, absent)
+        return Figure("", f"β against {setting.headline}, EPE and A(2).", "", title, absent)
     headline = setting.headline
     measures: dict[str, tuple[Value, float]] = {
         f"{headline} (%)": (lambda cell: cell.final(headline), 100.0),
@@ -52,7 +52,7 @@ def beta_effects(setting: DrawnSetting) -> FigurePart:
         f"β against {headline}, EPE and the share of a heatmap within 2 pixels of the true joint, after the last "
         f"epoch. Means over seeds, whiskers are their standard deviation. {setting.protocol(cells)}"
     )
-    return FigurePart(drawn(draw, 2.3), caption, f"Lines of {headline}, EPE and A(2) over beta", title)
+    return Figure(drawn(draw, 2.3), caption, f"Lines of {headline}, EPE and A(2) over beta", title)
 
 
 def beta_lines(setting: DrawnSetting) -> dict[str, list[GridCell]]:

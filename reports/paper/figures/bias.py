@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from heatmark.reports.paper.figures.decodings import JOINT, SIZE, colored, expectation, toy_heatmap
 from heatmark.reports.rendering.drawing import Drawing, drawn, method_color
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import EDGE, FOUND_STYLE, TRUE_STYLE, jpeg
 
 TITLE = "Fig. 2"
@@ -23,11 +23,11 @@ AXES = {"beta": "β, log scale", "sigma": "σ (heatmap px)", "step": "from the c
 
 
 @cache
-def bias() -> FigurePart:
+def bias() -> Figure:
     try:
         from heatmark.workloads.analysis.bias import TYPICAL, measured
     except ImportError:
-        return FigurePart("", "The softmax bias.", "", TITLE, NO_TORCH)
+        return Figure("", "The softmax bias.", "", TITLE, NO_TORCH)
     rows = list(measured())
 
     def draw(drawing: Drawing) -> None:
@@ -47,7 +47,7 @@ def bias() -> FigurePart:
         f"and {TYPICAL['step']} pixels sideways of the centre, on maps of {SIZE[1]} × {SIZE[0]} pixels. No network, no "
         "data."
     )
-    return FigurePart(drawn(draw, 1.9), caption, "Heatmaps and curves of the bias of IPR and BCIR", TITLE)
+    return Figure(drawn(draw, 1.9), caption, "Heatmaps and curves of the bias of IPR and BCIR", TITLE)
 
 
 def chosen(rows: list[dict[str, Any]], axis: str, typical: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.measures import amount
 from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.sections.curves import LOG_FROM_RATIO, plain_log_scale
 
 # IPR, what is added to it one at a time, and all of it.
@@ -55,7 +55,7 @@ def epochs_to_converge(cell: GridCell) -> list[int]:
     return [epoch for epoch in found if epoch is not None]
 
 
-def convergence(setting: DrawnSetting) -> FigurePart:
+def convergence(setting: DrawnSetting) -> Figure:
     cells = setting.paper_cells
     parts = {name: cell for name in COMPONENTS if (cell := setting.nearest_to_paper(name))}
     added = [name for name in ADDED if name in parts]
@@ -91,7 +91,7 @@ def convergence(setting: DrawnSetting) -> FigurePart:
     )
     title = f"Fig. 8, {setting.dataset}, {setting.backbone}"
     description = f"Curves of {headline} and EPE over epochs"
-    return FigurePart(drawn(draw, 2.7), caption, description, title, "\n".join(filter(None, lines)))
+    return Figure(drawn(draw, 2.7), caption, description, title, "\n".join(filter(None, lines)))
 
 
 def _reached(cells: dict[str, GridCell]) -> str:

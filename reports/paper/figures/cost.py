@@ -15,7 +15,7 @@ from heatmark.reports.comparing.cost import cost_of
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.measures import amount
 from heatmark.reports.rendering.drawing import Drawing, drawn, method_color
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 
 MARKERS = "osD^vP*X<>"
 # More cells than these are told apart by their method only, and on the page by what their points say.
@@ -50,13 +50,13 @@ def points_of(setting: DrawnSetting) -> tuple[str, list[Point]]:
     return shown, points
 
 
-def accuracy_and_cost(setting: DrawnSetting) -> FigurePart:
+def accuracy_and_cost(setting: DrawnSetting) -> Figure:
     headline = setting.headline
     unit, points = points_of(setting)
     title = f"{headline} and cost, {setting.dataset}, {setting.backbone}"
     if not points:
         absent = f"No finished trial has both {headline} and its cost on record."
-        return FigurePart("", f"{headline} against cost.", "", title, absent)
+        return Figure("", f"{headline} against cost.", "", title, absent)
 
     few = len(points) <= MOST_NAMED
 
@@ -85,7 +85,7 @@ def accuracy_and_cost(setting: DrawnSetting) -> FigurePart:
     )
     left_out = [cell.label for cell in setting.finished if cell.label not in {point.cell.label for point in points}]
     absent = f"{', '.join(left_out)}: left out, without {headline} or a cost in {unit} on record." if left_out else ""
-    return FigurePart(drawn(draw, 2.8), caption, f"Points of {headline} over {unit}", title, absent)
+    return Figure(drawn(draw, 2.8), caption, f"Points of {headline} over {unit}", title, absent)
 
 
 def _by_method(points: Sequence[Point]) -> list[Line2D]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import FOUND_STYLE, TRUE_STYLE, Pixels, jpeg
 
 Map = npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ def expectation(weight_HW: Map) -> tuple[float, float]:
 
 
 @cache
-def decodings() -> FigurePart:
+def decodings() -> Figure:
     heatmap_HW = toy_heatmap()
     softmax_HW, compensated_HW = np.exp(BETA * heatmap_HW), np.expm1(BETA * heatmap_HW)
     row, column = np.unravel_index(heatmap_HW.argmax(), SIZE)
@@ -78,7 +78,7 @@ def decodings() -> FigurePart:
         "as a red dot and the joint as read as a blue triangle. exp(β h) is 1 where h is 0, so that all of the "
         "background pulls IPR's joint to the centre (section 5.1); subtracting 1 takes that weight away (Eq. 18)."
     )
-    return FigurePart(drawn(draw, 3.5, placed=True), caption, "A diagram of three ways to read a heatmap", "Fig. 1")
+    return Figure(drawn(draw, 3.5, placed=True), caption, "A diagram of three ways to read a heatmap", "Fig. 1")
 
 
 TITLES = {"detection": "Detection", "ipr": "IPR", "bcir": "BCIR"}

@@ -12,7 +12,7 @@ from heatmark.reports.paper.figures.absent import missing_methods, no_records
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.digest import RULES
 from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 
 JOINTS = tuple(band.name for band in RULES.joints.bands)
 OCCLUSIONS = tuple(band.name for band in RULES.occlusion.bands)
@@ -20,13 +20,13 @@ OCCLUSION_TITLES = {"low": "< 20 %", "middle": "20 to 50 %", "high": "≥ 50 %"}
 BAR = 0.26
 
 
-def epe_bars(setting: DrawnSetting) -> FigurePart:
+def epe_bars(setting: DrawnSetting) -> Figure:
     """One panel per band of joints, one group of bars per band of occlusion."""
     cells = {method: cell for method, cell in setting.paper_cells.items() if cell.digests}
     title = f"Fig. 4, {setting.dataset}, {setting.backbone}"
     absent = missing_methods(setting, have=cells) or no_records(setting.paper_cells.values())
     if not cells:
-        return FigurePart("", "EPE by number of joints and occlusion.", "", title, absent)
+        return Figure("", "EPE by number of joints and occlusion.", "", title, absent)
     values = {
         (method, joints, occlusion): band_epe(cell, joints=joints, occlusion=occlusion)
         for method, cell in cells.items()
@@ -58,7 +58,7 @@ def epe_bars(setting: DrawnSetting) -> FigurePart:
         f"EPE on people by number of labelled joints and share of hidden ones. {EPE_WORDS} "
         f"Where nobody is in a cell there is no bar. {setting.protocol(list(cells.values()))}"
     )
-    return FigurePart(drawn(draw, 2.5), caption, "Bars of EPE by joints, occlusion and method", title, absent)
+    return Figure(drawn(draw, 2.5), caption, "Bars of EPE by joints, occlusion and method", title, absent)
 
 
 EPE_WORDS = (

@@ -15,7 +15,7 @@ from heatmark.reports.paper.figures.absent import no_records
 from heatmark.reports.paper.figures.people import by_annotation, cut_out, draw_pose, gone, read_people
 from heatmark.reports.paper.figures.setting import DrawnSetting, first_seed
 from heatmark.reports.reading.records import Records, last_records
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg
 
 EACH = 4
@@ -25,7 +25,7 @@ TRUE_COLOR, FOUND_COLOR = (240, 240, 240), (230, 159, 0)
 ENOUGH_SHARE = 0.5
 
 
-def extreme_cases(setting: DrawnSetting) -> FigurePart:
+def extreme_cases(setting: DrawnSetting) -> Figure:
     """A row per method: its worst people, then its best."""
     title = f"Worst and best cases, {setting.dataset}, {setting.backbone}"
     records = {method: found for method, cell in setting.paper_cells.items() if (found := _records(cell))}
@@ -33,7 +33,7 @@ def extreme_cases(setting: DrawnSetting) -> FigurePart:
     people = read_people(setting) if records else None
     if people is None:
         why = f"{setting.dataset}: {gone(setting)}" if records else absent
-        return FigurePart("", "The worst and the best predicted people of each method.", "", title, why)
+        return Figure("", "The worst and the best predicted people of each method.", "", title, why)
     rows = []
     for method, found in records.items():
         pictures = _pictures(people, found)
@@ -41,7 +41,7 @@ def extreme_cases(setting: DrawnSetting) -> FigurePart:
             rows.append((setting.paper_cells[method].label, tuple(pictures)))
     if not rows:
         why = f"{setting.dataset}: no recorded person is among the annotated ones with an image that can be read."
-        return FigurePart("", "The worst and the best predicted people of each method.", "", title, why)
+        return Figure("", "The worst and the best predicted people of each method.", "", title, why)
     columns = (*(f"worst {place + 1}" for place in range(EACH)), *(f"best {place + 1}" for place in range(EACH)))
     caption = (
         "The people with the largest and the smallest error for their size after the last epoch: the mean distance of "
@@ -50,7 +50,7 @@ def extreme_cases(setting: DrawnSetting) -> FigurePart:
         f"image. {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
     )
     svg = grid_svg(Grid(columns, tuple(rows), empty=""), aspect=1.0, widest=0.8)
-    return FigurePart(svg, caption, "Pictures of people with true and predicted joints", title, absent)
+    return Figure(svg, caption, "Pictures of people with true and predicted joints", title, absent)
 
 
 def _records(cell: GridCell) -> Records | None:

@@ -18,15 +18,15 @@ from heatmark.reports.paper.figures.heatmap_progress import heatmap_progress
 from heatmark.reports.paper.figures.localization import localization
 from heatmark.reports.paper.figures.sample_people import sample_people
 from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings, first_of_each_dataset
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 
 # A page or two for each; the settings with most finished cells come first.
 MOST_SETTINGS = 6
 
-Drawer = Callable[[DrawnSetting], FigurePart]
+Drawer = Callable[[DrawnSetting], Figure]
 
 
-def paper_figures(cells: Sequence[GridCell]) -> tuple[FigurePart, ...]:
+def paper_figures(cells: Sequence[GridCell]) -> tuple[Figure, ...]:
     """In the paper's order, then those that it does not have."""
     settings = drawn_settings(cells)
     drawn = sorted(settings, key=lambda setting: -len(setting.finished))[:MOST_SETTINGS]
@@ -35,7 +35,7 @@ def paper_figures(cells: Sequence[GridCell]) -> tuple[FigurePart, ...]:
     return (*_all_figures(drawn), *_without(settings, left_out))
 
 
-def _all_figures(settings: Sequence[DrawnSetting]) -> Iterator[FigurePart]:
+def _all_figures(settings: Sequence[DrawnSetting]) -> Iterator[Figure]:
     yield decodings()
     yield bias()
     yield from map(sample_people, first_of_each_dataset(settings))
@@ -51,12 +51,12 @@ def _all_figures(settings: Sequence[DrawnSetting]) -> Iterator[FigurePart]:
     yield from map(extreme_cases, first_of_each_dataset(settings))
 
 
-def _without(settings: Sequence[DrawnSetting], left_out: Sequence[DrawnSetting]) -> Iterator[FigurePart]:
+def _without(settings: Sequence[DrawnSetting], left_out: Sequence[DrawnSetting]) -> Iterator[Figure]:
     """What is not drawn at all, in words."""
     if not settings:
         line = not_run("No trial has finished", method_line(PAPER_METHODS))
-        yield FigurePart("", "Figures from run folders.", "", "Figs. 3 to 5 and 7 to 11", line)
+        yield Figure("", "Figures from run folders.", "", "Figs. 3 to 5 and 7 to 11", line)
     if left_out:
         names = ", ".join(f"{setting.dataset} with {setting.backbone}" for setting in left_out)
         line = f"{names}: left out, the report draws the {MOST_SETTINGS} settings with most finished cells."
-        yield FigurePart("", "Settings without figures.", "", "Further settings", line)
+        yield Figure("", "Settings without figures.", "", "Further settings", line)

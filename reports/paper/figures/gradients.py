@@ -6,7 +6,7 @@ from functools import cache
 
 from heatmark.reports.paper.figures.bias import NO_TORCH
 from heatmark.reports.paper.figures.decodings import colored
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg
 
 TITLE = "Fig. 6"
@@ -16,12 +16,12 @@ ENLARGED = 2
 
 
 @cache
-def gradients() -> FigurePart:
+def gradients() -> Figure:
     """Takes a second or two, and is the same every time."""
     try:
         from heatmark.workloads.analysis.gradients import GAMMA, JOINT, first_heatmaps, learners, updated
     except ImportError:
-        return FigurePart("", "Gradients without a network.", "", TITLE, NO_TORCH)
+        return Figure("", "Gradients without a network.", "", TITLE, NO_TORCH)
     named = learners()
     rows = []
     for case, heatmap_HW in first_heatmaps(seed=0).items():
@@ -44,7 +44,7 @@ def gradients() -> FigurePart:
         "on each map its distance in heatmap pixels. No data."
     )
     svg = grid_svg(Grid(columns, tuple(rows)), aspect=4 / 3)
-    return FigurePart(svg, caption, "Heatmaps under gradient steps of three losses", TITLE)
+    return Figure(svg, caption, "Heatmaps under gradient steps of three losses", TITLE)
 
 
 def _enlarged(at: float) -> float:

@@ -14,7 +14,7 @@ from heatmark.reports.paper.figures.absent import missing_methods
 from heatmark.reports.paper.figures.setting import DrawnSetting, first_seed
 from heatmark.reports.reading.heatmap_files import Heatmaps, heatmap_files, read_heatmaps
 from heatmark.reports.reading.records import last_records
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg, overlay
 
 MOST_EPOCHS = 6
@@ -85,7 +85,7 @@ def read_progress(cell: GridCell) -> Progress | None:
     return Progress(cell, epochs, names)
 
 
-def heatmap_progress(setting: DrawnSetting) -> list[FigurePart]:
+def heatmap_progress(setting: DrawnSetting) -> list[Figure]:
     """Fig. 7, and Figs. 10 and 11 with one more of BCIR."""
     cells = setting.paper_cells
     found = {method: progress for method, cell in cells.items() if (progress := read_progress(cell))}
@@ -96,7 +96,7 @@ def heatmap_progress(setting: DrawnSetting) -> list[FigurePart]:
     absent = "\n".join(filter(None, lines))
     where = f"{setting.dataset}, {setting.backbone}"
     if not found:
-        return [FigurePart("", "Heatmaps of one person over epochs.", "", f"Figs. 7, 10 and 11, {where}", absent)]
+        return [Figure("", "Heatmaps of one person over epochs.", "", f"Figs. 7, 10 and 11, {where}", absent)]
     figures = [_methods_side_by_side(setting, found, absent)]
     return figures + [_joints_side_by_side(setting, method, found[method]) for method in NUMBERS if method in found]
 
@@ -117,7 +117,7 @@ def _labelled_joints(found: Heatmaps, who: tuple[int, int]) -> list[int]:
     return [] if row is None else np.flatnonzero(found.labelled_PK[row]).tolist()
 
 
-def _methods_side_by_side(setting: DrawnSetting, found: dict[str, Progress], absent: str) -> FigurePart:
+def _methods_side_by_side(setting: DrawnSetting, found: dict[str, Progress], absent: str) -> Figure:
     """Rows are epochs, columns are two joints, each of every method."""
     first = next(iter(found.values()))
     newest = first.epochs[max(first.epochs)]
@@ -138,10 +138,10 @@ def _methods_side_by_side(setting: DrawnSetting, found: dict[str, Progress], abs
     names = " and ".join(_words(first.joints[joint]) for joint in joints)
     caption = f"Heatmaps of the {names} of one person while the methods learn. {MARKS} {_protocol(setting, found)}"
     title = f"Fig. 7, {setting.dataset}, {setting.backbone}"
-    return FigurePart(grid_svg(grid, _aspect(newest)), caption, "Heatmaps over epochs by method", title, absent)
+    return Figure(grid_svg(grid, _aspect(newest)), caption, "Heatmaps over epochs by method", title, absent)
 
 
-def _joints_side_by_side(setting: DrawnSetting, method: str, progress: Progress) -> FigurePart:
+def _joints_side_by_side(setting: DrawnSetting, method: str, progress: Progress) -> Figure:
     """Rows are epochs, columns are joints, of one method."""
     newest = progress.epochs[max(progress.epochs)]
     who = _first_person(newest)
@@ -156,7 +156,7 @@ def _joints_side_by_side(setting: DrawnSetting, method: str, progress: Progress)
     label = progress.cell.label
     caption = f"Heatmaps of one person while {label} learns. {MARKS} {_protocol(setting, {method: progress})}"
     title = f"{NUMBERS[method]}, {setting.dataset}, {setting.backbone}"
-    return FigurePart(grid_svg(grid, _aspect(newest)), caption, f"Heatmaps of {label} over epochs", title)
+    return Figure(grid_svg(grid, _aspect(newest)), caption, f"Heatmaps of {label} over epochs", title)
 
 
 def _words(joint: str) -> str:

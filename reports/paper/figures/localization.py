@@ -14,7 +14,7 @@ from heatmark.reports.paper.figures.shapes import ALL, GROUPS, Shapes, shapes_of
 from heatmark.reports.reading.digest import DIFFICULTIES
 from heatmark.reports.reading.measures import amount
 from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 
 DASHES = {"easy": "-", "medium": (0, (5, 1.5)), "hard": (0, (1, 1.2)), ALL: "-"}
 SIGMA_LINE = "method: [{name: detection, sigma: 0.5}, {name: detection, sigma: 1.0}, detection]"
@@ -22,21 +22,21 @@ A_OF_S = "A(s), share of the heatmap"
 WINDOW_WORDS = "within the square of 2s + 1 pixels around the true joint (Eq. 26)"
 
 
-def localization(setting: DrawnSetting) -> tuple[FigurePart, FigurePart]:
+def localization(setting: DrawnSetting) -> tuple[Figure, Figure]:
     """Fig. 5 and Fig. 9."""
     shapes = {method: found for method, cell in setting.paper_cells.items() if (found := shapes_of(cell))}
     absent = missing_methods(setting, have=shapes) or no_records(setting.paper_cells.values())
     return _figure_5(setting, shapes, absent), _figure_9(setting, shapes, absent)
 
 
-def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> FigurePart:
+def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> Figure:
     trained = trained_sigmas(setting)
     lines = [absent] if absent else []
     if len(trained) < 2:
         lines.append(not_run("Part d, accuracy against the training sigma of detection", SIGMA_LINE))
     title = f"Fig. 5, {setting.dataset}, {setting.backbone}"
     if not shapes and len(trained) < 2:
-        return FigurePart("", "How localised heatmaps are.", "", title, "\n".join(lines))
+        return Figure("", "How localised heatmaps are.", "", title, "\n".join(lines))
 
     def draw(drawing: Drawing) -> None:
         panels = list(drawing.figure.subplots(2, 2).flat)
@@ -58,13 +58,13 @@ def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
         "of detection trained on Gaussians of that σ. a to c are of the first seed, d is the mean over seeds. "
         f"{setting.protocol(cells)}"
     )
-    return FigurePart(drawn(draw, 4.6), caption, "Curves of A(s), sigma by difficulty", title, "\n".join(lines))
+    return Figure(drawn(draw, 4.6), caption, "Curves of A(s), sigma by difficulty", title, "\n".join(lines))
 
 
-def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> FigurePart:
+def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> Figure:
     title = f"Fig. 9, {setting.dataset}, {setting.backbone}"
     if not shapes:
-        return FigurePart("", "A(s) by difficulty.", "", title, absent)
+        return Figure("", "A(s) by difficulty.", "", title, absent)
 
     def draw(drawing: Drawing) -> None:
         panels = list(drawing.figure.subplots(1, len(GROUPS), sharey=True))
@@ -80,7 +80,7 @@ def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
         f"A(s), the share of a heatmap {WINDOW_WORDS}, on easy, medium, hard and all people; n people. Most people "
         f"are none of the three. {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
     )
-    return FigurePart(drawn(draw, 2.3), caption, "Curves of A(s) by difficulty", title, absent)
+    return Figure(drawn(draw, 2.3), caption, "Curves of A(s) by difficulty", title, absent)
 
 
 def _label(setting: DrawnSetting, method: str) -> str:

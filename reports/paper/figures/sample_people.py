@@ -9,7 +9,7 @@ from heatmark.datasets.subsets import labelled_joints, occluded_share, root_of_a
 from heatmark.reports.paper.figures.people import cut_out, gone, read_people
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.digest import DIFFICULTIES, RULES
-from heatmark.reports.rendering.figure import FigurePart
+from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg
 
 PER_ROW = 6
@@ -18,11 +18,11 @@ SIDE = 150
 FRAMES = {"easy": "#0072B2", "medium": "#009E73", "hard": "#D55E00"}
 
 
-def sample_people(setting: DrawnSetting) -> FigurePart:
+def sample_people(setting: DrawnSetting) -> Figure:
     title = f"Fig. 3, {setting.dataset}"
     people = read_people(setting)
     if people is None:
-        return FigurePart("", "Easy, medium and hard people.", "", title, f"{setting.dataset}: {gone(setting)}")
+        return Figure("", "Easy, medium and hard people.", "", title, f"{setting.dataset}: {gone(setting)}")
     rows, counts = [], {}
     for name in DIFFICULTIES:
         members = [person for person in people.people if RULES.difficulty_of(person) == name]
@@ -37,9 +37,9 @@ def sample_people(setting: DrawnSetting) -> FigurePart:
         "share of hidden ones, root of the area in pixels."
     )
     if not rows:
-        return FigurePart("", caption, "", title, f"{setting.dataset}: nobody in it is easy, medium or hard.")
+        return Figure("", caption, "", title, f"{setting.dataset}: nobody in it is easy, medium or hard.")
     grid = Grid(("",) * PER_ROW, tuple(rows), empty="")
-    return FigurePart(grid_svg(grid, aspect=1.0, widest=1.1), caption, "People in frames of three colours", title)
+    return Figure(grid_svg(grid, aspect=1.0, widest=1.1), caption, "People in frames of three colours", title)
 
 
 def _pictures(members: Sequence[Person], frame: str) -> list[Picture]:
