@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from heatmark.models.methods import METHODS
-from heatmark.reports.comparing.accuracy import cell_of, differing_settings, grid_order, trial_label
+from heatmark.reports.comparing.labels import cell_label, differing_settings
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.digest import Digest, Evidence
 from heatmark.workloads.spec import TrialSpec
-
-PAPER_METHODS = ("detection", "ipr", "bcir")
-PAPER_BETA = 10.0
-# Fields of a method in which cells may be unlike the paper's and still stand for it.
-VARIED = frozenset({"name", "beta", "t_o"})
 
 
 @dataclass(frozen=True)
@@ -31,16 +28,27 @@ class Measured:
 
 @dataclass(frozen=True)
 class GridCell:
-    """Trials that differ in nothing but the seed. spec: that of the first. label: method, beta, differing settings."""
+    """Trials that differ in nothing but the seed. spec: that of the first. settings: what tells it from cells of the
+    same method, beta, backbone and data set.
+    """
 
-    label: str
     spec: TrialSpec
     trials: tuple[Trial, ...]
+    settings: str
     evidence: Evidence
+
+    @property
+    def label(self) -> str:
+        return cell_label(self.spec.method.label, self.beta, self.settings)
 
     @property
     def finished(self) -> tuple[Trial, ...]:
         return tuple(trial for trial in self.trials if trial.finished)
+
+    @property
+    def begun(self) -> tuple[Trial, ...]:
+        """Trials with an epoch on record."""
+        return tuple(trial for trial in self.trials if trial.epochs)
 
     @property
     def beta(self) -> float | None:
@@ -78,19 +86,6 @@ def best_of_each(
     return [cell for _, cell in best.values()]
 
 
-def nearest_to_paper(cells: Iterable[GridCell], method: str) -> GridCell | None:
-    """The finished cell of a method that is most like the paper's: in 2D, the method's defaults, and a beta of 10."""
-    own = [cell for cell in cells if cell.finished and cell.spec.method.name == method]
-    return min(own, key=_distance_from_paper, default=None)
-
-
-def _distance_from_paper(cell: GridCell) -> tuple[bool, int, float]:
-    method = cell.spec.method.model_dump()
-    usual = METHODS[cell.spec.method.name]().model_dump()
-    differing = sum(method[name] != usual[name] for name in method if name not in VARIED)
-    return cell.spec.train.depth, differing, abs(math.log((cell.beta or PAPER_BETA) / PAPER_BETA))
-
-
 def measured(values: Sequence[float | None]) -> Measured | None:
     known = [value for value in values if value is not None]
     if not known:
@@ -104,10 +99,25 @@ def grid_cells(trials: Sequence[Trial], evidence: Evidence) -> list[GridCell]:
     settings = differing_settings(trials)
     groups: dict[str, list[Trial]] = {}
     for trial in sorted((trial for trial in trials if trial.spec), key=grid_order):
-        groups.setdefault(cell_of(trial), []).append(trial)
+        groups.setdefault(_identity(trial), []).append(trial)
     cells = []
     for members in groups.values():
         spec = members[0].spec
         assert spec is not None, "trials without a spec were left out"
-        cells.append(GridCell(trial_label(members[0], settings), spec, tuple(members), evidence))
+        cells.append(GridCell(spec, tuple(members), settings[members[0].signature], evidence))
     return cells
+
+
+def grid_order(trial: Trial) -> tuple[Any, ...]:
+    """Data set, backbone, method as listed in METHODS, beta, seed; trials without a spec come last."""
+    spec = trial.spec
+    if spec is None:
+        return (1, trial.label, trial.signature)
+    method = list(METHODS).index(spec.method.name)
+    return (0, spec.data.name, spec.backbone, method, trial.beta or 0.0, _identity(trial), spec.seed)
+
+
+def _identity(trial: Trial) -> str:
+    """The science of the spec without its seed."""
+    assert trial.spec is not None, "only trials with a spec are in cells"
+    return json.dumps({**trial.spec.science(), "seed": None}, sort_keys=True)

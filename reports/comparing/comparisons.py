@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.reports.comparing.cells import PAPER_BETA, PAPER_METHODS, GridCell, best_of_each, nearest_to_paper
+from heatmark.reports.comparing.cells import GridCell, best_of_each
+from heatmark.reports.comparing.nearest import PAPER_BETA, PAPER_METHODS, nearest_to_paper
 from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.reading.digest import Digest, parts_of
 from heatmark.reports.reading.measures import lower_is_better

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
 
 import pandas as pd
 
-from heatmark.reports.comparing.accuracy import accuracy_table, differing_settings, grid_order
-from heatmark.reports.comparing.cells import GridCell, best_of_each, grid_cells
+from heatmark.reports.comparing.accuracy import accuracy_table
+from heatmark.reports.comparing.cells import GridCell, best_of_each, grid_cells, grid_order
 from heatmark.reports.comparing.comparisons import Comparisons, compare
-from heatmark.reports.comparing.settings import settings_of
+from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.comparing.verdict import Verdict, judge
 from heatmark.reports.reading.collect import Sweep, Trial
 from heatmark.reports.reading.digest import Evidence, gather_evidence
@@ -33,10 +32,6 @@ class Study:
         return TRUNCATED if self.sweep.truncated else ""
 
     @cached_property
-    def settings(self) -> dict[str, str]:
-        return differing_settings(self.trials)
-
-    @cached_property
     def evidence(self) -> Evidence:
         return gather_evidence(self.trials)
 
@@ -46,8 +41,8 @@ class Study:
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:
-        """One row per cell."""
-        return accuracy_table(self.sweep.trials)
+        """One row per cell, and one per trial without a readable spec."""
+        return accuracy_table(self.cells, [trial for trial in self.trials if not trial.spec])
 
     @cached_property
     def comparisons(self) -> Comparisons:
@@ -58,18 +53,17 @@ class Study:
         return judge(self.cells, self.comparisons)
 
     @cached_property
-    def drawn(self) -> tuple[list[Trial], Counter[tuple[str, str]]]:
-        """The trials of every cell; of a setting with too many, of the best cell of each method and beta.
+    def drawn(self) -> dict[Setting, list[GridCell]]:
+        """The cells of every setting; where they are too many, the best cell of each method and beta."""
+        return {setting: _few(members, setting.headline) for setting, members in self.settings.items()}
 
-        And how many cells that leaves out, by data set and backbone.
-        """
-        drawn: list[Trial] = []
-        left_out: Counter[tuple[str, str]] = Counter()
-        for setting, members in settings_of(self.cells).items():
-            if len(members) > MOST_DRAWN:
-                kinds = best_of_each(members, lambda cell: (cell.spec.method.name, cell.beta), setting.headline)
-                best = kinds[:MOST_DRAWN]
-                left_out[setting.dataset, setting.backbone] += len(members) - len(best)
-                members = best
-            drawn += [trial for cell in members for trial in cell.trials]
-        return drawn, left_out
+    @cached_property
+    def settings(self) -> dict[Setting, list[GridCell]]:
+        """What is compared with each other, in grid order."""
+        return settings_of(self.cells)
+
+
+def _few(cells: list[GridCell], headline: str) -> list[GridCell]:
+    if len(cells) <= MOST_DRAWN:
+        return cells
+    return best_of_each(cells, lambda cell: (cell.spec.method.name, cell.beta), headline)[:MOST_DRAWN]

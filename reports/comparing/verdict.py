@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from heatmark.reports.comparing.cells import PAPER_METHODS, GridCell, nearest_to_paper
+from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.comparing.convergence import arrivals, median_times
 from heatmark.reports.comparing.cost import Cost, cost_of
+from heatmark.reports.comparing.nearest import PAPER_METHODS, nearest_to_paper
 from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.reading.digest import parts_of
 from heatmark.reports.reading.measures import lower_is_better

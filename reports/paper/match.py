@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from heatmark.models.backbones import HRNetName, SimpleBaselineName, parse_backbone
 from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.nearest import nearest_to_paper
 from heatmark.reports.paper.printed import PaperRow
 
 # Of a family, the paper's backbones in the order in which ours are set beside them.
@@ -64,43 +65,12 @@ def _same(paper: str, name: str) -> bool:
 
 
 def find_cell(cells: Iterable[GridCell], row: PaperRow, backbones: Backbones) -> GridCell | None:
-    """Ours of the row's method, beta and backbone.
-
-    Of several the one with the paper's input, then with most of its method's fields as they are by default, then with
-    most seeds, then the first in the grid.
-    """
+    """Ours of the row's method, beta and backbone."""
+    if row.method is None:
+        return None
     backbone = backbones.of(row.backbone)
-    fitting = [cell for cell in cells if cell.spec.backbone == backbone and _is_method(cell, row)]
-    return max(fitting, key=lambda cell: _nearness(cell, row), default=None)
-
-
-def _nearness(cell: GridCell, row: PaperRow) -> tuple[bool, int, int]:
-    return cell.spec.data.input_size == row.input, -_unusual_fields(cell), len(cell.finished)
-
-
-def _unusual_fields(cell: GridCell) -> int:
-    """beta and t_o apart, which rows ask for."""
-    fields = type(cell.spec.method).model_fields.items()
-    return sum(
-        getattr(cell.spec.method, name) != field.default for name, field in fields if name not in ("beta", "t_o")
-    )
-
-
-def _is_method(cell: GridCell, row: PaperRow) -> bool:
-    method = cell.spec.method
-    if method.name != row.method or (row.beta is not None and cell.beta != row.beta):
-        return False
-    if cell.spec.train.depth != row.depth:
-        return False
-    return not row.prior or row.prior == prior_of(cell)
-
-
-def prior_of(cell: GridCell) -> str:
-    """How long L_de is there: `always` or `until T_o`; empty for methods without it."""
-    if not hasattr(cell.spec.method, "t_o"):
-        return ""
-    t_o = cell.spec.method.t_o
-    return "always" if t_o is None or t_o >= cell.spec.train.epochs else "until T_o"
+    fitting = [cell for cell in cells if cell.spec.backbone == backbone]
+    return nearest_to_paper(fitting, row.method, beta=row.beta, depth=row.depth, prior=row.prior, input_size=row.input)
 
 
 def filling_commands(number: int, data_format: str, missing: Sequence[object]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from heatmark.models.methods import METHODS
 
@@ -31,6 +32,8 @@ MUTED = "#5a626c"
 WIDTH = 6.9
 POINTS_PER_INCH = 72
 HOVER_RADIUS = 5
+# Values that are further apart are shown on a log scale.
+LOG_FROM_RATIO = 4
 # Of a line of a legend, and inches of it.
 LEGEND_LETTERS, LEGEND_LINE = 110, 0.17
 # Of more points than these only every second, third and so on says something: the page would grow without end.
@@ -141,3 +144,12 @@ def drawn(draw: Callable[[Drawing], None], height: float, width: float = WIDTH, 
         drawing = Drawing(figure)
         draw(drawing)
         return drawing.svg()
+
+
+def plain_log_scale(axes: Axes) -> None:
+    """Of the y axis, with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

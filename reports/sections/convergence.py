@@ -11,7 +11,6 @@ from heatmark.reports.comparing.convergence import FRACTIONS, MedianTimes, media
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.settings import setting_names, settings_of
 from heatmark.reports.comparing.study import Study
-from heatmark.reports.reading.collect import Trial
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
@@ -34,23 +33,21 @@ class Convergence(Section):
 
 
 def _curves(study: Study) -> Iterator[Figure]:
-    """Of every data set and backbone that has an epoch on record."""
-    (trials, left_out), settings = study.drawn, study.settings
-    groups: dict[tuple[str, str], list[Trial]] = {}
-    for trial in trials:
-        if trial.spec and trial.epochs:
-            groups.setdefault((trial.spec.data.name, trial.spec.backbone), []).append(trial)
-    for setting, members in groups.items():
-        count = left_out[setting]
+    """Of every setting that has an epoch on record."""
+    for setting, cells in study.drawn.items():
+        begun = [cell for cell in cells if cell.begun]
+        if not begun:
+            continue
+        count = len(study.settings[setting]) - len(cells)
         rest = f" {count} more cells are not drawn: these are the best of each method and β." if count else ""
-        measured, headline = protocol(members), members[0].headline
+        measured, headline = protocol([trial for cell in begun for trial in cell.begun]), setting.headline
         yield Figure(
-            convergence_figure(members, settings),
+            convergence_figure(begun, headline),
             f"{headline} and EPE on the validation people over epochs, one line per trial.{rest} {measured}",
             f"Line plots of {headline} and EPE over epochs",
         )
         yield Figure(
-            loss_figure(members, settings),
+            loss_figure(begun),
             "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
             "Small line plots of training loss over epochs",
         )

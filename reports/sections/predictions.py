@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
 from heatmark.datasets.people import FloatArray, Person, Skeleton
-from heatmark.reports.comparing.accuracy import cell_of, trial_label
+from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.study import Study
-from heatmark.reports.reading.collect import Trial, printable
+from heatmark.reports.reading.collect import printable
 from heatmark.reports.reading.predictions import Predictions, mean_error, read_predictions, read_truth
 from heatmark.reports.rendering.document import Block, Crop, Sheet, Words
 from heatmark.reports.rendering.pose_drawing import Image, draw_person
 from heatmark.reports.sections.section import Section
+
+# A cell and the poses of its first finished seed.
+Predicted = tuple[GridCell, Predictions]
 
 PEOPLE = 6
 METHODS_PER_SHEET = 6
@@ -28,59 +31,46 @@ class DrawnPredictions(Section):
     order = 50
 
     def blocks(self, study: Study) -> Iterator[Block]:
-        sheets, notes = prediction_sheets(study.drawn[0], study.settings)
+        sheets, notes = prediction_sheets([cell for cells in study.drawn.values() for cell in cells])
         yield from (Words((printable(note),), "muted") for note in notes)
         yield from sheets
         if not sheets and not notes:
             yield Words(("No trial has finished, so there are no predictions to draw.",))
 
 
-def prediction_sheets(
-    trials: Sequence[Trial], settings: Mapping[str, str], people: int = PEOPLE
-) -> tuple[list[Sheet], list[str]]:
+def prediction_sheets(cells: Sequence[GridCell], people: int = PEOPLE) -> tuple[list[Sheet], list[str]]:
     """The sheets, one or more per data set, and a line for each thing that could not be drawn."""
     sheets: list[Sheet] = []
     notes: list[str] = []
-    by_data: dict[tuple[str, str], list[Trial]] = {}
-    for trial in _first_seed_of_each_cell(trials):
-        assert trial.spec is not None, "finished trials have a spec"
-        by_data.setdefault((trial.spec.data.name, trial.spec.data.fingerprint), []).append(trial)
+    by_data: dict[tuple[str, str], list[GridCell]] = {}
+    for cell in cells:
+        if cell.finished:
+            by_data.setdefault((cell.spec.data.name, cell.spec.data.fingerprint), []).append(cell)
     for (dataset, _), members in by_data.items():
-        poses = {trial.signature: read_predictions(trial) for trial in members}
-        drawn = [trial for trial in members if poses[trial.signature]]
-        absent = [trial.label for trial in members if not poses[trial.signature]]
+        found = [(cell, read_predictions(cell.finished[0])) for cell in members]
+        drawn = [(cell, poses) for cell, poses in found if poses]
+        absent = [cell.finished[0].label for cell, poses in found if not poses]
         if absent:
             named = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
             notes.append(f"No readable predictions in the run folders of {len(absent)} cell(s): {named}.")
-        truth = read_truth(dataset, members, notes) if drawn else None
+        truth = read_truth(dataset, [cell.finished[0] for cell in members], notes) if drawn else None
         if truth is None:
             continue
-        chosen = _choose(truth.people, [poses[trial.signature] for trial in drawn], people)
+        chosen = _choose(truth.people, [poses for _, poses in drawn], people)
         if not chosen:
             notes.append(f"{dataset}: no image of a predicted person can be read, so no predictions are drawn.")
         for part in _parts(drawn if chosen else []):
-            found = [poses[trial.signature] for trial in part]
-            sheets.append(_sheet(dataset, part, found, chosen, truth.skeleton, settings))
+            sheets.append(_sheet(dataset, part, chosen, truth.skeleton))
     return sheets, notes
 
 
-def _first_seed_of_each_cell(trials: Sequence[Trial]) -> list[Trial]:
-    first: dict[str, Trial] = {}
-    for trial in trials:
-        if trial.finished and trial.spec:
-            first.setdefault(cell_of(trial), trial)
-    return list(first.values())
-
-
-def _parts(trials: Sequence[Trial]) -> list[Sequence[Trial]]:
+def _parts(drawn: Sequence[Predicted]) -> Iterator[Sequence[Predicted]]:
     """One part per backbone, or as few as hold METHODS_PER_SHEET each, of nearly the same length."""
-    parts: list[Sequence[Trial]] = []
-    for backbone in dict.fromkeys(trial.spec.backbone for trial in trials if trial.spec):
-        members = [trial for trial in trials if trial.spec and trial.spec.backbone == backbone]
+    for backbone in dict.fromkeys(cell.spec.backbone for cell, _ in drawn):
+        members = [each for each in drawn if each[0].spec.backbone == backbone]
         count = -(-len(members) // METHODS_PER_SHEET)
         bounds = [round(part * len(members) / count) for part in range(count + 1)]
-        parts += [members[start:end] for start, end in itertools.pairwise(bounds)]
-    return parts
+        yield from (members[start:end] for start, end in itertools.pairwise(bounds))
 
 
 def _fits(joints_K2: FloatArray | None, person: Person) -> bool:
@@ -109,24 +99,20 @@ def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: 
 
 
 def _sheet(
-    dataset: str,
-    trials: Sequence[Trial],
-    predictions: Sequence[Predictions],
-    chosen: Sequence[tuple[Person, Image]],
-    skeleton: Skeleton,
-    settings: Mapping[str, str],
+    dataset: str, drawn: Sequence[Predicted], chosen: Sequence[tuple[Person, Image]], skeleton: Skeleton
 ) -> Sheet:
     rows = []
     for person, image in chosen:
         width, height = person.box_xywh[2:]
         crops = [Crop(draw_person(image, person, person.joints_K2, skeleton), f"{width:.0f} × {height:.0f} px")]
-        for poses in predictions:
+        for _, poses in drawn:
             joints_K2 = poses.of(person)
             assert joints_K2 is not None, "people are chosen among the predicted"
             crops.append(
                 Crop(draw_person(image, person, joints_K2, skeleton), f"{mean_error(joints_K2, person):.1f} px")
             )
         rows.append(tuple(crops))
+    trials = [cell.finished[0] for cell, _ in drawn]
     seeds = sorted({trial.spec.seed for trial in trials if trial.spec})
     caption = (
         f"Predictions of the final evaluation on {dataset}, seed {', '.join(map(str, seeds))}. The people are spread "
@@ -135,5 +121,5 @@ def _sheet(
         "person's box; under a prediction: the mean distance to the labelled joints, both in image pixels. "
         f"{protocol(trials)}"
     )
-    columns = ("Ground truth", *(trial_label(trial, settings) for trial in trials))
+    columns = ("Ground truth", *(cell.label for cell, _ in drawn))
     return Sheet(columns, tuple(rows), caption)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from heatmark.models.methods import METHODS
-from heatmark.reports.comparing.cells import PAPER_METHODS, GridCell
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.nearest import PAPER_METHODS
 from heatmark.reports.paper.figures.setting import DrawnSetting
 
 

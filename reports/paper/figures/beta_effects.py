@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from heatmark.reports.comparing.cells import GridCell, Measured, nearest_to_paper
+from heatmark.reports.comparing.cells import GridCell, Measured
+from heatmark.reports.comparing.nearest import nearest_to_paper
 from heatmark.reports.paper.figures.absent import not_run
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.rendering.drawing import Drawing, drawn, method_color

@@ -15,9 +15,8 @@ from heatmark.reports.paper.figures.absent import method_line, missing_methods, 
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.measures import amount
-from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import LOG_FROM_RATIO, MUTED, Drawing, drawn, method_color, plain_log_scale
 from heatmark.reports.rendering.figure import Figure
-from heatmark.reports.sections.curves import LOG_FROM_RATIO, plain_log_scale
 
 # IPR, what is added to it one at a time, and all of it.
 COMPONENTS = ("ipr", "ipr+l_reg", "ipr+l_de", "ipr+debias", "bcir")

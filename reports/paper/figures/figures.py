@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from heatmark.reports.comparing.cells import PAPER_METHODS, GridCell
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.nearest import PAPER_METHODS
 from heatmark.reports.paper.figures.absent import method_line, not_run
 from heatmark.reports.paper.figures.beta_effects import beta_effects
 from heatmark.reports.paper.figures.bias import bias

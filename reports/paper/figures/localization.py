@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from heatmark.reports.comparing.cells import VARIED, GridCell
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.nearest import VARIED
 from heatmark.reports.paper.figures.absent import missing_methods, no_records, not_run
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.paper.figures.shapes import ALL, GROUPS, Shapes, shapes_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heatmark.reports.comparing.cells import PAPER_METHODS, GridCell, nearest_to_paper
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.nearest import PAPER_METHODS, nearest_to_paper
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.reading.collect import Trial
@@ -22,7 +23,8 @@ class DrawnSetting(Setting):
         return tuple(cell for cell in self.cells if cell.finished)
 
     def nearest_to_paper(self, method: str) -> GridCell | None:
-        return nearest_to_paper(self.cells, method)
+        """Of the finished cells."""
+        return nearest_to_paper(self.finished, method)
 
     @property
     def paper_cells(self) -> dict[str, GridCell]:
