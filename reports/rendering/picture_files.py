@@ -8,11 +8,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from heatmark.reports.rendering.document import Crop, Sheet
 from heatmark.reports.rendering.figure import Figure
-from heatmark.reports.rendering.pose_drawing import Image
 from heatmark.workloads.run_folder import write_atomic
+
+Image = npt.NDArray[np.uint8]
 
 LONGEST_NAME = 60
 SHEET_CROP_HEIGHT = 240

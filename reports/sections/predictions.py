@@ -5,17 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 
+from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.people import FloatArray, Person, Skeleton
+from heatmark.datasets.pose_drawing import Pen, crop_around, draw_pose
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import printable
 from heatmark.reports.reading.predictions import Predictions, mean_error, read_predictions, read_truth
 from heatmark.reports.rendering.document import Block, Crop, Sheet, Words
-from heatmark.reports.rendering.pose_drawing import Image, draw_person
+from heatmark.reports.rendering.picture_grid import jpeg
 from heatmark.reports.sections.section import Section
 
 # A cell and the poses of its first finished seed.
@@ -24,6 +25,8 @@ Predicted = tuple[GridCell, Predictions]
 PEOPLE = 6
 METHODS_PER_SHEET = 6
 ENOUGH_JOINTS = 8
+CROP_SIZE, PADDING = (270, 360), 1.15
+PEN = Pen(bone=3, joint=3.5, rim=1.5)
 
 
 class DrawnPredictions(Section):
@@ -77,7 +80,7 @@ def _fits(joints_K2: FloatArray | None, person: Person) -> bool:
     return joints_K2 is not None and len(joints_K2) == len(person.joints_K2)
 
 
-def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: int) -> list[tuple[Person, Image]]:
+def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: int) -> list[tuple[Person, ImageArray]]:
     """People spread evenly over the sizes, each in another image where there are enough; chosen by no method's error.
 
     Only people with enough labelled joints, whom every trial has predicted and whose image can be read.
@@ -85,32 +88,30 @@ def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: 
     able = [p for p in truth if all(_fits(poses.of(p), p) for poses in predictions)]
     rich = [p for p in able if np.count_nonzero(p.visibility_K > 0) >= ENOUGH_JOINTS]
     pool = sorted(rich or able, key=lambda p: (p.area, p.annotation_id))
-    chosen: list[tuple[Person, Image]] = []
+    chosen: list[tuple[Person, ImageArray]] = []
     for band in np.array_split(np.arange(len(pool)), min(count, len(pool)) or 1):
         middle_first = sorted(band.tolist(), key=lambda index: (abs(index - band.mean()), index))
         used = {person.image_id for person, _ in chosen}
         middle_first.sort(key=lambda index: pool[index].image_id in used)
         for index in middle_first:
-            image = cv2.imread(str(pool[index].image_path), cv2.IMREAD_COLOR) if pool else None
+            image = read_image(pool[index].image_path) if pool else None
             if image is not None:
-                chosen.append((pool[index], image.astype(np.uint8)))
+                chosen.append((pool[index], image))
                 break
     return sorted(chosen, key=lambda pick: -pick[0].area)
 
 
 def _sheet(
-    dataset: str, drawn: Sequence[Predicted], chosen: Sequence[tuple[Person, Image]], skeleton: Skeleton
+    dataset: str, drawn: Sequence[Predicted], chosen: Sequence[tuple[Person, ImageArray]], skeleton: Skeleton
 ) -> Sheet:
     rows = []
     for person, image in chosen:
         width, height = person.box_xywh[2:]
-        crops = [Crop(draw_person(image, person, person.joints_K2, skeleton), f"{width:.0f} × {height:.0f} px")]
+        crops = [Crop(_drawn(image, person, person.joints_K2, skeleton), f"{width:.0f} × {height:.0f} px")]
         for _, poses in drawn:
             joints_K2 = poses.of(person)
             assert joints_K2 is not None, "people are chosen among the predicted"
-            crops.append(
-                Crop(draw_person(image, person, joints_K2, skeleton), f"{mean_error(joints_K2, person):.1f} px")
-            )
+            crops.append(Crop(_drawn(image, person, joints_K2, skeleton), f"{mean_error(joints_K2, person):.1f} px"))
         rows.append(tuple(crops))
     trials = [cell.finished[0] for cell, _ in drawn]
     seeds = sorted({trial.spec.seed for trial in trials if trial.spec})
@@ -123,3 +124,10 @@ def _sheet(
     )
     columns = ("Ground truth", *(cell.label for cell, _ in drawn))
     return Sheet(columns, tuple(rows), caption)
+
+
+def _drawn(image: ImageArray, person: Person, joints_K2: FloatArray, skeleton: Skeleton) -> bytes:
+    """The crop around the person's box with a pose on it, as JPEG."""
+    canvas, affine_23 = crop_around(image, person.box_xywh, CROP_SIZE, PADDING)
+    draw_pose(canvas, affine_23, joints_K2, person.visibility_K, skeleton, PEN)
+    return jpeg(canvas, longest=max(CROP_SIZE))

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.errors import InputError
-from heatmark.datasets.geometry import apply_affine
 from heatmark.datasets.people import Person, PoseDataset
+from heatmark.datasets.pose_drawing import Pen, draw_pose
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.paper.figures.absent import no_records
-from heatmark.reports.paper.figures.people import by_annotation, cut_out, draw_pose, gone, read_people
+from heatmark.reports.paper.figures.people import by_annotation, cut_out, gone, read_people
 from heatmark.reports.paper.figures.setting import DrawnSetting, first_seed
 from heatmark.reports.reading.records import Records, last_records
 from heatmark.reports.rendering.figure import Figure
@@ -103,8 +103,9 @@ def _picture(
     if cut is None:
         return None
     pixels_RC3, affine_23 = cut
-    labelled_K = person.visibility_K > 0
     for pose_K2, color in ((person.joints_K2, TRUE_COLOR), (joints_K2.astype(np.float64), FOUND_COLOR)):
-        draw_pose(pixels_RC3, apply_affine(affine_23, pose_K2), labelled_K, people.skeleton, color)
+        draw_pose(
+            pixels_RC3, affine_23, pose_K2, person.visibility_K, people.skeleton, Pen(bone=1, joint=2, color=color)
+        )
     note = f"{np.nanmean(error_K):.1f} px"
     return Picture(pixels_RC3, f"image {person.image_id}, annotation {person.annotation_id}: {note}", note=note)
