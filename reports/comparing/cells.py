@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from heatmark.models.methods import METHODS
-from heatmark.reports.comparing.labels import cell_label, differing_settings
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.digest import Digest, Evidence
+from heatmark.workloads.labels import cell_label, differing_settings
 from heatmark.workloads.spec import TrialSpec
 
 
@@ -96,7 +96,7 @@ def measured(values: Sequence[float | None]) -> Measured | None:
 
 def grid_cells(trials: Sequence[Trial], evidence: Evidence) -> list[GridCell]:
     """In grid order; trials without a readable spec belong to no cell."""
-    settings = differing_settings(trials)
+    settings = differing_settings([trial.spec for trial in trials if trial.spec])
     groups: dict[str, list[Trial]] = {}
     for trial in sorted((trial for trial in trials if trial.spec), key=grid_order):
         groups.setdefault(_identity(trial), []).append(trial)

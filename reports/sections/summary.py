@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from heatmark.reports.comparing.accuracy import SETTING
-from heatmark.reports.comparing.labels import cell_label
 from heatmark.reports.reading.collect import BOX_SOURCES, Sweep
 from heatmark.reports.reading.measures import amount, headline_of, lower_is_better, unit_of
+from heatmark.workloads.labels import cell_label
 
 MOST_SETTINGS = 3
 
