@@ -22,7 +22,11 @@ SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
 @dataclass(frozen=True)
 class Standing:
-    """The best cell on some people of a setting, and the next. comparison: None where records do not allow one."""
+    """The best cell on some people of a setting, and the next. comparison: None where records do not allow one.
+
+    The headline metric of everyone is that of the last evaluation, as on all pages (AP is COCO's); the comparison of
+    the two rests on resamples, in which AP is that of predictions matched with their own person.
+    """
 
     setting: Setting
     metric: str
@@ -30,13 +34,36 @@ class Standing:
     best: GridCell
     best_value: float
     second: GridCell | None
+    second_value: float | None
     comparison: Comparison | None
     best_cost: Cost | None
     second_cost: Cost | None
 
     @property
     def clear(self) -> bool:
-        return self.comparison is not None and self.comparison.clear
+        return self.comparison is not None and self.comparison.clear and self.comparison.better is self.best
+
+    @property
+    def ahead(self) -> float | None:
+        """How far the best is ahead of the next."""
+        return None if self.second_value is None else abs(self.best_value - self.second_value)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of how far the best is ahead, from the resamples."""
+        if self.comparison is None:
+            return None
+        forward = (self.comparison.first is self.best) != lower_is_better(self.metric)
+        low, high = self.comparison.low, self.comparison.high
+        return (low, high) if forward else (-high, -low)
+
+    @property
+    def agreeing(self) -> tuple[int, int] | None:
+        """In how many of the common seeds the best is ahead in the resamples' statistic, and how many there are."""
+        if self.comparison is None:
+            return None
+        same, total = self.comparison.agreeing
+        return (same if self.comparison.better is self.best else total - same), total
 
 
 @dataclass(frozen=True)
@@ -77,14 +104,18 @@ def _standings(setting: Setting, cells: Sequence[GridCell], comparisons: Compari
         pairs = [
             pair for pair in comparisons.pairs if (pair.setting, pair.metric, pair.subset) == (setting, metric, subset)
         ]
-        values = _paired_values(pairs) if pairs else _final_values(cells, metric) if subset == EVERYONE else []
+        paired = _paired_values(pairs)
+        if subset == EVERYONE and (metric == setting.headline or not pairs):
+            values = _final_values([cell for cell, _ in paired] or cells, metric)
+        else:
+            values = paired
         ranked = sorted(values, key=lambda each: each[1] if lower_is_better(metric) else -each[1])
         if not ranked:
             continue
-        (best, value), second = ranked[0], ranked[1][0] if len(ranked) > 1 else None
+        (best, value), (second, second_value) = ranked[0], ranked[1] if len(ranked) > 1 else (None, None)
         pair = next((pair for pair in pairs if {id(pair.first), id(pair.second)} == {id(best), id(second)}), None)
         second_cost = cost_of(second) if second else None
-        yield Standing(setting, metric, subset, best, value, second, pair, cost_of(best), second_cost)
+        yield Standing(setting, metric, subset, best, value, second, second_value, pair, cost_of(best), second_cost)
 
 
 def _paired_values(pairs: Sequence[Comparison]) -> list[tuple[GridCell, float]]:

@@ -30,7 +30,10 @@ def comparisons_export(comparisons: Comparisons) -> Export:
         tuple(Cell(f"{value:.4g}" if isinstance(value, float) else str(value)) for value in row)
         for row in frame.itertuples(index=False)
     )
-    caption = f"All comparisons, first minus second; {comparisons.resamples:,} paired resamples of the images."
+    caption = (
+        f"All comparisons, first minus second; {comparisons.resamples:,} paired resamples of the images. AP is that of "
+        "predictions matched with their own person, which may differ a little from COCO's."
+    )
     table = Table(columns, rows, caption, name="comparisons", title=AllComparisons.title)
     return Export(table, frame, shown=False)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
+from heatmark.reports.comparing.comparisons import EVERYONE, Comparisons
 from heatmark.reports.comparing.cost import Cost
 from heatmark.reports.comparing.settings import setting_names
 from heatmark.reports.comparing.study import Study
@@ -66,9 +66,9 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
         f"interval from {comparisons.resamples:,} paired resamples of the images, which cover the choice of images and "
         "not that of seeds; p is adjusted by Holm over all comparisons of the report; bold where it is below 0.05. "
         "Seeds agree: in how many of the common seeds the best is ahead. Cost: hours of GPUs or CPUs as SLURM accounts "
-        "them, else of the trial's processes. AP here matches each prediction with its own "
-        f"person, which may differ a little from COCO's. Intervals from fewer than some 200 images are a little too "
-        f"narrow.{unsure}{where}"
+        "them, else of the trial's processes. AP is COCO's, of the last evaluation; the resamples, and so interval, p "
+        "and seeds that agree, match each prediction with its own person, which may give a little other difference. "
+        f"Intervals from fewer than some 200 images are a little too narrow.{unsure}{where}"
     )
     cells = tuple(_standing_row(row, names[row.setting])[0 if several else 1 :] for row in rows)
     return Table(columns, cells, caption, name="verdict", title="Verdict", notes=tuple(notes))
@@ -79,12 +79,12 @@ def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
     following = standing.second.label if standing.second else MISSING
     ahead = Cell(MISSING)
     p, agree = Cell(MISSING), Cell(MISSING)
-    if pair:
-        low, high = sorted(abs_first(pair, end) for end in (pair.low, pair.high))
-        gap = _difference(metric, abs(pair.difference))
-        ahead = Cell(gap, f"{_signed(metric, low)} to {_signed(metric, high)}", order=abs(pair.difference))
+    if pair and standing.ahead is not None and standing.interval and standing.agreeing:
+        low, high = standing.interval
+        gap = _difference(metric, standing.ahead)
+        ahead = Cell(gap, f"{_signed(metric, low)} to {_signed(metric, high)}", order=standing.ahead)
         p = Cell(p_text(pair.p_holm), order=pair.p_holm)
-        agree = Cell("{} of {}".format(*pair.agreeing), order=float(pair.agreeing[0]))
+        agree = Cell("{} of {}".format(*standing.agreeing), order=float(standing.agreeing[0]))
     subset = standing.subset if not pair or standing.subset == EVERYONE else f"{standing.subset} (n {pair.people})"
     return (
         Cell(where, order=where),
@@ -102,11 +102,6 @@ def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
             order=cost.hours if cost else "",
         ),
     )
-
-
-def abs_first(pair: Comparison, value: float) -> float:
-    """A difference's end turned so that it is how far the better one is ahead."""
-    return value if pair.difference >= 0 else -value
 
 
 def _difference(metric: str, value: float) -> str:
@@ -135,9 +130,9 @@ def _standings_frame(standings: Sequence[Standing]) -> pd.DataFrame:
                 "best": standing.best.label,
                 "value": standing.best_value,
                 "next": standing.second.label if standing.second else "",
-                "ahead_by": abs(pair.difference) if pair else None,
-                "low": min(abs_first(pair, pair.low), abs_first(pair, pair.high)) if pair else None,
-                "high": max(abs_first(pair, pair.low), abs_first(pair, pair.high)) if pair else None,
+                "ahead_by": standing.ahead if pair else None,
+                "low": standing.interval[0] if standing.interval else None,
+                "high": standing.interval[1] if standing.interval else None,
                 "p": pair.p if pair else None,
                 "p_holm": pair.p_holm if pair else None,
                 "best_hours": cost.hours if cost else None,
