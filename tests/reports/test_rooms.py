@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,6 +52,40 @@ def test_every_file_of_a_section_is_found_and_stands_in_its_place() -> None:
     assert len(set(names)) == len(names)
 
 
+SPEED = """
+import pandas as pd
+from heatmark.reports.rendering.table import Cell, Column, Export, Table
+from heatmark.reports.sections.section import Section
+
+class Speed(Section):
+    title = "How fast"
+    order = 35
+
+    def blocks(self, study):
+        names = [cell.label for cell in study.cells]
+        rows = tuple((Cell(name),) for name in names)
+        yield Export(Table((Column("Cell", False),), rows, "All cells.", name="speed"), pd.DataFrame({"cell": names}))
+"""
+BUILD = """
+import pathlib, sys
+from heatmark.reports import sections
+from heatmark.reports.build import build_report
+sections.__path__.append(sys.argv[1])
+build_report(pathlib.Path(sys.argv[2]))
+"""
+
+
+def test_a_new_table_is_one_file(sweep: Path, tmp_path: Path) -> None:
+    """It stands in its place on the page and in the PDF's contents, and is written as csv, parquet and LaTeX."""
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "speed.py").write_text(SPEED)
+    subprocess.run([sys.executable, "-c", BUILD, str(tmp_path / "more"), str(sweep)], check=True, timeout=150)
+    headings = re.findall(r"<h2>(.*?)</h2>", (sweep / "report.html").read_text())
+    assert headings[2:5] == ["Convergence", "How fast", "Figures of the paper"]
+    tables = sweep / "report" / "tables"
+    assert (tables / "speed.csv").read_text().splitlines()[:2] == ["cell", "Detection"]
+    assert (tables / "speed.parquet").is_file() and (tables / "speed.tex").is_file()
+
+
 def test_a_section_that_is_not_there_is_empty() -> None:
-    assert importlib.import_module("heatmark.reports.build")
     assert Document("a", "", "", (), ()).section("Verdict").blocks == ()
