@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,12 +13,15 @@ from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.loader import Crop, PersonCrops
 from heatmark.datasets.people import FloatArray, Person, PoseDataset, Skeleton
+from heatmark.datasets.pose_drawing import Pen, draw_pose
 
 TILE = 224
 AUGMENTED = 3
 STRIDE, SIGMA = 4, 2.0
-# Red, green, blue: orange for the person's left, blue for the right.
-LEFT, RIGHT, MIDDLE, BOX = (230, 159, 0), (86, 180, 233), (240, 240, 240), (120, 220, 120)
+BOX = (120, 220, 120)
+PEN = Pen(bone=1, joint=3, rings=True)
+# Joints that are in the canvas's own pixels.
+IN_PLACE_23 = np.eye(2, 3)
 
 
 def contact_sheet(dataset: PoseDataset, settings: CropSettings, people: int, seed: int = 0) -> ImageArray:
@@ -79,29 +81,14 @@ def _whole(image: ImageArray, person: Person, skeleton: Skeleton) -> ImageArray:
     corners_22 = apply_affine(affine_23, np.array([[x, y], [x + box_width, y + box_height]]))
     first, last = (_point(corner) for corner in corners_22)
     cv2.rectangle(canvas, first, last, BOX, 1)
-    return draw_pose(canvas, apply_affine(affine_23, person.joints_K2), person.visibility_K, skeleton)
-
-
-def _with_pose(crop: Crop, skeleton: Skeleton) -> ImageArray:
-    return draw_pose(crop["image_HW3"].copy(), crop["joints_K2"], crop["labelled_K"], skeleton)
-
-
-def draw_pose(canvas: ImageArray, joints_K2: FloatArray, labelled_K: FloatArray, skeleton: Skeleton) -> ImageArray:
-    """Bones between labelled joints and a dot on each, by side; a hidden joint (visibility 1 of 2) is a ring."""
-    for a, b in skeleton.bones:
-        if labelled_K[a] > 0 and labelled_K[b] > 0:
-            color = _color([skeleton.joints[a], skeleton.joints[b]])
-            cv2.line(canvas, _point(joints_K2[a]), _point(joints_K2[b]), color, 1, cv2.LINE_AA)
-    most = labelled_K.max()
-    for joint in np.flatnonzero(labelled_K > 0).tolist():
-        thickness = -1 if labelled_K[joint] == most else 1
-        cv2.circle(canvas, _point(joints_K2[joint]), 3, _color([skeleton.joints[joint]]), thickness, cv2.LINE_AA)
+    draw_pose(canvas, affine_23, person.joints_K2, person.visibility_K, skeleton, PEN)
     return canvas
 
 
-def _color(joints: Sequence[str]) -> tuple[int, int, int]:
-    sides = {name.partition("_")[0] for name in joints}
-    return LEFT if sides == {"left"} else RIGHT if sides == {"right"} else MIDDLE
+def _with_pose(crop: Crop, skeleton: Skeleton) -> ImageArray:
+    canvas = crop["image_HW3"].copy()
+    draw_pose(canvas, IN_PLACE_23, crop["joints_K2"], crop["labelled_K"], skeleton, PEN)
+    return canvas
 
 
 def _point(xy_2: FloatArray) -> tuple[int, int]:

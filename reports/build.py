@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from heatmark.datasets.errors import InputError
-from heatmark.reports.collect import collect
-from heatmark.reports.document import Document, assemble
-from heatmark.reports.html_file import render_html
-from heatmark.reports.note import note
-from heatmark.reports.pdf_file import render_pdf
-from heatmark.reports.picture_files import write_figures, write_sheets
-from heatmark.reports.table_files import write_exports
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.document import Document
+from heatmark.reports.rendering.html_file import render_html
+from heatmark.reports.rendering.note import note
+from heatmark.reports.rendering.pdf_file import render_pdf
+from heatmark.reports.rendering.picture_files import write_figures, write_sheets
+from heatmark.reports.rendering.table_files import write_exports
+from heatmark.reports.sections.document import assemble
 from heatmark.workloads.run_folder import write_atomic
 
 
@@ -22,8 +22,7 @@ def build_report(sweep: Path) -> list[Path]:
     Returns the two, and the csv of the accuracy; every table is in report/tables/ as csv, parquet and LaTeX, the
     figures in report/figures/, the predictions in report/predictions/, and the verdict in report/note.md.
     """
-    record = collect(sweep)
-    document = assemble(record, accuracy_table(record.trials))
+    document = assemble(collect(sweep))
     try:
         return _write(sweep, document)
     except OSError as error:
@@ -35,7 +34,7 @@ def build_report(sweep: Path) -> list[Path]:
 def _write(sweep: Path, document: Document) -> list[Path]:
     pdf, page, tables = sweep / "report.pdf", sweep / "report.html", sweep / "report" / "tables"
     write_exports(tables, document.exports)
-    write_figures(sweep / "report" / "figures", document.paper_figures)
+    write_figures(sweep / "report" / "figures", document.named_figures)
     write_sheets(sweep / "report" / "predictions", document.sheets)
     write_atomic(sweep / "report" / "note.md", note(document))
     write_atomic(page, render_html(document))

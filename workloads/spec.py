@@ -15,6 +15,7 @@ from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.models.methods import AnyMethod
+from heatmark.workloads.labels import trial_label
 from heatmark.workloads.variables import expand_variables
 
 SCHEMA_VERSION: Final = 1
@@ -211,7 +212,4 @@ class TrialSpec(Section):
     @property
     def label(self) -> str:
         """For people: method, beta, backbone, data set and seed."""
-        beta = getattr(self.method, "beta", None)
-        at_beta = "" if beta is None else f" beta {beta:g}"
-        in_depth = " 2.5D" if self.train.depth else ""
-        return f"{self.method.label}{at_beta}{in_depth} {self.backbone} {self.data.name} seed {self.seed}"
+        return trial_label(self.model_dump(include={"method", "backbone", "data", "train", "seed"}))

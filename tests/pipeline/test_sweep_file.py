@@ -44,7 +44,7 @@ def test_the_grid_is_expanded_and_same_experiments_collapse(tmp_path: Path) -> N
     labels = [trial.label for trial in plan.trials]
     # Two betas mean nothing to detection: 3 methods x 2 betas x 2 seeds are 10 experiments.
     assert len(labels) == len(set(labels)) == 10 and plan.collapsed == 2
-    assert labels[:2] == ["Detection sbl-r50 drawn seed 0", "IPR beta 1 sbl-r50 drawn seed 0"]
+    assert labels[:2] == ["Detection sbl-r50 drawn seed 0", "IPR β 1 sbl-r50 drawn seed 0"]
 
 
 def test_any_field_of_train_or_of_a_method_is_an_axis(tmp_path: Path) -> None:

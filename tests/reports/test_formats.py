@@ -11,9 +11,9 @@ import pytest
 
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
-from heatmark.reports.collect import collect
-from heatmark.reports.document import Document, assemble
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.document import Document
+from heatmark.reports.sections.document import assemble
 from heatmark.workloads.spec import DataSpec
 
 Replay = dict[str, Callable[..., Any]]
@@ -44,12 +44,11 @@ def mixed(tmp_path: Path, replay: Replay) -> Path:
 
 
 def read_document(sweep: Path) -> Document:
-    record = collect(sweep)
-    return assemble(record, accuracy_table(record.trials))
+    return assemble(collect(sweep))
 
 
 def test_each_format_has_a_table_of_its_own_metrics(mixed: Path) -> None:
-    tables = read_document(mixed).accuracy
+    tables = read_document(mixed).section("Accuracy").tables
     assert [table.name for table in tables] == [*("accuracy", "accuracy-mpii", "accuracy-lspet", "accuracy-rhd")]
     mpii = tables[1]
     titles = [column.title for column in mpii.columns]
@@ -65,7 +64,7 @@ def test_each_format_has_a_table_of_its_own_metrics(mixed: Path) -> None:
 
 
 def test_hands_have_pixels_and_millimetres(mixed: Path) -> None:
-    columns = {column.title: column.unit for column in read_document(mixed).accuracy[3].columns}
+    columns = {column.title: column.unit for column in read_document(mixed).section("Accuracy").tables[3].columns}
     assert columns["AUC@0-30px (GT boxes)"] == columns["AUC@20-50mm (GT boxes)"] == "%"
     assert (columns["EPE (GT boxes)"], columns["EPE mm (GT boxes)"]) == ("px", "mm")
     assert "AUC@0-50mm (GT boxes)" not in columns
@@ -86,6 +85,6 @@ def test_the_summary_names_each_formats_metric(mixed: Path) -> None:
 
 
 def test_curves_are_of_the_headline_metric(mixed: Path) -> None:
-    captions = [figure.caption for figure in read_document(mixed).figures]
+    captions = [figure.caption for figure in read_document(mixed).section("Convergence").figures]
     assert any(caption.startswith("PCKh@0.5 and EPE on the validation people") for caption in captions)
     assert any(caption.startswith("PCK@0.2 and EPE") for caption in captions)

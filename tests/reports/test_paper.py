@@ -6,7 +6,7 @@ import pytest
 
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS
-from heatmark.reports.paper import PaperTable, paper_tables
+from heatmark.reports.paper.printed import PaperTable, paper_tables
 
 # Numbers (dashes left out) counted in the printed tables. Table 3, say: 14 AP, 11 EPE and 4 pairs of gains.
 PRINTED = {

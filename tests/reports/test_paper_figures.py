@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
-from heatmark.reports.cells import grid_cells
-from heatmark.reports.collect import collect
-from heatmark.reports.digest import gather_evidence
-from heatmark.reports.figure_part import FigurePart
-from heatmark.reports.paper_figures.beta_effects import beta_effects, beta_lines
-from heatmark.reports.paper_figures.convergence import convergence, epochs_to_converge, mean_curve
-from heatmark.reports.paper_figures.cost import accuracy_and_cost, points_of
-from heatmark.reports.paper_figures.epe_bars import band_epe, epe_bars
-from heatmark.reports.paper_figures.figures import paper_figures
-from heatmark.reports.paper_figures.localization import localization, trained_sigmas
-from heatmark.reports.paper_figures.setting import DrawnSetting, drawn_settings
-from heatmark.reports.paper_figures.shapes import shapes_of
+from heatmark.reports.comparing.cells import grid_cells
+from heatmark.reports.paper.figures.beta_effects import beta_effects, beta_lines
+from heatmark.reports.paper.figures.convergence import convergence, epochs_to_converge, mean_curve
+from heatmark.reports.paper.figures.cost import accuracy_and_cost, points_of
+from heatmark.reports.paper.figures.epe_bars import band_epe, epe_bars
+from heatmark.reports.paper.figures.figures import paper_figures
+from heatmark.reports.paper.figures.localization import localization, trained_sigmas
+from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings
+from heatmark.reports.paper.figures.shapes import shapes_of
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.digest import gather_evidence
+from heatmark.reports.rendering.figure import Figure
 from heatmark.workloads.run_folder import RunFolder, write_json
 from heatmark.workloads.spec import TrialSpec
 from tests.reports.recorded import made_up_people, with_errors, write_records
@@ -37,7 +37,7 @@ def read_setting(sweep: Path) -> DrawnSetting:
     return setting
 
 
-def said(figure: FigurePart) -> list[str]:
+def said(figure: Figure) -> list[str]:
     """What the points of a drawing say."""
     return [unescape(words) for words in re.findall(r"<title>(.*?)</title>", figure.svg)]
 
@@ -164,7 +164,7 @@ def test_the_cell_nearest_to_the_paper_is_drawn(tmp_path: Path, replay: Replay) 
 
 
 def test_a_page_does_not_grow_without_end(sweep: Path) -> None:
-    from heatmark.reports.drawing import MOST_WORDS, drawn
+    from heatmark.reports.rendering.drawing import MOST_WORDS, drawn
 
     def draw(drawing: Any) -> None:
         axes = drawing.figure.subplots()
@@ -196,7 +196,7 @@ def test_settings_beyond_the_most_are_named(tmp_path: Path, replay: Replay) -> N
 def test_a_legend_has_the_columns_it_has_room_for() -> None:
     from matplotlib.lines import Line2D
 
-    from heatmark.reports.drawing import Drawing, drawn
+    from heatmark.reports.rendering.drawing import Drawing, drawn
 
     def height(labels: list[str]) -> float:
         def draw(drawing: Drawing) -> None:

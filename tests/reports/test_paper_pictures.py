@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.errors import InputError
-from heatmark.reports.cells import grid_cells
-from heatmark.reports.collect import collect
-from heatmark.reports.digest import gather_evidence
-from heatmark.reports.paper_figures import bias, decodings, gradients
-from heatmark.reports.paper_figures.extreme_cases import extreme_cases, ranked
-from heatmark.reports.paper_figures.heatmap_files import heatmap_files, read_heatmaps
-from heatmark.reports.paper_figures.heatmap_progress import heatmap_progress
-from heatmark.reports.paper_figures.people import read_people
-from heatmark.reports.paper_figures.picture_grid import overlay
-from heatmark.reports.paper_figures.sample_people import sample_people
-from heatmark.reports.paper_figures.setting import DrawnSetting, drawn_settings
-from heatmark.reports.records import read_records
+from heatmark.reports.comparing.cells import grid_cells
+from heatmark.reports.paper.figures import bias, decodings, gradients
+from heatmark.reports.paper.figures.extreme_cases import extreme_cases, ranked
+from heatmark.reports.paper.figures.heatmap_progress import heatmap_progress
+from heatmark.reports.paper.figures.people import read_people
+from heatmark.reports.paper.figures.sample_people import sample_people
+from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.digest import gather_evidence
+from heatmark.reports.reading.heatmap_files import heatmap_files, read_heatmaps
+from heatmark.reports.reading.records import read_records
+from heatmark.reports.rendering.picture_grid import overlay
 from heatmark.workloads.run_folder import RunFolder
 from tests.reports.recorded import made_up_people, with_errors, write_records
 

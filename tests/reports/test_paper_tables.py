@@ -16,13 +16,13 @@ from heatmark.models.methods import BiasCompensated, Detection, IntegralRegressi
 from heatmark.models.variants import IntegralWithPrior
 from heatmark.pipeline import plan
 from heatmark.pipeline.sweep import load_sweep
-from heatmark.reports.cells import grid_cells
-from heatmark.reports.collect import collect
-from heatmark.reports.digest import gather_evidence
-from heatmark.reports.paper import paper_tables
-from heatmark.reports.paper_entries import Entry, PaperComparison, as_frame, as_table
-from heatmark.reports.paper_subsets import JOINTS, OCCLUSION_ROWS, place_of
-from heatmark.reports.paper_tables import FORMAT_OF, compare_with_paper, file_names
+from heatmark.reports.comparing.cells import grid_cells
+from heatmark.reports.paper.entries import Entry, PaperComparison, as_frame, as_table
+from heatmark.reports.paper.printed import paper_tables
+from heatmark.reports.paper.subsets import JOINTS, OCCLUSION_ROWS, place_of
+from heatmark.reports.paper.tables import FORMAT_OF, compare_with_paper, file_names
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.digest import gather_evidence
 from heatmark.workloads.spec import DataSpec
 from tests.reports.recorded import SIGMAS, WINDOWS, made_up_people, with_errors, write_records
 
@@ -292,6 +292,7 @@ def test_the_sweep_lines_give_the_missing_rows(tmp_path: Path, monkeypatch: pyte
         if number == 4:
             continue
         variable, *words = shlex.split(table.commands[0])
+        monkeypatch.setenv(*variable.split("="))
         assert variable.endswith(f"_ROOT=/path/to/{FORMAT_OF.get(number, 'coco')}")
         assert words[:3] == ["heatmark", "sweep", "run"] and len(words) == 4
         file = Path(__file__).parents[2] / words[3]

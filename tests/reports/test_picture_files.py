@@ -7,13 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from heatmark.reports.collect import collect
-from heatmark.reports.document import assemble
-from heatmark.reports.figure_part import FigurePart
-from heatmark.reports.note import note
-from heatmark.reports.picture_files import sheet_pixels, write_figures, write_sheets
-from heatmark.reports.prediction_sheet import Crop, Sheet
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.document import Crop, Sheet
+from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.note import note
+from heatmark.reports.rendering.picture_files import sheet_pixels, write_figures, write_sheets
+from heatmark.reports.sections.document import assemble
 
 
 def crop(value: int) -> Crop:
@@ -22,7 +21,7 @@ def crop(value: int) -> Crop:
 
 
 def test_a_sheet_is_a_grid_of_its_crops() -> None:
-    sheet = Sheet((), ("Ground truth", "IPR β 10"), ((crop(0), crop(80)), (crop(160), crop(240))), "")
+    sheet = Sheet(("Ground truth", "IPR β 10"), ((crop(0), crop(80)), (crop(160), crop(240))), "")
     pixels = sheet_pixels(sheet)
     height, width = pixels.shape[:2]
     # 26 of titles, then twice 240 of crop and 18 of text; twice 180 of crop and 6 of margin.
@@ -32,8 +31,8 @@ def test_a_sheet_is_a_grid_of_its_crops() -> None:
 
 
 def test_files_of_an_earlier_report_go(tmp_path: Path) -> None:
-    parts = [FigurePart("<svg/>", "", "", "Fig. 1"), FigurePart("", "", "", "Fig. 2", "not run")]
-    parts.append(FigurePart("<svg/>", "", "", "Fig. 4, a/b <c>"))
+    parts = [Figure("<svg/>", "", "", "Fig. 1"), Figure("", "", "", "Fig. 2", "not run")]
+    parts.append(Figure("<svg/>", "", "", "Fig. 4, a/b <c>"))
     (tmp_path / "05-old.svg").write_text("old")
     (tmp_path / "notes.txt").write_text("not ours")
     write_figures(tmp_path, parts)
@@ -43,9 +42,12 @@ def test_files_of_an_earlier_report_go(tmp_path: Path) -> None:
 
 
 def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> None:
-    record = collect(sweep)
-    document = assemble(record, accuracy_table(record.trials))
+    document = assemble(collect(sweep))
     text = note(document)
     assert text.startswith("5 of 5 trials finished.") and "\n- " in text
-    assert all(sentence.split(",")[0].split("(")[0] in text.replace("\\", "") for sentence in document.verdict)
+    assert all(
+        sentence.split(",")[0].split("(")[0] in text.replace("\\", "")
+        for words in document.section("Verdict").words
+        for sentence in words.sentences
+    )
     assert r"sbl\_r18\_w16" in text

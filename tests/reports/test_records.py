@@ -13,8 +13,8 @@ import pytest
 
 from heatmark.datasets.errors import InputError
 from heatmark.models.methods import Detection
-from heatmark.reports.collect import collect
-from heatmark.reports.records import last_records, read_records, record_files, records_at
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.records import last_records, read_records, record_files, records_at
 from tests.reports.recorded import REACHES, SIGMAS, WINDOWS, made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]

@@ -21,10 +21,10 @@ import pytest
 from heatmark.datasets.errors import InputError
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
-from heatmark.reports.collect import collect
-from heatmark.reports.document import Document, assemble
-from heatmark.reports.pdf_file import render_pages
-from heatmark.reports.tables import accuracy_table
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.document import Document, Words
+from heatmark.reports.rendering.pdf_file import render_pages
+from heatmark.reports.sections.document import assemble
 from heatmark.workloads.run_folder import RunFolder, write_json
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
@@ -65,8 +65,13 @@ class Page(HTMLParser):
 
 
 def read_document(sweep: Path) -> Document:
-    record = collect(sweep)
-    return assemble(record, accuracy_table(record.trials))
+    return assemble(collect(sweep))
+
+
+def without(document: Document, title: str) -> Document:
+    """The same with a section of which only the heading is left."""
+    left = (replace(each, blocks=(Words(("",)),)) if each.title == title else each for each in document.sections)
+    return replace(document, sections=tuple(left))
 
 
 def csv_of(sweep: Path) -> pd.DataFrame:
@@ -231,7 +236,7 @@ def test_predictions_show_the_same_people_for_every_method(sweep: Path, tmp_path
     for image in (tmp_path / "data" / "val2017").iterdir():
         image.unlink()
     document = read_document(sweep)
-    assert not document.sheets and "listed images absent" in document.sheet_notes[0]
+    assert not document.sheets and "listed images absent" in document.section("Predictions").words[0].text
 
 
 def test_predictions_without_annotation_ids_find_their_person(sweep: Path) -> None:
@@ -244,15 +249,14 @@ def test_predictions_without_annotation_ids_find_their_person(sweep: Path) -> No
 
 def test_absent_data_folder_is_a_line(sweep: Path, tmp_path: Path) -> None:
     (tmp_path / "data").rename(tmp_path / "elsewhere")
-    assert read_document(sweep).sheet_notes == (
-        "drawn: the data folder is gone or unreadable here, so no predictions are drawn.",
-    )
+    (note,) = read_document(sweep).section("Predictions").words
+    assert note.text == "drawn: the data folder is gone or unreadable here, so no predictions are drawn."
 
 
 def test_run_folders_of_another_grid_are_left_out(sweep: Path, tmp_path: Path, replay: Replay) -> None:
     replay["write_plan"](sweep, [replay["trial_spec"](Detection(), tmp_path / "data")])
     document = read_document(sweep)
-    assert len(document.accuracy[0].rows) == 1
+    assert len(document.section("Accuracy").tables[0].rows) == 1
     assert "4 further run folder(s)" in document.summary[-1]
 
 
@@ -262,19 +266,19 @@ def test_five_trials_fit_four_pages_and_the_papers_tables_seven_within_eight_sec
     build_report(sweep)
     assert time.process_time() - start < 8
     document = read_document(sweep)
-    without_figures = replace(document, paper_figures=())
+    without_figures = without(document, "Figures of the paper")
     pages = render_pages(without_figures, ppi=30)
     # One more for the contents and the heading of the figures that are left out.
     assert len(pages) <= 12 and all(page.startswith(b"\x89PNG") for page in pages)
     # The last of them is the heading of the tables that are left out.
-    assert len(render_pages(replace(without_figures, paper=()), ppi=30)) <= 6
+    assert len(render_pages(without(without_figures, "Tables of the paper"), ppi=30)) <= 6
     assert len(render_pages(document, ppi=30)) <= 18
 
 
 def test_drawings_are_vectors_in_the_pdf(sweep: Path) -> None:
     pdf, *_ = build_report(sweep)
     # Crops are the only pixels, 6 people x 6 columns, and the pictures in the paper's figures, equal ones kept once.
-    figures = "".join(figure.svg for figure in read_document(sweep).paper_figures)
+    figures = "".join(figure.svg for figure in read_document(sweep).named_figures)
     pictures = set(re.findall(r"data:image/[^\"]*", figures))
     assert all(picture.startswith("data:image/jpeg") for picture in pictures)
     assert len(re.findall(rb"/Subtype\s*/Image", pdf.read_bytes())) == 36 + len(pictures)
@@ -309,7 +313,7 @@ def test_only_settings_with_too_many_cells_leave_some_out(tmp_path: Path, replay
             spec = replay["trial_spec"](Detection(sigma=1.0 + place / 10), tmp_path / "gone", name=name)
             run = replay["write_spec"](tmp_path / "demo", spec)
             replay["write_result"](run, replay["write_epochs"](run, 0, count=2))
-    captions = [figure.caption for figure in read_document(tmp_path / "demo").figures]
+    captions = [figure.caption for figure in read_document(tmp_path / "demo").section("Convergence").figures]
     assert "13 more cells are not drawn" in captions[0] and "data set large" in captions[0].lower()
     assert "not drawn" not in captions[2] and "data set small" in captions[2].lower()
 
@@ -330,7 +334,9 @@ def test_one_bad_file_of_a_run_folder_costs_only_what_it_held(sweep: Path) -> No
     assert sorted(table["wall_s"]) == [90.0, *[95.25] * 4]
     document = read_document(sweep)
     assert f"No hours can be read from the accounting.json of {second.signature}" in document.summary[-1]
-    orders = [cell.order for part in document.paper for row in part.rows for cell in row]
+    orders = [
+        cell.order for part in document.section("Tables of the paper").tables for row in part.rows for cell in row
+    ]
     assert all(math.isfinite(order) for order in orders if isinstance(order, float))
 
 

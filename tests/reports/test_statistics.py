@@ -12,8 +12,8 @@ from statsmodels.stats.multitest import multipletests
 
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.skeletons import COCO_PERSON
-from heatmark.reports.bootstrap import average_precision, draw_resampling, ratio_of_sums
-from heatmark.reports.statistics import Resampled, bca_interval, holm, kaplan_meier, mean_over_seeds, p_value
+from heatmark.reports.statistics.bootstrap import average_precision, draw_resampling, ratio_of_sums
+from heatmark.reports.statistics.intervals import Resampled, bca_interval, holm, kaplan_meier, mean_over_seeds, p_value
 
 
 def test_bca_agrees_with_scipy_on_a_mean() -> None:

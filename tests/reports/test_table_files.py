@@ -14,8 +14,8 @@ import pytest
 
 from heatmark.models.methods import Detection
 from heatmark.reports.build import build_report
-from heatmark.reports.table import Cell, Column, Table
-from heatmark.reports.table_files import escape, latex
+from heatmark.reports.rendering.table import Cell, Column, Table
+from heatmark.reports.rendering.table_files import escape, latex
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]

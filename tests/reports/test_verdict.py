@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from heatmark.datasets.metrics.auc import hand3d_auc
@@ -14,14 +15,14 @@ from heatmark.datasets.metrics.pckh import pckh, relative_errors
 from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
 from heatmark.reports.build import build_report
-from heatmark.reports.cells import GridCell, grid_cells
-from heatmark.reports.collect import collect
-from heatmark.reports.comparisons import Comparisons, compare
-from heatmark.reports.convergence import arrivals, median_times
-from heatmark.reports.digest import digest, gather_evidence
-from heatmark.reports.records import read_records
-from heatmark.reports.verdict import Verdict, judge
-from heatmark.reports.verdict_view import verdict_exports
+from heatmark.reports.comparing.cells import GridCell, grid_cells
+from heatmark.reports.comparing.comparisons import Comparisons, compare
+from heatmark.reports.comparing.convergence import arrivals, median_times
+from heatmark.reports.comparing.verdict import Verdict, judge
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.digest import digest, gather_evidence
+from heatmark.reports.reading.records import read_records
+from heatmark.reports.sections.verdict import verdict_exports
 from heatmark.workloads.spec import DataSpec
 from tests.reports.recorded import Arrays, made_hard_and_easy, made_up_people, with_errors, write_records
 
@@ -57,7 +58,8 @@ def paper_like(tmp_path: Path, replay: Replay) -> Path:
     """As the paper finds it: IPR is worse than detection but on hard people and slower, BCIR the best of all."""
     for seed in range(3):
         write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0, seed), seed, rank=0)
-        write_trial(tmp_path, replay, IPR, faster_on_hard(with_errors(PEOPLE, 4.3, seed), 0.8), seed, rank=6)
+        ipr = write_trial(tmp_path, replay, IPR, faster_on_hard(with_errors(PEOPLE, 4.3, seed), 0.8), seed, rank=6)
+        replay["write_result"](ipr, {"gtbox/AP": 0.58, "gtbox/EPE": 4.3})
         write_trial(tmp_path, replay, BCIR, faster_on_hard(with_errors(PEOPLE, 3.6, seed), 0.8), seed, rank=2)
     return tmp_path
 
@@ -93,6 +95,29 @@ def test_the_opposite_is_called_contradicted(tmp_path: Path, replay: Replay) -> 
         write_trial(tmp_path, replay, IPR, faster_on_hard(with_errors(PEOPLE, 3.9, seed), 1.5), seed, rank=0)
     outcomes = [finding.outcome for finding in judged(tmp_path)[2].findings]
     assert outcomes == ["contradicted", "contradicted", "contradicted"]
+
+
+def test_the_ap_of_a_cell_is_cocos_on_every_page(paper_like: Path) -> None:
+    """Verdict and accuracy show what the evaluation scored; only the interval is of the resamples' own matching."""
+    build_report(paper_like)
+    tables = paper_like / "report" / "tables"
+    shown = pd.read_csv(tables / "verdict.csv").query("metric == 'AP'").iloc[0]
+    accuracy = pd.read_csv(tables / "accuracy.csv").set_index("method")["AP"]
+    assert shown["value"] == pytest.approx(accuracy["BCIR"])
+    assert shown["ahead_by"] == pytest.approx(accuracy["BCIR"] - accuracy["Detection"])
+    pair = pd.read_csv(tables / "comparisons.csv").query("metric == 'AP'").set_index(["first", "second"])
+    of_resamples = -pair.loc[("Detection", "BCIR β 10"), ["low", "high"]].astype(float)
+    assert (shown["low"], shown["high"]) == pytest.approx((of_resamples["high"], of_resamples["low"]))
+
+
+def test_no_one_is_clearly_ahead_in_whom_the_resamples_see_behind(tmp_path: Path, replay: Replay) -> None:
+    for method, scale, ap in ((DETECTION, 3.0, 0.5), (IPR, 4.5, 0.6)):
+        run = write_trial(tmp_path, replay, method, with_errors(PEOPLE, scale))
+        replay["write_result"](run, {"gtbox/AP": ap, "gtbox/EPE": scale})
+    standing = judged(tmp_path)[2].standings[0]
+    assert (standing.metric, standing.best.label, standing.agreeing) == ("AP", "IPR β 10", (0, 1))
+    assert standing.comparison is not None and standing.comparison.clear and not standing.clear
+    assert standing.interval is not None and standing.interval[1] < 0
 
 
 def test_chance_is_not_taken_for_a_difference(tmp_path: Path, replay: Replay) -> None:

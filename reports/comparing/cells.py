@@ -1,0 +1,123 @@
+"""The cells of the grid with their seeds: what tables have one row for."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from heatmark.models.methods import METHODS
+from heatmark.reports.reading.collect import Trial
+from heatmark.reports.reading.digest import Digest, Evidence
+from heatmark.workloads.labels import cell_label, differing_settings
+from heatmark.workloads.spec import TrialSpec
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A mean over seeds. spread: the sample's standard deviation, None from one seed."""
+
+    value: float
+    spread: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """Trials that differ in nothing but the seed. spec: that of the first. settings: what tells it from cells of the
+    same method, beta, backbone and data set.
+    """
+
+    spec: TrialSpec
+    trials: tuple[Trial, ...]
+    settings: str
+    evidence: Evidence
+
+    @property
+    def label(self) -> str:
+        return cell_label(self.spec.method.label, self.beta, self.settings)
+
+    @property
+    def finished(self) -> tuple[Trial, ...]:
+        return tuple(trial for trial in self.trials if trial.finished)
+
+    @property
+    def begun(self) -> tuple[Trial, ...]:
+        """Trials with an epoch on record."""
+        return tuple(trial for trial in self.trials if trial.epochs)
+
+    @property
+    def beta(self) -> float | None:
+        return self.trials[0].beta
+
+    @property
+    def state(self) -> str:
+        """Why there is no value: `not run`, `failed` and so on; for unlike seeds the commonest."""
+        return Counter(trial.state for trial in self.trials).most_common(1)[0][0]
+
+    @property
+    def digests(self) -> list[Digest]:
+        found = (self.evidence.of(trial) for trial in self.finished)
+        return [digest for digest in found if digest is not None]
+
+    def final(self, metric: str) -> Measured | None:
+        """A metric of the last evaluation, over the seeds that have it."""
+        return measured([trial.final_metric(metric) for trial in self.finished])
+
+    def over_digests(self, value: Callable[[Digest], float | None]) -> Measured | None:
+        """Something that records tell, over the seeds that have records."""
+        return measured([value(digest) for digest in self.digests])
+
+
+def best_of_each(
+    cells: Sequence[GridCell], kind: Callable[[GridCell], tuple[object, ...]], metric: str
+) -> list[GridCell]:
+    """Of the cells of each kind the one with the highest final metric; where none has any, the first."""
+    best: dict[tuple[object, ...], tuple[float, GridCell]] = {}
+    for cell in cells:
+        found = cell.final(metric)
+        value = found.value if found else -math.inf
+        if kind(cell) not in best or value > best[kind(cell)][0]:
+            best[kind(cell)] = (value, cell)
+    return [cell for _, cell in best.values()]
+
+
+def measured(values: Sequence[float | None]) -> Measured | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    spread = statistics.stdev(known) if len(known) > 1 and all(map(math.isfinite, known)) else None
+    return Measured(statistics.fmean(known), spread, len(known))
+
+
+def grid_cells(trials: Sequence[Trial], evidence: Evidence) -> list[GridCell]:
+    """In grid order; trials without a readable spec belong to no cell."""
+    settings = differing_settings([trial.spec for trial in trials if trial.spec])
+    groups: dict[str, list[Trial]] = {}
+    for trial in sorted((trial for trial in trials if trial.spec), key=grid_order):
+        groups.setdefault(_identity(trial), []).append(trial)
+    cells = []
+    for members in groups.values():
+        spec = members[0].spec
+        assert spec is not None, "trials without a spec were left out"
+        cells.append(GridCell(spec, tuple(members), settings[members[0].signature], evidence))
+    return cells
+
+
+def grid_order(trial: Trial) -> tuple[Any, ...]:
+    """Data set, backbone, method as listed in METHODS, beta, seed; trials without a spec come last."""
+    spec = trial.spec
+    if spec is None:
+        return (1, trial.label, trial.signature)
+    method = list(METHODS).index(spec.method.name)
+    return (0, spec.data.name, spec.backbone, method, trial.beta or 0.0, _identity(trial), spec.seed)
+
+
+def _identity(trial: Trial) -> str:
+    """The science of the spec without its seed."""
+    assert trial.spec is not None, "only trials with a spec are in cells"
+    return json.dumps({**trial.spec.science(), "seed": None}, sort_keys=True)

@@ -1,0 +1,182 @@
+"""Every two cells of one data set and backbone compared on the same people: difference, interval, adjusted p-value."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from heatmark.reports.comparing.cells import GridCell, best_of_each
+from heatmark.reports.comparing.nearest import PAPER_BETA, PAPER_METHODS, nearest_to_paper
+from heatmark.reports.comparing.settings import Setting, settings_of
+from heatmark.reports.reading.digest import Digest, parts_of
+from heatmark.reports.reading.measures import lower_is_better
+from heatmark.reports.statistics.bootstrap import Resampling, Statistic, affordable_resamples, draw_resampling
+from heatmark.reports.statistics.intervals import Resampled, bca_interval, holm, mean_over_seeds, p_value
+
+# With more cells than this in a setting the best of each method stands for its method, beside the paper's own.
+MOST_CELLS = 8
+FEWEST_PEOPLE, FEWEST_IMAGES = 20, 10
+EVERYONE = "all"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """First minus second, averaged over the seeds of each, in the metric's own unit (AP and the like as fractions).
+
+    subset: `all`, or a part of the people or joints (digest.parts_of). low, high: 95 % BCa interval; p_holm: adjusted
+    over all comparisons of the report. agreeing: (seeds that both have and whose difference has the sign of the mean,
+    seeds that both have).
+    """
+
+    setting: Setting
+    metric: str
+    subset: str
+    first: GridCell
+    second: GridCell
+    first_value: float
+    second_value: float
+    low: float
+    high: float
+    p: float
+    people: int
+    images: int
+    agreeing: tuple[int, int]
+    p_holm: float = 1.0
+
+    @property
+    def difference(self) -> float:
+        return self.first_value - self.second_value
+
+    @property
+    def better(self) -> GridCell:
+        return self.first if (self.difference < 0) == lower_is_better(self.metric) else self.second
+
+    @property
+    def clear(self) -> bool:
+        return self.p_holm < 0.05
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """notes: what was left out and why, one line each. resamples: of the images, for every comparison."""
+
+    pairs: tuple[Comparison, ...]
+    notes: tuple[str, ...]
+    resamples: int
+
+
+def compare(cells: Sequence[GridCell]) -> Comparisons:
+    """All pairs in every setting that have records."""
+    chosen: list[tuple[Setting, list[GridCell]]] = []
+    notes: list[str] = []
+    for setting, members in settings_of(cells).items():
+        recorded = [cell for cell in members if cell.digests]
+        if len(recorded) > MOST_CELLS:
+            kept, added = _representatives(recorded, setting.headline)
+            papers = f" and {', '.join(cell.label for cell in added)} for the paper's findings" if added else ""
+            notes.append(
+                f"{setting.dataset} with {setting.backbone}: of {len(recorded)} cells the best of each method by "
+                f"{setting.headline}{papers} are compared, {len(kept)} in all."
+            )
+            recorded = kept
+        if len(recorded) > 1:
+            chosen.append((setting, recorded))
+    people = sum(len(digest) for _, members in chosen for cell in members for digest in cell.digests)
+    resamples = affordable_resamples(people)
+    pairs = [pair for setting, members in chosen for pair in _setting_pairs(setting, members, resamples, notes)]
+    adjusted = holm([pair.p for pair in pairs])
+    return Comparisons(
+        tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)),
+        tuple(dict.fromkeys(notes)),
+        resamples,
+    )
+
+
+def _representatives(cells: Sequence[GridCell], headline: str) -> tuple[list[GridCell], list[GridCell]]:
+    """The best cell of each method and the paper's, in grid order; and those of the paper's that are not the best."""
+    best = best_of_each(cells, lambda cell: (cell.spec.method.name,), headline)
+    papers = [
+        cell for name in PAPER_METHODS if (cell := nearest_to_paper(cells, name)) and cell.beta in (None, PAPER_BETA)
+    ]
+    added = [cell for cell in papers if cell not in best]
+    return [cell for cell in cells if cell in best or cell in added], added
+
+
+def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, notes: list[str]) -> list[Comparison]:
+    digests = [digest for cell in cells for digest in cell.digests]
+    image_I = _common_images(digests)
+    left_out = max(len(np.unique(digest.image_N)) for digest in digests) - len(image_I)
+    if left_out:
+        notes.append(f"{setting.dataset}: {left_out} image(s) that not every trial evaluated alike are left out.")
+    if len(image_I) < FEWEST_IMAGES:
+        notes.append(f"{setting.dataset} with {setting.backbone}: {len(image_I)} common images are too few to compare.")
+        return []
+    resampling = draw_resampling(image_I, resamples)
+    pairs = _pairs(setting, cells, setting.headline, EVERYONE, resampling)
+    short = []
+    for subset in (EVERYONE, *parts_of(setting.format)):
+        people, images = _sizes(digests[0], subset, image_I)
+        if people >= FEWEST_PEOPLE and images >= FEWEST_IMAGES:
+            pairs += _pairs(setting, cells, "EPE", subset, resampling)
+        else:
+            short.append(f"{people} {subset} on {images} images" if people else f"no {subset}")
+    if short:
+        notes.append(f"{setting.dataset}: too few people to compare: {', '.join(short)}.")
+    return pairs
+
+
+def _sizes(digest: Digest, subset: str, image_I: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """People and images of a subset."""
+    image_N = digest.image_N[digest.part(subset)[0] & np.isin(digest.image_N, image_I)]
+    return len(image_N), len(np.unique(image_N))
+
+
+def _common_images(digests: Sequence[Digest]) -> npt.NDArray[np.int64]:
+    """Images on which every trial evaluated the same number of people."""
+    counts = [dict(zip(*np.unique(digest.image_N, return_counts=True), strict=True)) for digest in digests]
+    first = counts[0]
+    alike = [image for image, count in first.items() if all(each.get(image) == count for each in counts)]
+    return np.array(sorted(alike), dtype=np.int64)
+
+
+def _pairs(
+    setting: Setting, cells: Sequence[GridCell], metric: str, subset: str, resampling: Resampling
+) -> list[Comparison]:
+    people, images = _sizes(cells[0].digests[0], subset, resampling.image_I)
+    sampled = [(cell, _resampled(cell, metric, subset, resampling)) for cell in cells]
+    pairs = []
+    for (first, first_seeds), (second, second_seeds) in itertools.combinations(sampled, 2):
+        if not first_seeds or not second_seeds:
+            continue
+        above, below = (mean_over_seeds(list(seeds.values())) for seeds in (first_seeds, second_seeds))
+        difference = above - below
+        if not difference.usable:
+            continue
+        low, high = bca_interval(difference)
+        both = [first_seeds[seed].value - second_seeds[seed].value for seed in first_seeds.keys() & second_seeds.keys()]
+        agreeing = sum((each < 0) == (difference.value < 0) for each in both), len(both)
+        p = p_value(difference)
+        values = (above.value, below.value, low, high, p, people, images, agreeing)
+        pairs.append(Comparison(setting, metric, subset, first, second, *values))
+    return pairs
+
+
+def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling) -> dict[int, Resampled]:
+    """By seed; seeds whose records do not give the metric are left out."""
+    found = {}
+    for trial in cell.finished:
+        digest = cell.evidence.of(trial)
+        statistic = _statistic(digest, metric, subset, resampling) if digest else None
+        if statistic and trial.spec:
+            found[trial.spec.seed] = resampling.apply(statistic)
+    return found
+
+
+def _statistic(digest: Digest, metric: str, subset: str, resampling: Resampling) -> Statistic | None:
+    if metric == "EPE":
+        return digest.epe_statistic(resampling.image_I, subset)
+    return digest.headline_statistic(resampling.image_I)

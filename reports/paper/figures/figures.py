@@ -1,0 +1,63 @@
+"""The one door: the cells of a sweep in, every figure of the paper out, drawn or with what would fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.nearest import PAPER_METHODS
+from heatmark.reports.paper.figures.absent import method_line, not_run
+from heatmark.reports.paper.figures.beta_effects import beta_effects
+from heatmark.reports.paper.figures.bias import bias
+from heatmark.reports.paper.figures.convergence import convergence
+from heatmark.reports.paper.figures.cost import accuracy_and_cost
+from heatmark.reports.paper.figures.decodings import decodings
+from heatmark.reports.paper.figures.epe_bars import epe_bars
+from heatmark.reports.paper.figures.extreme_cases import extreme_cases
+from heatmark.reports.paper.figures.gradients import gradients
+from heatmark.reports.paper.figures.heatmap_progress import heatmap_progress
+from heatmark.reports.paper.figures.localization import localization
+from heatmark.reports.paper.figures.sample_people import sample_people
+from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings, first_of_each_dataset
+from heatmark.reports.rendering.figure import Figure
+
+# A page or two for each; the settings with most finished cells come first.
+MOST_SETTINGS = 6
+
+Drawer = Callable[[DrawnSetting], Figure]
+
+
+def paper_figures(cells: Sequence[GridCell]) -> tuple[Figure, ...]:
+    """In the paper's order, then those that it does not have."""
+    settings = drawn_settings(cells)
+    drawn = sorted(settings, key=lambda setting: -len(setting.finished))[:MOST_SETTINGS]
+    drawn = [setting for setting in settings if setting in drawn]
+    left_out = [setting for setting in settings if setting not in drawn]
+    return (*_all_figures(drawn), *_without(settings, left_out))
+
+
+def _all_figures(settings: Sequence[DrawnSetting]) -> Iterator[Figure]:
+    yield decodings()
+    yield bias()
+    yield from map(sample_people, first_of_each_dataset(settings))
+    yield from map(epe_bars, settings)
+    for setting in settings:
+        yield from localization(setting)
+    yield gradients()
+    for setting in first_of_each_dataset(settings):
+        yield from heatmap_progress(setting)
+    yield from map(convergence, settings)
+    yield from map(beta_effects, settings)
+    yield from map(accuracy_and_cost, settings)
+    yield from map(extreme_cases, first_of_each_dataset(settings))
+
+
+def _without(settings: Sequence[DrawnSetting], left_out: Sequence[DrawnSetting]) -> Iterator[Figure]:
+    """What is not drawn at all, in words."""
+    if not settings:
+        line = not_run("No trial has finished", method_line(PAPER_METHODS))
+        yield Figure("", "Figures from run folders.", "", "Figs. 3 to 5 and 7 to 11", line)
+    if left_out:
+        names = ", ".join(f"{setting.dataset} with {setting.backbone}" for setting in left_out)
+        line = f"{names}: left out, the report draws the {MOST_SETTINGS} settings with most finished cells."
+        yield Figure("", "Settings without figures.", "", "Further settings", line)

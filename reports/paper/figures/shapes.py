@@ -1,0 +1,70 @@
+"""What the last evaluation says of a cell's heatmaps, by difficulty: A(s) for every s, and the sigma they resemble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from heatmark.datasets.errors import InputError
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.reading.digest import DIFFICULTIES, Digest
+from heatmark.reports.reading.records import last_records
+
+Numbers = npt.NDArray[np.float64]
+
+ALL = "all"
+GROUPS = (*DIFFICULTIES, ALL)
+# Windows of Appendix G: wide enough to hold most of a map.
+WINDOW = {"easy": 4, "medium": 4, "hard": 8}
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """By difficulty, and of all people. activation_S: A(s), mean over people, of the first finished seed that has it.
+
+    sigma: the Gaussian of least chi-square on average over people. people: how many there are, with and without maps.
+    """
+
+    reaches: tuple[int, ...]
+    activation_S: Mapping[str, Numbers]
+    sigma: Mapping[str, float]
+    people: Mapping[str, int]
+
+
+def shapes_of(cell: GridCell) -> Shapes | None:
+    """None where no run folder of the cell has readable records."""
+    for trial in cell.finished:
+        digest = cell.evidence.of(trial)
+        try:
+            records = last_records(trial) if digest else None
+        except InputError:
+            continue
+        if digest is None or records is None:
+            continue
+        masks = {name: digest.difficulty_N == name for name in DIFFICULTIES} | {ALL: digest.everyone_N}
+        means = {name: _mean(records.activation_NS[mask]) for name, mask in masks.items()}
+        return Shapes(
+            records.reaches,
+            {name: mean_S for name, mean_S in means.items() if mean_S is not None},
+            {name: sigma for name in DIFFICULTIES if (sigma := _best_sigma(digest, name)) is not None},
+            {name: int(mask.sum()) for name, mask in masks.items()},
+        )
+    return None
+
+
+def _mean(values_NS: npt.NDArray[np.float32]) -> Numbers | None:
+    known = values_NS[np.isfinite(values_NS).all(axis=1)].astype(np.float64)
+    if not len(known):
+        return None
+    mean_S: Numbers = known.mean(axis=0)
+    return mean_S
+
+
+def _best_sigma(digest: Digest, difficulty: str) -> float | None:
+    if WINDOW[difficulty] not in digest.windows:
+        return None
+    statistic_G = digest.chi_square[difficulty][digest.windows.index(WINDOW[difficulty])]
+    return None if not np.isfinite(statistic_G).any() else digest.sigmas[int(np.nanargmin(statistic_G))]

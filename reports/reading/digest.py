@@ -1,0 +1,261 @@
+"""Evaluation records of a trial, cut down to what tables and statistics ask of them: a few numbers per person."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from heatmark.datasets.errors import InputError
+from heatmark.datasets.metrics.auc import STEPS
+from heatmark.datasets.metrics.pckh import COUNTED
+from heatmark.datasets.subsets import PRESETS, Factor
+from heatmark.reports.reading.collect import Trial
+from heatmark.reports.reading.measures import headline_of
+from heatmark.reports.reading.records import Records, last_records, record_files, records_at
+from heatmark.reports.statistics.bootstrap import Statistic, average_precision, ratio_of_sums
+
+Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.float64]
+
+RULES = PRESETS["paper_counts"]
+DIFFICULTIES = tuple(RULES.difficulties)
+REACH = 2
+VISIBLE, HIDDEN = "visible joints", "hidden joints"
+AUC_PX = 30.0
+
+
+@dataclass(frozen=True)
+class Digest:
+    """One evaluation. N people; sums are over a person's labelled joints, in image pixels.
+
+    share_sum_N / share_count_N: the headline metric where it is a mean over joints (PCK, AUC); empty where it is not.
+    bands: for `joints`, `size` and `occlusion` the name of each person's band, "" outside all of them. difficulty_N:
+    `easy`, `medium`, `hard` or "". activation_N: A(2). chi_square: by difficulty the mean over people, window by sigma.
+    by_visibility: for the `visible` and the `hidden` joints of each person their errors' sum and their number.
+    """
+
+    epoch: int
+    format: str
+    image_N: npt.NDArray[np.int64]
+    score_N: Numbers
+    oks_N: Numbers
+    error_sum_N: Numbers
+    joint_count_N: Numbers
+    share_sum_N: Numbers
+    share_count_N: Numbers
+    by_visibility: Mapping[str, tuple[Numbers, Numbers]]
+    bands: Mapping[str, npt.NDArray[np.str_]]
+    difficulty_N: npt.NDArray[np.str_]
+    activation_N: Numbers
+    windows: tuple[int, ...]
+    sigmas: tuple[float, ...]
+    chi_square: Mapping[str, Numbers]
+
+    def __len__(self) -> int:
+        return len(self.image_N)
+
+    @property
+    def everyone_N(self) -> Mask:
+        return np.ones(len(self), np.bool_)
+
+    def of_difficulty(self, *names: str) -> Mask:
+        mask_N: Mask = np.isin(self.difficulty_N, names)
+        return mask_N
+
+    def in_bands(self, **bands: str) -> Mask:
+        """People in all the named bands; `all` is any band of that factor."""
+        mask_N = self.everyone_N
+        for factor, band in bands.items():
+            mask_N &= (self.bands[factor] != "") if band == "all" else (self.bands[factor] == band)
+        return mask_N
+
+    def epe_of_people(self, mask_N: Mask) -> float | None:
+        """Mean over people of each one's mean over labelled joints, which the totals of Tables 1 and 12 follow."""
+        with np.errstate(invalid="ignore"):
+            return _mean((self.error_sum_N / self.joint_count_N)[mask_N])
+
+    def activation(self, mask_N: Mask) -> float | None:
+        """Mean A(2)."""
+        return _mean(self.activation_N[mask_N])
+
+    def ap(self, mask_N: Mask) -> float | None:
+        """AP over some of the people, each prediction matched with its own person (bootstrap.average_precision)."""
+        known_N = mask_N & np.isfinite(self.oks_N)
+        if not known_N.any():
+            return None
+        place_N = np.unique(self.image_N[known_N], return_inverse=True)[1]
+        statistic = average_precision(place_N, self.score_N[known_N], self.oks_N[known_N])
+        return float(statistic(np.ones((1, int(place_N.max()) + 1), np.float32))[0])
+
+    def part(self, name: str) -> tuple[Mask, Numbers, Numbers]:
+        """Whom a part is about, each one's sum of errors and number of joints in it.
+
+        name: `all`, `easy`, `medium` or `hard` people, `visible joints` or `hidden joints` of everyone.
+        """
+        if name in self.by_visibility:
+            return self.by_visibility[name][1] > 0, *self.by_visibility[name]
+        mask_N = self.of_difficulty(name) if name in DIFFICULTIES else self.everyone_N
+        return mask_N, self.error_sum_N, self.joint_count_N
+
+    def epe_statistic(self, image_I: npt.NDArray[np.int64], part: str) -> Statistic:
+        """EPE over the labelled joints of a part, under weights of the images."""
+        mask_N, error_sum_N, joint_count_N = self.part(part)
+        return self._ratio(image_I, error_sum_N, joint_count_N, mask_N)
+
+    def headline_statistic(self, image_I: npt.NDArray[np.int64]) -> Statistic | None:
+        """The format's headline metric under weights of the images; None where the records do not give it."""
+        inside_N = np.isin(self.image_N, image_I)
+        if len(self.share_sum_N):
+            return self._ratio(image_I, self.share_sum_N, self.share_count_N, self.everyone_N)
+        if not np.isfinite(self.oks_N[inside_N]).all() or not inside_N.any():
+            return None
+        place_N = np.searchsorted(image_I, self.image_N[inside_N])
+        return average_precision(place_N, self.score_N[inside_N], self.oks_N[inside_N])
+
+    def _ratio(
+        self, image_I: npt.NDArray[np.int64], numerator_N: Numbers, denominator_N: Numbers, mask_N: Mask
+    ) -> Statistic:
+        inside_N = mask_N & np.isin(self.image_N, image_I)
+        place_N = np.searchsorted(image_I, self.image_N[inside_N])
+        sums = (np.bincount(place_N, each[inside_N], len(image_I)) for each in (numerator_N, denominator_N))
+        return ratio_of_sums(*sums)
+
+
+def parts_of(data_format: str) -> tuple[str, ...]:
+    """Easy parts first. Every joint of a hand is labelled and all hands are of one size: their joints are divided."""
+    return (VISIBLE, HIDDEN) if data_format == "rhd" else DIFFICULTIES
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The digests of a sweep by signature, and a line for each file that could not be read."""
+
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def of(self, trial: Trial) -> Digest | None:
+        return self.digests.get(trial.signature)
+
+
+def gather_evidence(trials: Sequence[Trial]) -> Evidence:
+    """The newest records of every finished trial that has any."""
+    digests, notes = {}, []
+    for trial in trials:
+        if not trial.finished:
+            continue
+        try:
+            records = last_records(trial)
+        except InputError as error:
+            notes.append(str(error))
+            continue
+        if records is not None and len(records):
+            digests[trial.signature] = digest(records)
+    return Evidence(digests, tuple(notes))
+
+
+def digest_near(trial: Trial, error: float) -> Digest | None:
+    """The evaluation whose EPE is nearest to an error; None where there are no records of it."""
+    points = zip(*trial.curve("EPE"), strict=True)
+    kept = record_files(trial.folder)
+    nearest = min(
+        (abs(value - error), number) for number, value in [*points, (0, math.inf)] if number in kept or not number
+    )
+    try:
+        records = records_at(trial, nearest[1])
+    except InputError:
+        return None
+    return digest(records) if records is not None and len(records) else None
+
+
+def digest(records: Records) -> Digest:
+    numbers = {name: values_N.astype(np.float64) for name, values_N in records.numbers.items()}
+    labelled_NK = np.isfinite(records.error_NK)
+    error_NK = np.where(labelled_NK, records.error_NK, 0).astype(np.float64)
+    share_NK, counted_NK = _headline_shares(records, error_NK, labelled_NK, numbers["reference_length"])
+    bands = {factor.name: _bands(factor, numbers) for factor in RULES.factors}
+    difficulty_N = _difficulties(bands)
+    means = {name: _chi_square(records.chi_square_NWG[difficulty_N == name]) for name in DIFFICULTIES}
+    has_reach = REACH in records.reaches
+    return Digest(
+        epoch=records.epoch,
+        format=records.format,
+        image_N=records.image_N,
+        score_N=numbers["score"],
+        oks_N=numbers["oks"],
+        error_sum_N=error_NK.sum(1),
+        joint_count_N=labelled_NK.sum(1).astype(np.float64),
+        share_sum_N=share_NK.sum(1),
+        share_count_N=counted_NK.sum(1).astype(np.float64),
+        by_visibility={
+            name: ((error_NK * mask_NK).sum(1), mask_NK.sum(1).astype(np.float64))
+            for name, mask_NK in (
+                (VISIBLE, labelled_NK & (records.visibility_NK == 2)),
+                (HIDDEN, labelled_NK & (records.visibility_NK == 1)),
+            )
+        },
+        bands=bands,
+        difficulty_N=difficulty_N,
+        activation_N=(
+            records.activation_NS[:, records.reaches.index(REACH)].astype(np.float64)
+            if has_reach
+            else np.full(len(records), np.nan)
+        ),
+        windows=records.windows,
+        sigmas=records.sigmas,
+        chi_square=means,
+    )
+
+
+def _headline_shares(
+    records: Records, error_NK: Numbers, labelled_NK: Mask, length_N: Numbers
+) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """What each joint adds to the headline metric, and which joints count; both empty for AP, which is no such mean."""
+    headline = headline_of(records.format)
+    if headline.startswith("AUC"):
+        # The area under each joint's own step: hand3d's trapezoids, of which the mean over joints is the metric.
+        steps_T = np.linspace(0, AUC_PX, STEPS)
+        area_NK = np.trapezoid((error_NK[..., None] <= steps_T).astype(np.float64), steps_T) / AUC_PX
+        return np.where(labelled_NK, area_NK, 0), labelled_NK
+    if not headline.startswith("PCK"):
+        return np.zeros((0, 0)), np.zeros((0, 0), np.bool_)
+    counted_NK = labelled_NK & np.isfinite(length_N)[:, None]
+    if headline.startswith("PCKh"):
+        counted_NK &= np.isin(np.arange(error_NK.shape[1]), COUNTED)
+    threshold = float(headline.partition("@")[2])
+    with np.errstate(invalid="ignore"):
+        within_NK = error_NK / length_N[:, None] <= threshold
+    return (within_NK & counted_NK).astype(np.float64), counted_NK
+
+
+def _bands(factor: Factor, numbers: Mapping[str, Numbers]) -> npt.NDArray[np.str_]:
+    """The records' columns are named after the functions that the factors cut."""
+    value_N = numbers[factor.value.__name__]
+    names_N = np.full(len(value_N), "", "<U8")
+    for band in factor.bands:
+        names_N[(band.low <= value_N) & (value_N < band.high)] = band.name
+    return names_N
+
+
+def _difficulties(bands: Mapping[str, npt.NDArray[np.str_]]) -> npt.NDArray[np.str_]:
+    names_N = np.full(len(bands["joints"]), "", "<U8")
+    for name, wanted in RULES.difficulties.items():
+        inside = [np.isin(bands[factor], sorted(each)) for factor, each in wanted.items()]
+        names_N[np.logical_and.reduce(inside)] = name
+    return names_N
+
+
+def _chi_square(values_NWG: npt.NDArray[np.float32]) -> Numbers:
+    """Means over the people who have a value; NaN where nobody has."""
+    known_NWG = np.isfinite(values_NWG) | np.isinf(values_NWG)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total_WG: Numbers = np.where(known_NWG, values_NWG, 0).astype(np.float64).sum(0) / known_NWG.sum(0)
+    return total_WG
+
+
+def _mean(values: Numbers) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else None

@@ -1,0 +1,53 @@
+"""What each data set format is measured by in tables, in which unit, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heatmark.datasets.formats import FORMATS
+from heatmark.reports.reading.collect import Trial
+
+SHOWN = {
+    "coco": ("AP", "AP50", "AP75", "AR", "EPE"),
+    "mpii": ("PCKh@0.5", "PCKh@0.10", "PCKh@0.11", "EPE"),
+    "lspet": ("PCK@0.2", "PCK@0.1", "EPE"),
+    "rhd": ("AUC@0-30px", "PCK@0.2", "EPE", "AUC@20-50mm", "AUC@0-50mm", "EPE mm"),
+}
+
+
+def shown_metrics(data_format: str, trials: Sequence[Trial]) -> tuple[str, ...]:
+    """The metrics of a format for a table, its headline first; those in millimetres where a trial has them."""
+    found = {name.partition("/")[2] for trial in trials if trial.format == data_format for name in trial.final}
+    metrics = SHOWN.get(data_format, (headline_of(data_format), "EPE"))
+    return tuple(name for name in metrics if name in found or not name.endswith("mm"))
+
+
+def formats_of(trials: Sequence[Trial]) -> list[str]:
+    """The formats of a sweep's data sets in the order of FORMATS; COCO's where no trial has a spec."""
+    found = {trial.format for trial in trials if trial.spec}
+    return [name for name in FORMATS if name in found] or ["coco"]
+
+
+def metrics_of(trials: Sequence[Trial]) -> list[str]:
+    """The metrics of all formats of a sweep, each once."""
+    return list(dict.fromkeys(name for each in formats_of(trials) for name in shown_metrics(each, trials)))
+
+
+def headline_of(data_format: str) -> str:
+    return next((each.headline for name, each in FORMATS.items() if name == data_format), "AP")
+
+
+def lower_is_better(metric: str) -> bool:
+    """Errors; all else is a share of what could be reached."""
+    return metric.startswith("EPE")
+
+
+def unit_of(metric: str) -> str:
+    if not lower_is_better(metric):
+        return "%"
+    return "mm" if metric.endswith("mm") else "px"
+
+
+def amount(metric: str, value: float) -> str:
+    """A value in its unit's usual decimals, without the unit."""
+    return f"{value:.2f}" if lower_is_better(metric) else f"{100 * value:.1f}"

@@ -1,0 +1,121 @@
+"""What a report holds, top to bottom, in one neutral form that both the PDF and the page show: sections of blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.table import Export, Table
+
+
+@dataclass(frozen=True)
+class Words:
+    """A paragraph. tone: `stamp` is a warning in a frame."""
+
+    sentences: tuple[str, ...]
+    tone: Literal["plain", "muted", "warning", "stamp"] = "plain"
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.sentences)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A JPEG, and the words under it."""
+
+    jpeg: bytes
+    text: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures in rows and columns, a page of them."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Crop, ...], ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A trial without a result, and why."""
+
+    label: str
+    signature: str
+    state: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with their values."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+Block = Words | Export | Figure | Sheet | Problem | Facts
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A section as it is shown. half: beside the next one, where that is half as wide too."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    new_page: bool = False
+    half: bool = False
+
+    @property
+    def visible(self) -> tuple[Block, ...]:
+        """All but what is in the files alone."""
+        return tuple(block for block in self.blocks if not isinstance(block, Export) or block.shown)
+
+    @property
+    def words(self) -> tuple[Words, ...]:
+        return tuple(block for block in self.blocks if isinstance(block, Words))
+
+    @property
+    def exports(self) -> tuple[Export, ...]:
+        return tuple(block for block in self.blocks if isinstance(block, Export))
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(export.table for export in self.exports)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return tuple(block for block in self.blocks if isinstance(block, Figure))
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        return tuple(block for block in self.blocks if isinstance(block, Sheet))
+
+
+@dataclass(frozen=True)
+class Document:
+    """stamp: empty, or a warning for every page that compares. sections: those that hold something, in order."""
+
+    title: str
+    date: str
+    stamp: str
+    summary: tuple[str, ...]
+    sections: tuple[Shown, ...]
+
+    def section(self, title: str) -> Shown:
+        """An empty one where there is none of that title."""
+        return next((section for section in self.sections if section.title == title), Shown(title, ()))
+
+    @property
+    def exports(self) -> tuple[Export, ...]:
+        return tuple(export for section in self.sections for export in section.exports)
+
+    @property
+    def named_figures(self) -> tuple[Figure, ...]:
+        """Those with a heading of their own."""
+        return tuple(figure for section in self.sections for figure in section.figures if figure.title)
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        return tuple(sheet for section in self.sections for sheet in section.sheets)

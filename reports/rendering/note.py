@@ -1,0 +1,25 @@
+"""The summary and the verdict as a few lines of Markdown: the note on a sweep's page in MLflow."""
+
+from __future__ import annotations
+
+import re
+
+from heatmark.reports.rendering.document import Document
+
+# The section that the note repeats.
+VERDICT = "Verdict"
+
+
+def note(document: Document) -> str:
+    lines = [f"**{_plain(document.stamp)}**"] if document.stamp else []
+    lines.append(_plain(" ".join(document.summary)))
+    sentences = [sentence for words in document.section(VERDICT).words for sentence in words.sentences]
+    if sentences:
+        lines.append(f"**{VERDICT}**")
+        lines.append("\n".join(f"- {_plain(sentence)}" for sentence in sentences))
+    return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Names of data sets and settings are shown as they are, not read as Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)

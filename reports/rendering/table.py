@@ -1,0 +1,58 @@
+"""A table as text for people, in one neutral form that PDF, page and LaTeX show, and with it its numbers for files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """text, and what stands small under it, line by line. order: what a click on the column's header sorts by."""
+
+    text: str
+    under: str = ""
+    best: bool = False
+    order: float | str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """unit is shown under the title; width is relative to a column of numbers."""
+
+    title: str
+    numeric: bool
+    unit: str = ""
+    width: float = 1.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """name: of its files, and unlike any other table's of the report. notes: footnotes, in the order of their marks.
+
+    commands: what would fill it, to be copied into a shell as they are.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str
+    name: str = ""
+    title: str = ""
+    notes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Export:
+    """A table as shown, and its numbers with all digits. headed: under a heading of its own, without a number.
+
+    shown: False for what is in the files alone.
+    """
+
+    table: Table
+    numbers: pd.DataFrame
+    headed: bool = False
+    shown: bool = True

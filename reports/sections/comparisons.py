@@ -1,0 +1,59 @@
+"""Every comparison of two cells, for the files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from heatmark.reports.comparing.comparisons import Comparison, Comparisons
+from heatmark.reports.comparing.study import Study
+from heatmark.reports.rendering.document import Block
+from heatmark.reports.rendering.table import Cell, Column, Export, Table
+from heatmark.reports.sections.section import Section
+
+
+class AllComparisons(Section):
+    title = "All comparisons"
+    order = 15
+
+    def blocks(self, study: Study) -> Iterator[Block]:
+        if study.comparisons.pairs:
+            yield comparisons_export(study.comparisons)
+
+
+def comparisons_export(comparisons: Comparisons) -> Export:
+    """Every pair, as a row."""
+    frame = pd.DataFrame([_pair_record(pair) for pair in comparisons.pairs])
+    columns = tuple(Column(name, frame[name].dtype.kind in "if") for name in frame.columns)
+    rows = tuple(
+        tuple(Cell(f"{value:.4g}" if isinstance(value, float) else str(value)) for value in row)
+        for row in frame.itertuples(index=False)
+    )
+    caption = (
+        f"All comparisons, first minus second; {comparisons.resamples:,} paired resamples of the images. AP is that of "
+        "predictions matched with their own person, which may differ a little from COCO's."
+    )
+    table = Table(columns, rows, caption, name="comparisons", title=AllComparisons.title)
+    return Export(table, frame, shown=False)
+
+
+def _pair_record(pair: Comparison) -> dict[str, object]:
+    return {
+        **vars(pair.setting),
+        "metric": pair.metric,
+        "subset": pair.subset,
+        "first": pair.first.label,
+        "second": pair.second.label,
+        "first_value": pair.first_value,
+        "second_value": pair.second_value,
+        "difference": pair.difference,
+        "low": pair.low,
+        "high": pair.high,
+        "p": pair.p,
+        "p_holm": pair.p_holm,
+        "people": pair.people,
+        "images": pair.images,
+        "seeds_agree": pair.agreeing[0],
+        "seeds_common": pair.agreeing[1],
+    }

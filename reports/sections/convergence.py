@@ -1,0 +1,113 @@
+"""How fast cells learned: time to accuracy as a table, and curves over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.convergence import FRACTIONS, MedianTimes, median_times
+from heatmark.reports.comparing.protocol import protocol
+from heatmark.reports.comparing.settings import setting_names, settings_of
+from heatmark.reports.comparing.study import Study
+from heatmark.reports.rendering.document import Block, Words
+from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.curves import convergence_figure, loss_figure
+from heatmark.reports.sections.section import Section
+
+
+class Convergence(Section):
+    title = "Convergence"
+    order = 30
+
+    def blocks(self, study: Study) -> Iterator[Block]:
+        if study.stamp:
+            yield Words((study.stamp,), "stamp")
+        yield from convergence_export(study.cells, study.stamp)
+        curves = list(_curves(study))
+        yield from curves
+        if not curves:
+            yield Words(("No trial has an epoch on record yet, so there is no curve to draw.",))
+
+
+def _curves(study: Study) -> Iterator[Figure]:
+    """Of every setting that has an epoch on record."""
+    for setting, cells in study.drawn.items():
+        begun = [cell for cell in cells if cell.begun]
+        if not begun:
+            continue
+        count = len(study.settings[setting]) - len(cells)
+        rest = f" {count} more cells are not drawn: these are the best of each method and β." if count else ""
+        measured, headline = protocol([trial for cell in begun for trial in cell.begun]), setting.headline
+        yield Figure(
+            convergence_figure(begun, headline),
+            f"{headline} and EPE on the validation people over epochs, one line per trial.{rest} {measured}",
+            f"Line plots of {headline} and EPE over epochs",
+        )
+        yield Figure(
+            loss_figure(begun),
+            "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
+            "Small line plots of training loss over epochs",
+        )
+
+
+def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export]:
+    """Time to accuracy, one row per cell that was evaluated; none where no cell was. truncated: a warning, or empty."""
+    rows, records = [], []
+    settings = settings_of(cells)
+    names, shared = setting_names(settings)
+    several = len(settings) > 1
+    for setting, members in settings.items():
+        for cell in members:
+            times = [median_times(cell, fraction) for fraction in FRACTIONS]
+            if not times[0].arrived + times[0].censored:
+                continue
+            heads = _convergence_heads(names[setting], cell)[0 if several else 1 :]
+            rows.append((*heads, *(each for time in times for each in _times(time))))
+            records.append({**vars(setting), "cell": cell.label, **_time_record(times)})
+    if not rows:
+        return []
+    parts = [f"{fraction:.0%}".replace("%", " %") for fraction in FRACTIONS]
+    columns = [Column("Setting", False, width=1.6), Column("Cell", False, width=1.6)][0 if several else 1 :]
+    for part in parts:
+        columns += [Column(f"Epochs to {part}", True), Column("Images", True), Column("Hours", True)]
+        columns.append(Column("Seeds there", True, width=0.8))
+    headlines = ", ".join(dict.fromkeys(setting.headline for setting in settings))
+    where = f" Everywhere: {shared}." if shared else ""
+    caption = (
+        f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}. "
+        "Medians over seeds by Kaplan and Meier: a run that has not got there counts as still waiting when it was last "
+        "seen (against the mean final value of its cell), and a median that more than half have not reached is a dash. "
+        "Images are people trained on, each as often as it was drawn; hours include the evaluations."
+        f"{where} {truncated}"
+    )
+    table = Table(tuple(columns), tuple(rows), caption.strip(), name="convergence", title="Time to accuracy")
+    return [Export(table, pd.DataFrame(records))]
+
+
+def _convergence_heads(where: str, cell: GridCell) -> tuple[Cell, Cell]:
+    return Cell(where, order=where), Cell(cell.label, order=cell.label)
+
+
+def _times(times: MedianTimes) -> tuple[Cell, ...]:
+    total = times.arrived + times.censored
+    return (
+        _time_cell(times.epochs, "{:g}"),
+        _time_cell(times.images, "{:,.0f}"),
+        _time_cell(times.hours, "{:.2g}"),
+        Cell(f"{times.arrived} of {total}", order=float(times.arrived)),
+    )
+
+
+def _time_cell(value: float | None, form: str) -> Cell:
+    return Cell(MISSING) if value is None else Cell(form.format(value), order=value)
+
+
+def _time_record(times: Sequence[MedianTimes]) -> dict[str, float | None]:
+    return {
+        f"{name}_to_{round(100 * fraction)}": getattr(time, name)
+        for fraction, time in zip(FRACTIONS, times, strict=True)
+        for name in ("epochs", "images", "hours", "arrived", "censored")
+    }

@@ -1,0 +1,39 @@
+"""What a section of the report is: one class in one file of this folder. A new one needs no other change."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar
+
+from heatmark.reports import sections
+from heatmark.reports.comparing.study import Study
+from heatmark.reports.rendering.document import Block, Sheet, Shown
+
+
+class Section(ABC):
+    """title: its heading. order: sections stand in ascending order. half: beside the next, if that is half as well."""
+
+    title: ClassVar[str]
+    order: ClassVar[int]
+    new_page: ClassVar[bool] = False
+    half: ClassVar[bool] = False
+
+    @abstractmethod
+    def blocks(self, study: Study) -> Iterable[Block]:
+        """Its words, tables and pictures from top to bottom; without any the section is left out."""
+
+    def shown(self, study: Study) -> Shown:
+        blocks = tuple(self.blocks(study))
+        # A sheet of pictures fills a page.
+        new_page = self.new_page or any(isinstance(block, Sheet) for block in blocks)
+        return Shown(self.title, blocks, new_page, self.half)
+
+
+def all_sections() -> list[Section]:
+    """One of every class in the files of this folder."""
+    for module in pkgutil.iter_modules(sections.__path__, f"{sections.__name__}."):
+        importlib.import_module(module.name)
+    return [kind() for kind in sorted(Section.__subclasses__(), key=lambda kind: kind.order)]

@@ -1,0 +1,1 @@
+"""Arrays in, intervals and p-values out: paired bootstrap, BCa, Holm, Kaplan and Meier. Knows nothing of heatmark."""
