@@ -18,6 +18,7 @@ from rich.table import Table
 
 from heatmark.datasets.errors import InputError
 from heatmark.pipeline import cli_data, cli_site
+from heatmark.workloads.command import print_in_any_locale
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
@@ -374,6 +375,7 @@ def stdout_for_json() -> Iterator[None]:
 
 def main() -> None:
     """The entry point: a user's mistake is one line and exit code 2, never a stack trace."""
+    print_in_any_locale()
     try:
         app()
     except InputError as error:

@@ -25,6 +25,7 @@ from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.mlflow_runs import DELETED, PARENT, SweepRuns
 from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.file_lock import locked
+from heatmark.workloads.labels import trial_label
 from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, run_folders, write_json
 
 INTERVAL_S = 3.0
@@ -203,7 +204,7 @@ class Mirror:
             **({"beta": f"{spec['method']['beta']:g}"} if spec["method"].get("beta") else {}),
         }
         known = self.runs.found.get(folder.signature)
-        run_id = known or self.runs.make(folder.signature, _run_name(spec), tags)
+        run_id = known or self.runs.make(folder.signature, trial_label(spec), tags)
         for key, value in flat({part: spec[part] for part in ("method", "backbone", "data", "train", "seed")}):
             self.client.log_param(run_id, key, value)
         return run_id
@@ -227,13 +228,6 @@ def _trial_state(folder: RunFolder) -> list[str]:
     state = "finished" if folder.result() is not None else str(job["state"])
     costed = "costed" if folder.accounting_file.exists() else "-"
     return [state, str(job["job_id"]), str(len(folder.attempts())), costed]
-
-
-def _run_name(spec: Record) -> str:
-    beta = spec["method"].get("beta")
-    return " ".join(
-        [spec["method"]["name"], *([f"beta={beta:g}"] if beta else []), spec["backbone"], f"seed={spec['seed']}"]
-    )
 
 
 def _metrics(record: Record) -> dict[str, float]:

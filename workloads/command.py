@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
 
@@ -27,3 +29,10 @@ def run_command(command: Sequence[str], timeout_s: float = 60, environment: Mapp
     if done.returncode:
         raise CommandFailed(command, done.returncode, " ".join((done.stderr or done.stdout).split()))
     return done.stdout
+
+
+def print_in_any_locale() -> None:
+    """Letters that a terminal's or a log's encoding does not have, a `β` in Latin-1 say, are no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from heatmark.workloads.command import print_in_any_locale
 from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
 
 if TYPE_CHECKING:
@@ -264,6 +265,7 @@ def _kind_of(error: BaseException) -> tuple[str, str]:
 
 def main(arguments: list[str]) -> int:
     """The command of a job."""
+    print_in_any_locale()
     if arguments[0] == "--array":
         array = read_json(Path(arguments[1]))
         assert array is not None, f"no array file {arguments[1]}"

@@ -179,6 +179,14 @@ def test_a_folders_name_is_printed_as_it_stands(tmp_path: Path) -> None:
     assert done.returncode == 0 and "".join(str(sweep).split()) in "".join(done.stdout.split())
 
 
+def test_letters_that_the_terminal_does_not_have_are_no_error(tmp_path: Path) -> None:
+    sweep = Path(__file__).resolve().parents[2] / "sweeps" / "demo.yaml"
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", "sweep", "plan", str(sweep), "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, capture_output=True, timeout=120, env=environment, cwd=tmp_path)
+    assert done.returncode == 0 and b"IPR ? 10 sbl-r18-w16" in done.stdout, done.stderr
+
+
 def test_a_drawn_data_set_is_never_written_over_something_else(tmp_path: Path) -> None:
     arguments = ["data", "synth", tmp_path / "drawn", "--people-train", "6", "--people-val", "4"]
     assert heatmark(*arguments).returncode == 0

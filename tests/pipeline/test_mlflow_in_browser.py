@@ -79,5 +79,5 @@ def test_three_runs_are_compared(mirror: Mirror, address: str, tmp_path: Path) -
     query = urllib.parse.urlencode({"runs": runs, "experiments": json.dumps([mirror.experiment])})
     page = loaded(f"{address}/#/compare-runs?{query}", tmp_path)
     assert "Comparing 3 Runs from 1 Experiment" in page
-    for text in ("method.beta", "samples_seen", "val/gtbox/AP", "bcir beta=10 sbl-r50 seed=0"):
+    for text in ("method.beta", "samples_seen", "val/gtbox/AP", "BCIR β 10 sbl-r50 coco seed 0"):
         assert text in page
