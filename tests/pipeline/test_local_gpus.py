@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
+import sys
 import time
 from pathlib import Path
 
@@ -30,7 +32,7 @@ class Sleeping(LocalCluster):
     """Jobs that only sleep, started by the real executor, in place of training."""
 
     def command(self, folder: RunFolder) -> str:
-        return "sleep 120 # heatmark.workloads.job"
+        return shlex.join([sys.executable, "-c", "import time; time.sleep(120)", "heatmark.workloads.job"])
 
 
 def environments(cluster: LocalCluster, folders: list[RunFolder]) -> list[dict[str, str]]:
