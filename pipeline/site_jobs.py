@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from heatmark.pipeline.job_ends import MARK, last_words
+from heatmark.pipeline.job_ends import last_words
 from heatmark.pipeline.slurm_answers import Answer, read_answer
 from heatmark.pipeline.slurm_client import ALIVE, QueuedJob
 from heatmark.pipeline.slurm_cluster import SlurmCluster
@@ -88,13 +88,8 @@ class SiteJob:
             self.started_at = self.started_at or time.monotonic()
 
     def last_words(self) -> str:
-        """What the job itself said last: srun's lines about its end would hide that."""
-        words = last_words(self.log)
-        if MARK in words or not words:
-            return words or f"no log at {self.log}; do the nodes see this folder?"
-        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines()]
-        own = [line for line in lines if line and not line.startswith(("srun: ", "slurmstepd: "))]
-        return " | ".join(own[-3:]) or words
+        """What the job itself said last."""
+        return last_words(self.log) or f"no log at {self.log}; do the nodes see this folder?"
 
 
 class SiteJobs:

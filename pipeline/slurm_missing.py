@@ -56,18 +56,19 @@ class MissingJobs:
 
     def is_refused(self, array: Record) -> bool:
         """Whether an array that sbatch gave no answer for was surely not accepted: nothing knows its name."""
-        trusted = array.get("cluster") in self.trusted or self.client.is_only_cluster()
-        limit_s = UNANSWERED_S if trusted else UNANSWERED_UNTRUSTED_S
         age_s = time.time() - float(array["time"])
         if age_s < UNANSWERED_S:
             return False
+        trusted = array.get("cluster") in self.trusted or self.client.is_only_cluster()
+        limit_s = UNANSWERED_S if trusted else UNANSWERED_UNTRUSTED_S
         with suppress(CommandFailed):
             array["job_id"] = self.client.id_of_name(array["name"])
         return array["job_id"] is None and age_s >= limit_s
 
     def statuses(self, missing: Mapping[str, SentElement], folders: Mapping[str, RunFolder]) -> dict[str, JobStatus]:
         """By signature: the newest job of each trial."""
-        self._since = {job: since for job, since in self._since.items() if job in {e.job_id for e in missing.values()}}
+        still = {element.job_id for element in missing.values()}
+        self._since = {job_id: since for job_id, since in self._since.items() if job_id in still}
         known = self._accounted([element for element in missing.values() if element.array_id is not None])
         return {
             signature: self._status(element, known.get(element.job_id), folders[signature])
