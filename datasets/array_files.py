@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import scipy.io
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import FloatArray
+from heatmark.foundation.errors import InputError
 
 START_OF_HDF5 = b"\x89HDF\r\n\x1a\n"
 # A MATLAB 7.3 file is HDF5 behind a block of this size, and its arrays are stored by columns.

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, Format, FormatName
 from heatmark.datasets.images import inspect_image
 from heatmark.datasets.people import SPLITS, Person, PoseDataset
+from heatmark.foundation.errors import InputError
 
 
 @dataclass(frozen=True)

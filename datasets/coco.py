@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names, is_text
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.foundation.errors import InputError
 
 Record = dict[str, Any]
 

@@ -4,7 +4,6 @@ the boxes are a detector's and not the annotators'.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from heatmark.datasets.coco import JOINTS, annotation_path, load_annotations
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.hashes import sha256_of
 
 PERSON_CATEGORY = 1
 DETECTION_KEYS = ("image_id", "category_id", "bbox", "score")
@@ -68,7 +68,7 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
 
 def detections_fingerprint(path: Path) -> str:
     """Hash of the file: other boxes, another experiment."""
-    return f"sha256:{hashlib.sha256(_bytes(path)).hexdigest()}"
+    return f"sha256:{sha256_of(_bytes(path))}"
 
 
 def _person(detection: dict[str, Any], position: int, image_path: Path) -> Person:

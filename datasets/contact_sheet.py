@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from heatmark.datasets.augment import CropSettings, Purpose, random_stream
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.loader import Crop, PersonCrops
 from heatmark.datasets.people import FloatArray, Person, PoseDataset, Skeleton
 from heatmark.datasets.pose_drawing import Pen, draw_pose
+from heatmark.foundation.errors import InputError
 
 TILE = 224
 AUGMENTED = 3

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from heatmark.datasets import coco, lspet, mpii, mpii_files, rhd
 from heatmark.datasets.augment import USUAL_VARIATION, RecipeName, Variation
 from heatmark.datasets.coco_detections import load_detections
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics import score_lspet, score_mpii, score_rhd
 from heatmark.datasets.metrics.evaluation import measure_coco, measure_lspet, measure_mpii, measure_rhd
 from heatmark.datasets.metrics.score import score_coco
 from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.foundation.errors import InputError
 
 FormatName = Literal["coco", "mpii", "lspet", "rhd"]
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 
 
 def file_names(folder: Path) -> set[str]:

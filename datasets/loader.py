@@ -25,12 +25,12 @@ from heatmark.datasets.augment import (
     random_stream,
     sample_augmentation,
 )
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.hand_depth import relative_depth
 from heatmark.datasets.image_cache import ImageCache
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
+from heatmark.foundation.errors import InputError
 
 # How long a worker outlives a SIGTERM: time for the job to reach a step boundary and save.
 TERM_GRACE_SECONDS = 30

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.array_files import numbers, read_arrays
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
 from heatmark.datasets.people import FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import LSP_PERSON
+from heatmark.foundation.errors import InputError
 
 JOINTS = len(LSP_PERSON.joints)
 JOINTS_FILE = "joints.mat"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
 from heatmark.datasets.mpii_files import MpiiAnnotations, load_mpii_file, with_truth
 from heatmark.datasets.people import SPLITS, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import MPII_PERSON
+from heatmark.foundation.errors import InputError
 
 FILE_STEMS: dict[Split, str] = {"train": "train", "val": "valid"}
 TRUTH_FILE = "gt_valid.mat"

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from heatmark.datasets.array_files import numbers, read_arrays
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.image_folder import is_text
 from heatmark.datasets.metrics.pckh import head_sizes
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.skeletons import MPII_PERSON
+from heatmark.foundation.errors import InputError
 
 JOINTS = 16
 # dataset_joints of gt_valid.mat: the order that everything of MPII is in.

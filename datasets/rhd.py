@@ -19,7 +19,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
 from heatmark.datasets.people import SPLITS, FloatArray, Hand, Person, PoseDataset, Split
@@ -34,6 +33,7 @@ from heatmark.datasets.rhd_files import (
     surface_gap,
 )
 from heatmark.datasets.skeletons import RHD_HAND
+from heatmark.foundation.errors import InputError
 
 FOLDERS: dict[Split, str] = {"train": "training", "val": "evaluation"}
 PARTS = ("color", "mask", "depth")

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.images import image_content
 from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import FloatArray
+from heatmark.foundation.errors import InputError
 
 JOINTS_PER_HAND = 21
 SHAPES = {"uv_vis": (2 * JOINTS_PER_HAND, 3), "xyz": (2 * JOINTS_PER_HAND, 3), "K": (3, 3)}

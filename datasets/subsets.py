@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.people import Person
+from heatmark.foundation.errors import InputError
 
 
 @dataclass(frozen=True)

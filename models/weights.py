@@ -6,7 +6,6 @@ must then fit the network: what is left over and what is missing is reported, an
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import re
 import warnings
@@ -17,6 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from heatmark.foundation.hashes import file_sha256
 
 State = dict[str, Tensor]
 # In the order they are looked for; `training` is this project's own checkpoint.
@@ -125,14 +126,6 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> Fit:
         raise _other_network(checkpoint, f"its {foreign[0]} and {_others(foreign)} are not in the network")
     model.load_state_dict(own | fitting)
     return Fit(tuple(fitting), tuple(missing), tuple(unexpected))
-
-
-def file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _other_network(checkpoint: Checkpoint, why: str) -> WeightsError:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from heatmark.workloads.command import CommandFailed, run_command
-from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, utc_now, write_json
+from heatmark.foundation.clock import moment, utc_now
+from heatmark.foundation.command import CommandFailed, run_command
+from heatmark.foundation.files import Record, read_json, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.slurm_environment import for_questions
 
 FIELDS = "JobID,State,Start,End,ElapsedRaw,AllocCPUS,AllocTRES"

@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.files import Record, read_json, write_json
 from heatmark.pipeline.job_ends import silence, why_it_ended
 from heatmark.pipeline.submit import UNANSWERED, Cluster, JobStatus, SubmitRefused
-from heatmark.workloads.run_folder import Record, RunFolder, read_json, utc_now, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 GATHER_LIMIT_S = 30.0
 COMPLAIN_S = 60.0

@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.command import print_in_any_locale
+from heatmark.foundation.errors import InputError
 from heatmark.pipeline import cli_data, cli_site
-from heatmark.workloads.command import print_in_any_locale
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130

@@ -16,7 +16,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.file_lock import lock
+from heatmark.foundation.files import read_json
 from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.cluster_section import ClusterSection
@@ -30,8 +33,7 @@ from heatmark.pipeline.site import load_site, slurm_keys
 from heatmark.pipeline.submit import make_cluster
 from heatmark.pipeline.sweep import validated
 from heatmark.pipeline.tracking_uri import silence, tracking_uri
-from heatmark.workloads.file_lock import lock
-from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now
+from heatmark.workloads.run_folder import RunFolder, run_folders
 
 Log = Callable[[str], None]
 

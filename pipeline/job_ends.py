@@ -6,9 +6,11 @@ import re
 import time
 from pathlib import Path
 
+from heatmark.foundation.clock import moment
+from heatmark.foundation.files import Record
 from heatmark.pipeline.submit import JobStatus
 from heatmark.workloads.heartbeat import silent_ranks
-from heatmark.workloads.run_folder import Record, RunFolder, moment, run_folders
+from heatmark.workloads.run_folder import RunFolder, run_folders
 
 STATE_KINDS = {
     "OUT_OF_MEMORY": "oom",

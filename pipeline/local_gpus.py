@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from heatmark.workloads.command import CommandFailed, run_command
+from heatmark.foundation.command import CommandFailed, run_command
 
 # What CUDA takes: numbers or UUIDs, separated by commas. Ours stands in a job's environment beside it.
 VISIBLE, GIVEN = "CUDA_VISIBLE_DEVICES", "HEATMARK_GPUS"

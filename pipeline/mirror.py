@@ -18,15 +18,17 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.clock import moment
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.file_lock import locked
+from heatmark.foundation.files import Record, read_json, write_json
 from heatmark.pipeline.mirror_failure import ADVICE, OnceAMinute, Outcome, meaning, without_passwords
 from heatmark.pipeline.mirror_identity import identity_of
 from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.mlflow_runs import DELETED, PARENT, SweepRuns
 from heatmark.pipeline.relay import prefixed
-from heatmark.workloads.file_lock import locked
 from heatmark.workloads.labels import trial_label
-from heatmark.workloads.run_folder import Record, RunFolder, moment, read_json, run_folders, write_json
+from heatmark.workloads.run_folder import RunFolder, run_folders
 
 INTERVAL_S = 3.0
 # How long a server that is away is waited for when the sweep has ended.

@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from heatmark.workloads.run_folder import Record, read_json, write_json
+from heatmark.foundation.files import Record, read_json, write_json
 
 FILE = "mlflow_identity.json"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from heatmark.datasets.coco_detections import detections_fingerprint
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, load_split
 from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.recipe import Recipe, write_tree
 from heatmark.datasets.synthetic.trees import make_recipe
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import read_json, write_json
+from heatmark.foundation.hashes import file_sha256
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.methods import METHODS, Method
 from heatmark.pipeline.cluster_section import ClusterSection
@@ -33,7 +35,7 @@ from heatmark.pipeline.sweep import (
 )
 from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
-from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, utc_now, write_json
+from heatmark.workloads.run_folder import RunFolder, run_folders
 from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
 
 
@@ -123,7 +125,7 @@ def _weights(backbone: str, section: PretrainedSection, source: Path) -> Pretrai
     path = expand_path(section.file)
     if not path.is_file():
         raise InputError(f"{source}: pretrained.{backbone}.file: {path}: no such file; download it and give its path")
-    return PretrainedSpec(sha256=hashlib.sha256(path.read_bytes()).hexdigest(), channels=section.channels)
+    return PretrainedSpec(sha256=file_sha256(path), channels=section.channels)
 
 
 def _weights_file(sweep: SweepFile, backbone: str) -> str | None:

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
+from heatmark.foundation.errors import InputError
 from heatmark.pipeline.plan import Plan, data_root, measured_speed
 from heatmark.workloads.spec import TrialSpec
 

@@ -16,8 +16,9 @@ from rich.live import Live
 from rich.table import Table
 
 from heatmark.datasets.formats import FORMATS
+from heatmark.foundation.files import Record, read_json
 from heatmark.pipeline.broker import without_job_id
-from heatmark.workloads.run_folder import Record, RunFolder, read_json, run_folders
+from heatmark.workloads.run_folder import RunFolder, run_folders
 
 PLAIN_INTERVAL_S = 2.0
 # How many of the trials that wait for the same are named.

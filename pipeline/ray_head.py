@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 
 # How often Ray is started before it is given up.
 TRIES = 3

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from heatmark.foundation.files import Record
 from heatmark.pipeline.broker import ENDED
-from heatmark.workloads.run_folder import Record, RunFolder
+from heatmark.workloads.run_folder import RunFolder
 
 
 class TrialFailed(RuntimeError):

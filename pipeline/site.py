@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter, field_validator
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys, StageSection
 from heatmark.pipeline.sweep import expand_path, validated
 from heatmark.pipeline.yaml_file import read_yaml

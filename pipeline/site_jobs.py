@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from heatmark.foundation.command import CommandFailed, run_command
+from heatmark.foundation.files import write_atomic, write_json
 from heatmark.pipeline.job_ends import last_words
 from heatmark.pipeline.slurm_answers import Answer, read_answer
 from heatmark.pipeline.slurm_client import ALIVE, QueuedJob
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.pipeline.slurm_script import script_of_command
 from heatmark.pipeline.submit import node_command
-from heatmark.workloads.command import CommandFailed, run_command
-from heatmark.workloads.run_folder import write_atomic, write_json
 from heatmark.workloads.site_probe import VARIABLE
 
 _SENT = re.compile(r"Submitted batch job (\d+)(?: on cluster (\S+))?")

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from heatmark.foundation.command import CommandFailed
 from heatmark.pipeline.site_jobs import SiteJob, SiteJobs
 from heatmark.pipeline.slurm_client import ENDED, Limits
 from heatmark.pipeline.slurm_cluster import SlurmCluster
-from heatmark.workloads.command import CommandFailed
 from heatmark.workloads.site_probe import FILE_S, PINGS, Task, try_lock
 
 # Minutes of the probe's limit; seconds of warning that are asked for; between two looks at files; for late files.

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.sweep import TrackingSection, apply_change, validated
 from heatmark.workloads.spec import Section

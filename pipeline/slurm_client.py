@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heatmark.workloads.command import CommandFailed, run_command
+from heatmark.foundation.command import CommandFailed, run_command
 from heatmark.workloads.slurm_environment import for_questions
 
 # fmt: off

@@ -16,7 +16,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.command import CommandFailed, run_command
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import Record, read_json, write_atomic, write_json
 from heatmark.pipeline.cluster_section import ClusterSection, SlurmKeys
 from heatmark.pipeline.site import load_site, slurm_keys
 from heatmark.pipeline.slurm_answers import can_never_start, is_held, is_usual, read_answer
@@ -26,8 +28,7 @@ from heatmark.pipeline.slurm_room import Later, Room
 from heatmark.pipeline.slurm_script import batch_script
 from heatmark.pipeline.submit import JobStatus, SubmitRefused
 from heatmark.pipeline.submit_environment import submit_environment
-from heatmark.workloads.command import CommandFailed, run_command
-from heatmark.workloads.run_folder import Record, RunFolder, read_json, write_atomic, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 _SENT = re.compile(r"Submitted batch job (\d+)(?: on cluster (\S+))?")
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from heatmark.foundation.command import CommandFailed
+from heatmark.foundation.files import Record
 from heatmark.pipeline.slurm_client import ALIVE, SlurmClient
 from heatmark.pipeline.submit import UNANSWERED, UNSEEN, JobStatus
-from heatmark.workloads.command import CommandFailed
 from heatmark.workloads.lease import is_held_by
-from heatmark.workloads.run_folder import Record, RunFolder
+from heatmark.workloads.run_folder import RunFolder
 
 # How long an array that sbatch gave no answer for may still turn up in squeue: one that showed this sweep's jobs, any.
 UNANSWERED_S, UNANSWERED_UNTRUSTED_S = 60.0, 600.0

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.augment import RecipeName
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.datasets.geometry import Convention
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.variables import expand_variables
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
-from heatmark.workloads.variables import expand_variables
 
 # A name becomes a folder, a job's name and an MLflow experiment.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.variables import expand_variables
 from heatmark.pipeline.mirror_failure import without_passwords
-from heatmark.workloads.variables import expand_variables
 
 SERVERS = ("http", "https")
 # Of each database the usual port, and the module that SQLAlchemy loads where the scheme names none (`mysql+pymysql`).

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import write_atomic
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Document
 from heatmark.reports.rendering.html_file import render_html
@@ -13,7 +14,6 @@ from heatmark.reports.rendering.pdf_file import render_pdf
 from heatmark.reports.rendering.picture_files import write_figures, write_sheets
 from heatmark.reports.rendering.table_files import write_exports
 from heatmark.reports.sections.document import assemble
-from heatmark.workloads.run_folder import write_atomic
 
 
 def build_report(sweep: Path) -> list[Path]:

@@ -6,7 +6,6 @@ it and the number of ranks, so that a trial resumes on any number of ranks. Rank
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Any
 
 import torch
 
-from heatmark.workloads.run_folder import RunFolder, read_json, sync_folder, write_json
+from heatmark.foundation.files import read_json, sync_folder, write_json
+from heatmark.foundation.hashes import file_sha256
+from heatmark.workloads.run_folder import RunFolder
 
 STATE_FILE = "state.pt"
 MANIFEST_FILE = "manifest.json"
@@ -94,8 +95,4 @@ def defect(path: Path, signature: str) -> str | None:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}

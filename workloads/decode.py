@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.workloads.decoders import chosen_decoders, undefined_warning
 
 Log = Callable[[str], None]

@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import Tensor
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.models import decoding, decoding_refined
 
 

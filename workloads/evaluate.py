@@ -17,13 +17,14 @@ from heatmark.datasets.geometry import apply_affine, crop_size, heatmap_to_input
 from heatmark.datasets.loader import Batch, CropLoader
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, suppressed
+from heatmark.foundation.files import write_atomic
 from heatmark.models import decoding
 from heatmark.models.maps import Maps, split_maps
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.heatmap_samples import Sample, heatmaps_file, samples_of
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.records import Description, describe, records
-from heatmark.workloads.run_folder import RunFolder, write_atomic
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 
 Array = npt.NDArray[np.float64]

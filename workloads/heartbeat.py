@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.files import read_json, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 EXIT_HUNG = 3
 # A rank that was woken up has this long to write down its own stack before the job ends.

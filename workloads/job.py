@@ -18,8 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from heatmark.workloads.command import print_in_any_locale
-from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.command import print_in_any_locale
+from heatmark.foundation.files import read_json, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from heatmark.workloads.launch import Launch
@@ -64,7 +66,7 @@ def read_spec(path: Path) -> TrialSpec:
     """The TrialSpec in a file. Raises InputError naming the file and the field."""
     from pydantic import ValidationError
 
-    from heatmark.datasets.errors import InputError
+    from heatmark.foundation.errors import InputError
     from heatmark.workloads.spec import TrialSpec
 
     try:
@@ -114,8 +116,8 @@ def _use_scratch() -> None:
     given = os.environ.get("HEATMARK_SCRATCH")
     if not given:
         return
-    from heatmark.datasets.errors import InputError
-    from heatmark.workloads.variables import expand_variables
+    from heatmark.foundation.errors import InputError
+    from heatmark.foundation.variables import expand_variables
 
     folder = Path(expand_variables(given)).expanduser()
     try:
@@ -215,7 +217,7 @@ def _requeue(launch: Launch) -> None:
 
     By the id of its element: SLURM_JOB_ID of an array's last element is the number of the whole array.
     """
-    from heatmark.workloads.command import CommandFailed, run_command
+    from heatmark.foundation.command import CommandFailed, run_command
     from heatmark.workloads.slurm_environment import on_own_cluster
 
     if launch.rank == 0:

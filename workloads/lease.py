@@ -16,8 +16,10 @@ from typing import Any
 
 import psutil
 
-from heatmark.workloads.file_lock import locked
-from heatmark.workloads.run_folder import RunFolder, read_json, utc_now, write_json
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.file_lock import locked
+from heatmark.foundation.files import read_json, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 # A holder on another host is seen by the time of its last heartbeat only.
 STALE_S = 120.0

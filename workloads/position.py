@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from heatmark.workloads.run_folder import Record, utc_now
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.files import Record
 
 
 @dataclass

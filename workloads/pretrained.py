@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.models.weights import WeightsError, load_weights, read_checkpoint
 from heatmark.workloads.spec import TrialSpec
 

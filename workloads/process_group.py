@@ -18,8 +18,8 @@ import torch
 import torch.distributed as dist
 from torch._C._distributed_c10d import TCPStore
 
+from heatmark.foundation.files import read_json, write_json
 from heatmark.workloads.launch import Launch
-from heatmark.workloads.run_folder import read_json, write_json
 
 if not torch.cuda.is_available():
     os.environ.setdefault("DS_ACCELERATOR", "cpu")

@@ -22,77 +22,11 @@ Everything else (Tune, MLflow, the report, `sweep status`) is a view of these fi
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
-from heatmark.datasets.errors import InputError
-
-Record = dict[str, Any]
-
-
-def utc_now() -> str:
-    """The time in UTC, ISO 8601, to the millisecond."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def moment(text: str) -> float:
-    """What `utc_now` wrote, in seconds since 1970."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a whole file or nothing: temporary file in the same folder, fsync, rename, fsync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    data = content.encode() if isinstance(content, str) else content
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # on a full disk half a file would only take up room
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames inside a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json(path: Path, value: Record) -> None:
-    """Write a JSON object atomically. Non-finite numbers are refused: they are not JSON."""
-    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> Record | None:
-    """The object in a JSON file, or None where there is no file. Raises InputError for one that is damaged."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    value = _parsed(content, path)
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: damaged: no JSON object; restore it or remove it")
-    return value
-
-
-def _parsed(content: bytes, path: Path) -> Any:
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise InputError(f"{path}: damaged: not JSON ({error}); restore it or remove it") from error
+from heatmark.foundation.files import Record, append_line, read_json, read_lines
 
 
 @dataclass(frozen=True)
@@ -202,29 +136,6 @@ class RunFolder:
     def attempts(self) -> list[Record]:
         """Every start of the trial's job, in order."""
         return [event for event in self.events() if event["event"] == "start"]
-
-
-def append_line(path: Path, record: Record) -> None:
-    """Append one JSON line and make it durable; a torn last line of a killed writer is cut off first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(record, allow_nan=False).encode() + b"\n"
-    with path.open("ab+") as file:
-        file.truncate(path.read_bytes().rfind(b"\n") + 1)
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_lines(path: Path, offset: int = 0) -> tuple[list[Record], int]:
-    """The JSON lines after a byte offset, and the offset behind the last complete one."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read()
-    except FileNotFoundError:
-        return [], offset
-    end = data.rfind(b"\n") + 1
-    return [_parsed(line, path) for line in data[:end].splitlines()], offset + end
 
 
 def run_folders(sweep: Path) -> Iterator[RunFolder]:

@@ -100,7 +100,9 @@ def heatmark_identity() -> dict[str, Any]:
         number = "not installed"
     root = Path(__file__).resolve().parent.parent
     sources = hashlib.sha256()
-    for path in sorted(path for part in ("datasets", "models", "workloads") for path in (root / part).rglob("*.py")):
+    for path in sorted(
+        path for part in ("datasets", "foundation", "models", "workloads") for path in (root / part).rglob("*.py")
+    ):
         sources.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return {"version": number, "path": str(root), "sources": sources.hexdigest()[:12]}
 
@@ -119,7 +121,7 @@ def folder_of(given: str | None) -> dict[str, Any]:
     """Whether a folder of the node's can be made and written, and its free space. None: the usual temporary one."""
     import tempfile
 
-    from heatmark.workloads.variables import expand_variables
+    from heatmark.foundation.variables import expand_variables
 
     folder = Path(expand_variables(given)).expanduser() if given else Path(tempfile.gettempdir())
     folder.mkdir(parents=True, exist_ok=True)
@@ -237,7 +239,7 @@ def meet(folder: Path) -> dict[str, Any]:
 
 def requeue() -> dict[str, Any]:
     """This job goes back into the queue, by the id that trials use."""
-    from heatmark.workloads.command import run_command
+    from heatmark.foundation.command import run_command
     from heatmark.workloads.launch import Launch
     from heatmark.workloads.slurm_environment import on_own_cluster
 

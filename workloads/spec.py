@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -14,9 +13,10 @@ from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd import DELTA_MM
+from heatmark.foundation.hashes import sha256_of
+from heatmark.foundation.variables import expand_variables
 from heatmark.models.methods import AnyMethod
 from heatmark.workloads.labels import trial_label
-from heatmark.workloads.variables import expand_variables
 
 SCHEMA_VERSION: Final = 1
 # Raise it when the same spec would give other numbers than before: old results are then not taken for new ones.
@@ -207,7 +207,7 @@ class TrialSpec(Section):
     def signature(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical JSON of `science`."""
         canonical = json.dumps(self.science(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return sha256_of(canonical)[:16]
 
     @property
     def label(self) -> str:

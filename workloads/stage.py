@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import tarfile
@@ -18,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from heatmark.datasets.errors import InputError
-from heatmark.workloads.file_lock import lock as lock_file
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.file_lock import lock as lock_file
+from heatmark.foundation.hashes import sha256_of
+from heatmark.foundation.variables import expand_variables
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.variables import expand_variables
 
 # Between two tries for the lock while others, too, find no copy.
 POLL_S = 0.1
@@ -55,7 +55,7 @@ def staged(spec: TrialSpec, log: Callable[[str], None]) -> Iterator[TrialSpec]:
 def _key(spec: TrialSpec, source: Path) -> str:
     """Other data is another folder, and so is another user's."""
     text = f"{spec.data.fingerprint} {source} {os.getuid()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return sha256_of(text)[:16]
 
 
 def _hold_complete(target: Path, source: Path, lock: IO[str], log: Callable[[str], None]) -> None:

@@ -15,10 +15,12 @@ from torch import nn
 
 from heatmark.datasets import formats
 from heatmark.datasets.augment import CropSettings
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import Record, write_json
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.maps import maps_per_joint, split_maps
 from heatmark.workloads import checkpoint
@@ -31,7 +33,7 @@ from heatmark.workloads.lease import Lease
 from heatmark.workloads.position import Position
 from heatmark.workloads.pretrained import load_pretrained
 from heatmark.workloads.process_group import Ranks, seed_everything
-from heatmark.workloads.run_folder import Record, RunFolder, utc_now, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 
 Log = Callable[[str], None]

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
+from heatmark.foundation.errors import InputError
 from heatmark.models.maps import Maps
 from heatmark.workloads import checkpoint
 from heatmark.workloads.evaluate import all_maps, evaluate, heatmaps

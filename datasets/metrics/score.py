@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.number_lists import numbers_problem
+from heatmark.foundation.errors import InputError
 
 RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
 

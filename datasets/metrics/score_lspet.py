@@ -11,12 +11,12 @@ import numpy.typing as npt
 import scipy.io
 
 from heatmark.datasets.array_files import numbers, read_arrays
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.lspet import JOINTS, load_joints, torso_lengths
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.pckh import pck, pck_by_group, relative_errors
 from heatmark.datasets.people import FloatArray, PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.foundation.errors import InputError
 
 THRESHOLDS = ("0.2", "0.1")
 GROUPS = {

@@ -10,11 +10,11 @@ import numpy as np
 import scipy.io
 
 from heatmark.datasets.array_files import numbers, read_arrays
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.pckh import THRESHOLDS, pckh, relative_errors
 from heatmark.datasets.mpii_files import JOINTS, load_truth
 from heatmark.datasets.people import FloatArray, PoseDataset
 from heatmark.datasets.predictions import Predictions
+from heatmark.foundation.errors import InputError
 
 
 def score_mpii(truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import numpy as np
 import scipy.io
 
 from heatmark.datasets.array_files import numbers, read_arrays
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.auc import exact_auc, hand3d_auc, mean_of_joint_means, mmpose_auc
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.hand_space import space_scores, xyz_of
 from heatmark.datasets.people import FloatArray, PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.rhd_files import JOINTS_PER_HAND, dominant_hand, load_hands, read_mask
+from heatmark.foundation.errors import InputError
 
 HIGHEST_PX = 30.0
 

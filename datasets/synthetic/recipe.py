@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.people import SPLITS, Split
+from heatmark.foundation.errors import InputError
 
 Progress = Callable[[int, int], None]
 

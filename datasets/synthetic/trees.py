@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco
 from heatmark.datasets.synthetic.lspet_tree import SyntheticLspet
 from heatmark.datasets.synthetic.mpii_tree import SyntheticMpii
 from heatmark.datasets.synthetic.recipe import Recipe
 from heatmark.datasets.synthetic.rhd_tree import SyntheticRhd
+from heatmark.foundation.errors import InputError
 
 TREES: dict[str, type[Recipe]] = {
     each.format: each for each in (SyntheticCoco, SyntheticMpii, SyntheticLspet, SyntheticRhd)

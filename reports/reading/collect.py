@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
-from heatmark.workloads.run_folder import RunFolder, read_json, run_folders
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import read_json
+from heatmark.workloads.run_folder import RunFolder, run_folders
 from heatmark.workloads.spec import TrialSpec
 
 Numbers = Mapping[str, float]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.auc import STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
 from heatmark.datasets.subsets import PRESETS, Factor
+from heatmark.foundation.errors import InputError
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.measures import headline_of
 from heatmark.reports.reading.records import Records, last_records, record_files, records_at

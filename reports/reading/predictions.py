@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import load_split
 from heatmark.datasets.people import FloatArray, Person, Skeleton
+from heatmark.foundation.errors import InputError
 from heatmark.reports.reading.collect import Trial
 
 

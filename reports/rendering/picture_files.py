@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.foundation.files import write_atomic
 from heatmark.reports.rendering.document import Crop, Sheet
 from heatmark.reports.rendering.figure import Figure
-from heatmark.workloads.run_folder import write_atomic
 
 Image = npt.NDArray[np.uint8]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from heatmark.foundation.files import write_atomic
 from heatmark.reports.rendering.table import Cell, Column, Export, Table
-from heatmark.workloads.run_folder import write_atomic
 
 ESCAPES = {
     **{"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"},

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.coco import clipped_box, fingerprint, load_annotations, load_coco
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.foundation.errors import InputError
 
 Content = dict[str, Any]
 

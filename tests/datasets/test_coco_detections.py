@@ -13,7 +13,6 @@ import pytest
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.coco_detections import detections_fingerprint, load_detections
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import crop_size
 from heatmark.datasets.loader import make_loader
@@ -21,6 +20,7 @@ from heatmark.datasets.metrics.oks_nms import oks, oks_nms
 from heatmark.datasets.metrics.score import score_coco
 from heatmark.datasets.predictions import Predictions, as_results, suppressed
 from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.foundation.errors import InputError
 
 
 def box(image_id: int = 1, **changes: Any) -> dict[str, Any]:

@@ -16,10 +16,10 @@ import torch
 
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import apply_affine
 from heatmark.datasets.loader import Batch, evaluation_batches, make_loader, training_batches
 from heatmark.datasets.people import PoseDataset
+from heatmark.foundation.errors import InputError
 
 AS_THEY_ARE = CropSettings(scale=0, rotation=0, flip=0)
 # Half of the drawn picture's width, so that crops stay within it and are enlarged but little.

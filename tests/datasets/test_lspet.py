@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import scipy.io
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, score
 from heatmark.datasets.lspet import fingerprint, load_joints, load_lspet, split_of, torso_lengths
 from heatmark.datasets.metrics.score_lspet import score_lspet
 from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.skeletons import LSP_PERSON
+from heatmark.foundation.errors import InputError
 
 IMAGES = 903
 

@@ -14,7 +14,6 @@ import pytest
 import scipy.io
 
 from heatmark.datasets.augment import CropSettings
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.loader import make_loader
@@ -23,6 +22,7 @@ from heatmark.datasets.mpii import fingerprint, load_mpii
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.skeletons import MPII_PERSON
+from heatmark.foundation.errors import InputError
 
 Person = dict[str, Any]
 IMAGES = ("a.png", "b.png", "c.png")

@@ -15,10 +15,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from heatmark.datasets.coco import load_annotations
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.metrics.oks import OKS_METRICS, oks_metrics
 from heatmark.datasets.metrics.score import score_coco
 from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.foundation.errors import InputError
 
 Content = dict[str, Any]
 EXCERPT = "coco_val2017_excerpt/annotations/person_keypoints_val2017.json"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import score
 from heatmark.datasets.metrics.pckh import head_sizes, pck, pckh, relative_errors
 from heatmark.datasets.metrics.score_mpii import score_mpii
 from heatmark.datasets.mpii_files import SHORT_NAMES
+from heatmark.foundation.errors import InputError
 
 PEOPLE = 20
 # What bearpaw printed for hg_s2_b1, in the order of its table.

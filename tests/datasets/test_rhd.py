@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import score
 from heatmark.datasets.rhd_files import depth_metres, dominant_hand, load_hands, read_depth, read_mask, surface_gap
+from heatmark.foundation.errors import InputError
 
 IMAGES = 4
 

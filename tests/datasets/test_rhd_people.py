@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.check import check, recognise
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS, load_split
 from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.rhd import fingerprint, hand3d_box, load_rhd, mmpose_box
 from heatmark.datasets.skeletons import RHD_HAND
+from heatmark.foundation.errors import InputError
 from tests.rhd_tree import CAMERA_33, hand_xyz, write_rhd
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.coco import load_annotations, load_coco
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.metrics.evaluation import subset_errors
 from heatmark.datasets.people import Person
 from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.subsets import PRESETS, cell_counts, members, preset
+from heatmark.foundation.errors import InputError
 
 TEXT, COUNTS = PRESETS["paper_text"], PRESETS["paper_counts"]
 # Tables 10 and 11: people by size or occlusion (rows) and joints 1-5, 6-10, 11-17 (columns).

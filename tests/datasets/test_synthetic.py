@@ -15,13 +15,13 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.body import KEYPOINTS, sample_body
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.datasets.synthetic.figure import Outfit, draw_figure, sample_outfit
 from heatmark.datasets.synthetic.recipe import MARKER
 from heatmark.datasets.synthetic.scene import compose
 from heatmark.datasets.synthetic.segmentation import polygons, run_lengths, tight_box
+from heatmark.foundation.errors import InputError
 
 RECIPE = SyntheticCoco(people_train=240, people_val=61, seed=7)
 LEFT_SHOULDER, RIGHT_SHOULDER = KEYPOINTS.index("left_shoulder"), KEYPOINTS.index("right_shoulder")

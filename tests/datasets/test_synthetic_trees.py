@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.check import check, recognise
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.people import SPLITS, Person
 from heatmark.datasets.subsets import members, preset
@@ -17,6 +16,7 @@ from heatmark.datasets.synthetic.pictures import scenes
 from heatmark.datasets.synthetic.recipe import write_tree
 from heatmark.datasets.synthetic.segmentation import tight_box
 from heatmark.datasets.synthetic.trees import TREES, make_recipe
+from heatmark.foundation.errors import InputError
 
 
 def contents(root: Path) -> dict[str, str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.foundation.files import write_json
+from heatmark.workloads.run_folder import RunFolder
 
 # What each says where a test does not care: an empty queue, no accounting, arrays of up to 1001 elements.
 QUIET = {

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.files import write_json
 from heatmark.pipeline import accounting
 from heatmark.pipeline.accounting import account, cost, parse_attempts
-from heatmark.workloads.run_folder import RunFolder, utc_now, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 # Two attempts of one array element, as `sacct -X -D` of SLURM 22.05 prints them: 2 CPUs and 4 GPUs each.
 SACCT = """\

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from heatmark.foundation.clock import utc_now
+from heatmark.foundation.files import write_json
 from heatmark.pipeline import broker as broker_module
 from heatmark.pipeline.broker import Broker, decide_cancel, reopen
 from heatmark.pipeline.submit import UNSEEN, JobStatus, SubmitRefused
 from heatmark.workloads.heartbeat import heartbeat_file
-from heatmark.workloads.run_folder import RunFolder, utc_now, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 
 class ScriptedCluster:

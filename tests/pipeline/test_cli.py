@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import write_json
 from heatmark.pipeline import cli
 from heatmark.pipeline.cli import _decoding_columns
 from heatmark.workloads.decode import decode_file
-from heatmark.workloads.run_folder import write_json
 
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -223,7 +223,7 @@ def test_a_data_set_is_checked_described_and_shown(real: Callable[[str], Path], 
 
 def test_every_package_of_the_source_is_installed() -> None:
     root = Path(__file__).resolve().parents[2]
-    tops = ["models", "datasets", "workloads", "pipeline", "reports"]
+    tops = ["foundation", "models", "datasets", "workloads", "pipeline", "reports"]
     source = {path.parent.relative_to(root).as_posix() for top in tops for path in (root / top).rglob("__init__.py")}
     project = (root / "pyproject.toml").read_text()
     assert set(re.findall(r'^"heatmark\.[a-z_.]+" = "([a-z_/]+)"$', project, re.MULTILINE)) == source

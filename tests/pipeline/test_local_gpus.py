@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from heatmark.foundation.files import write_json
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_cluster import LocalCluster, _processes_of
 from heatmark.pipeline.local_gpus import choose_gpus, gpus_here
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 
 @pytest.fixture

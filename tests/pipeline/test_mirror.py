@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from heatmark.foundation.files import write_json
 from heatmark.pipeline import mirror as mirror_module
 from heatmark.pipeline.mirror import Mirror, default_uri, flat
 from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 
 SPEC = {

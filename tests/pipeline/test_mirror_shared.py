@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import read_json, write_json
 from heatmark.pipeline.mirror import Mirror, _try_sync
 from heatmark.pipeline.mirror_identity import FILE, identity_of
 from heatmark.pipeline.mlflow_runs import PARENT, SweepRuns
-from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, write_json
+from heatmark.workloads.run_folder import RunFolder, run_folders
 from heatmark.workloads.spec import TrialSpec
 from tests.pipeline.test_mirror import SPEC, epoch
 

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from heatmark.foundation.files import write_json
 from heatmark.pipeline.mirror import Mirror
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from tests.browser import chromium, loaded
 from tests.pipeline.test_mirror import SPEC, child_runs, epoch

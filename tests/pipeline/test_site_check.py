@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.pipeline import site_exchange, site_facts
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.site_check import BEGIN_S, CHECKS, REQUEUE_S, overdue

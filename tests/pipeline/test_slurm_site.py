@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.command import CommandFailed
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import write_json
 from heatmark.pipeline import slurm_missing
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.plan import make_plan
@@ -18,8 +20,6 @@ from heatmark.pipeline.site import SITE_VARIABLE, read_site
 from heatmark.pipeline.slurm_client import SlurmClient
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.pipeline.sweep import load_sweep
-from heatmark.workloads.command import CommandFailed
-from heatmark.workloads.run_folder import write_json
 from tests.pipeline.site_programs import SitePrograms, arrays_sent, waiting_trials
 
 

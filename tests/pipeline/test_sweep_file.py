@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.pipeline.plan import make_plan
 from heatmark.pipeline.plan_view import batch_script
 from heatmark.pipeline.site import load_site

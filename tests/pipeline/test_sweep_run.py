@@ -17,8 +17,9 @@ import pytest
 import yaml
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.foundation.files import write_json
 from heatmark.pipeline.local_cluster import RUN_VARIABLE
-from heatmark.workloads.run_folder import run_folders, write_json
+from heatmark.workloads.run_folder import run_folders
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SWEEP: dict[str, Any] = {

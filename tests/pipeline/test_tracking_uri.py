@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.pipeline import mirror as mirror_module
 from heatmark.pipeline.mirror import main
 from heatmark.pipeline.tracking_uri import silence, tracking_uri

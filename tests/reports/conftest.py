@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.foundation.files import write_json
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
 
 EPOCHS = 12

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heatmark.foundation.files import write_json
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
 from heatmark.reports.comparing.cells import grid_cells
 from heatmark.reports.paper.figures.beta_effects import beta_effects, beta_lines
@@ -24,7 +25,7 @@ from heatmark.reports.paper.figures.shapes import shapes_of
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import gather_evidence
 from heatmark.reports.rendering.figure import Figure
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from tests.reports.recorded import made_up_people, with_errors, write_records
 

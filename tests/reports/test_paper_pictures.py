@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.cells import grid_cells
 from heatmark.reports.paper.figures import bias, decodings, gradients
 from heatmark.reports.paper.figures.extreme_cases import extreme_cases, ranked

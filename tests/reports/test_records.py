@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.models.methods import Detection
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.records import last_records, read_records, record_files, records_at

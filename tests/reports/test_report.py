@@ -18,14 +18,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import write_json
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Document, Words
 from heatmark.reports.rendering.pdf_file import render_pages
 from heatmark.reports.sections.document import assemble
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]

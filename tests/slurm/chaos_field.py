@@ -17,7 +17,8 @@ from chaos_processes import Rank, ranks
 from chaos_programs import Programs
 from chaos_slurm import ALIVE, Element, Slurm, SlurmFailed
 
-from heatmark.workloads.run_folder import RunFolder, run_folders, utc_now
+from heatmark.foundation.clock import utc_now
+from heatmark.workloads.run_folder import RunFolder, run_folders
 
 LOOK_S = 2.0
 # An administrator looks after nodes that SLURM took out of service.

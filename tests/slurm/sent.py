@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from heatmark.foundation.files import read_json, write_json
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.pipeline.sweep import ClusterSection
-from heatmark.workloads.run_folder import RunFolder, read_json, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}

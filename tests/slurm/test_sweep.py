@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.workloads.run_folder import RunFolder, read_json, run_folders
+from heatmark.foundation.files import read_json
+from heatmark.workloads.run_folder import RunFolder, run_folders
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from heatmark.datasets.formats import score
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.foundation.files import write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
 from tests.rhd_tree import write_rhd

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.workloads.file_lock import locked
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.foundation.file_lock import locked
+from heatmark.foundation.files import write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from heatmark.workloads.file_lock import locked
+from heatmark.foundation.file_lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

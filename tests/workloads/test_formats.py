@@ -16,7 +16,8 @@ import scipy.io
 
 from heatmark.datasets.formats import FORMATS, FormatName, score
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.foundation.files import write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from tests.rhd_tree import write_rhd
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from heatmark.foundation.files import write_json
 from heatmark.workloads.lease import LeaseHeld, hold_lease
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 
 
 @pytest.mark.parametrize("pid", [os.getpid(), 4711], ids=["ours", "another"])

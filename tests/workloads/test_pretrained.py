@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.foundation.errors import InputError
 from heatmark.models.backbones import parse_backbone
 from heatmark.pipeline.plan import make_plan
 from heatmark.pipeline.sweep import load_sweep

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.foundation.files import write_json
 from heatmark.models.weights import load_weights, read_checkpoint
 from heatmark.workloads import checkpoint
 from heatmark.workloads.decode_run import decode_run
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
 from tests.rhd_tree import write_rhd

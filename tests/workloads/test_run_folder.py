@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.datasets.errors import InputError
-from heatmark.workloads.run_folder import RunFolder, read_json, run_folders, write_json
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import read_json, write_json
+from heatmark.workloads.run_folder import RunFolder, run_folders
 
 
 def test_a_torn_last_line_is_ignored_and_then_cut_off(tmp_path: Path) -> None:

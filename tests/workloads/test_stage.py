@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.stage import staged
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.loader import make_loader
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import write_json
 from heatmark.models import decoding
 from heatmark.workloads import checkpoint, trained
 from heatmark.workloads.analysis import heatmaps
@@ -21,7 +22,7 @@ from heatmark.workloads.decode_run import decode_run
 from heatmark.workloads.decoders import chosen_decoders
 from heatmark.workloads.evaluate import evaluate
 from heatmark.workloads.process_group import Ranks
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model, crop_settings, load_split
 from heatmark.workloads.trained import open_trial

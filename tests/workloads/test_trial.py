@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.foundation.files import write_json
 from heatmark.pipeline.submit import job_command
-from heatmark.workloads.run_folder import RunFolder, write_json
+from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import Trial
 

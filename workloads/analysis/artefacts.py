@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from heatmark.workloads.run_folder import write_atomic
+from heatmark.foundation.files import write_atomic
 
 # rows, columns: the paper's map.
 SIZE = (64, 48)

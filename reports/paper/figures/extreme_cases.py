@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.pose_drawing import Pen, draw_pose
+from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.paper.figures.absent import no_records
 from heatmark.reports.paper.figures.people import by_annotation, cut_out, gone, read_people

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.geometry import heatmap_to_input
+from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.paper.figures.absent import missing_methods
 from heatmark.reports.paper.figures.setting import DrawnSetting, first_seed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heatmark.datasets.errors import InputError
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.images import read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 from heatmark.datasets.pose_drawing import crop_around
+from heatmark.foundation.errors import InputError
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.rendering.picture_grid import Pixels
 

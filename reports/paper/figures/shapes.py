@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.digest import DIFFICULTIES, Digest
 from heatmark.reports.reading.records import last_records

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 
 # What flock(2) says where there are no locks: Lustre without -o flock, NFS without its lock daemon, FUSE.
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY})

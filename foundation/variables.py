@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from heatmark.datasets.errors import InputError
+from heatmark.foundation.errors import InputError
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
