@@ -21,7 +21,7 @@ from heatmark.pipeline.plan import Plan, make_plan
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.sweep import SweepFile, validated
 from heatmark.workloads.bench.race import Entrant
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 
 CELLS, PARALLEL = 8, 4
 TITLE, UNIT = (

@@ -146,7 +146,8 @@ def train(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.json", help="The spec.json in a run folder.")],
 ) -> None:
     """Run one trial in this process group: what a job executes."""
-    from heatmark.workloads.job import read_spec, run_trial
+    from heatmark.workloads.job import run_trial
+    from heatmark.workloads.run_folder.spec_file import read_spec
 
     read_spec(spec)  # a job writes down why it failed, beside its spec: not where there is none
     raise typer.Exit(run_trial(spec.absolute()))

@@ -35,7 +35,9 @@ from heatmark.pipeline.sweep import (
 )
 from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.spec_file import write_spec
+from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
 from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
 
 
@@ -65,23 +67,16 @@ class Plan:
     def write(self) -> None:
         """The sweep's own record and every trial's spec.json; specs that are there stay, but for `runtime`."""
         for trial in self.trials:
-            content = trial.model_dump(mode="json")
-            if self.run_folder(trial).spec() != content:
-                write_json(self.run_folder(trial).spec_file, content)
-        path = self.folder / "sweep.json"
-        created = (read_json(path) or {}).get("created", utc_now())
-        cells = [{"signature": signature, "label": label} for signature, label in self.labels.items()]
-        write_json(
-            path,
-            {
-                "schema_version": 1,
-                "name": self.sweep.name,
-                "created": created,
-                "scheduler": self.sweep.tune.scheduler,
-                "cluster": self.sweep.cluster.model_dump(mode="json"),
-                "cells": cells,
-            },
-        )
+            write_spec(self.run_folder(trial).spec_file, trial)
+        path = sweep_file(self.folder)
+        earlier = SweepRecord.read(path)
+        SweepRecord(
+            name=self.sweep.name,
+            created=earlier.created if earlier else utc_now(),
+            scheduler=self.sweep.tune.scheduler,
+            cluster=self.sweep.cluster.model_dump(mode="json"),
+            cells=[CellRecord(signature=signature, label=label) for signature, label in self.labels.items()],
+        ).write(path)
 
 
 def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
@@ -292,7 +287,7 @@ def measured_speed(folder: Path) -> dict[str, float]:
     """Training speed seen so far in a sweep's folder: people per second by backbone."""
     speeds: dict[str, list[float]] = {}
     for run in run_folders(folder):
-        records, spec = run.metrics(), run.spec()
-        if records and spec:
-            speeds.setdefault(spec["backbone"], []).append(records[-1]["images_per_s"])
+        epochs = run.epochs()
+        if epochs:
+            speeds.setdefault(run.spec().backbone, []).append(epochs[-1].images_per_s)
     return {backbone: sum(values) / len(values) for backbone, values in speeds.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from heatmark.pipeline.cluster_section import ClusterSection, SlurmKeys
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 
 # A warning that comes while Python is still starting would end it: it is held back (coreutils 8.31 or newer) until the
 # job has its handlers (Interruption.listen), and then delivered.

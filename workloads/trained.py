@@ -15,10 +15,10 @@ from heatmark.foundation.errors import InputError
 from heatmark.models.maps import Maps
 from heatmark.workloads import checkpoint
 from heatmark.workloads.evaluate import all_maps, evaluate, heatmaps
-from heatmark.workloads.job import read_spec
 from heatmark.workloads.launch import Launch
 from heatmark.workloads.process_group import Ranks, process_group
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import read_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model, crop_settings, load_split
 

@@ -15,8 +15,9 @@ from heatmark.datasets.subsets import PRESETS, Factor
 from heatmark.foundation.errors import InputError
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.measures import headline_of
-from heatmark.reports.reading.records import Records, last_records, record_files, records_at
+from heatmark.reports.reading.records import last_records, record_files, records_at
 from heatmark.reports.statistics.bootstrap import Statistic, average_precision, ratio_of_sums
+from heatmark.workloads.run_folder.evaluation import Records
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
@@ -160,7 +161,7 @@ def gather_evidence(trials: Sequence[Trial]) -> Evidence:
 def digest_near(trial: Trial, error: float) -> Digest | None:
     """The evaluation whose EPE is nearest to an error; None where there are no records of it."""
     points = zip(*trial.curve("EPE"), strict=True)
-    kept = record_files(trial.folder)
+    kept = record_files(trial)
     nearest = min(
         (abs(value - error), number) for number, value in [*points, (0, math.inf)] if number in kept or not number
     )

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from heatmark.foundation.errors import InputError
-from heatmark.foundation.files import write_json
 from heatmark.pipeline import cli
 from heatmark.pipeline.cli import _decoding_columns
 from heatmark.workloads.decode import decode_file
+from tests.made_up import planned_sweep
 
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -172,7 +172,7 @@ def test_a_file_where_runs_should_go_is_named(tmp_path: Path) -> None:
 
 def test_a_folders_name_is_printed_as_it_stands(tmp_path: Path) -> None:
     sweep = tmp_path / "[bold] :smile: é" / "[/runs]"
-    write_json(sweep / "sweep.json", {"name": "x", "cells": []})
+    planned_sweep(sweep)
     done = heatmark("sweep", "cancel", sweep)
     assert done.returncode == 0 and done.stdout == "cancelled 0 trials\n"
     done = heatmark("sweep", "status", sweep)

@@ -15,6 +15,7 @@ from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Document
 from heatmark.reports.sections.document import assemble
 from heatmark.workloads.spec import DataSpec
+from tests.made_up import made_epoch
 
 Replay = dict[str, Callable[..., Any]]
 FINALS = {
@@ -38,7 +39,7 @@ def mixed(tmp_path: Path, replay: Replay) -> Path:
             headline = next(iter(final))
             for epoch in range(9):
                 val = {f"gtbox/{headline}": min(0.1 * (epoch + 1), final[headline] + gain), "gtbox/EPE": 30.0 - epoch}
-                run.append_metrics({"epoch": epoch, "time": "", "wall_s": epoch, "train": {"loss": 1.0}, "val": val})
+                run.append_epoch(made_epoch(epoch, val, time="", train={"loss": 1.0}))
             replay["write_result"](run, {f"gtbox/{name}": value + gain for name, value in final.items()})
     return sweep
 
@@ -80,7 +81,7 @@ def test_the_csv_holds_all_formats_and_no_metric_of_another(mixed: Path) -> None
 
 def test_the_summary_names_each_formats_metric(mixed: Path) -> None:
     text = " ".join(read_document(mixed).summary)
-    assert "On drawn mpii with sbl_r18_w16 (GT boxes), Detection has the highest PCKh@0.5, 87.5 %" in text
+    assert "On drawn mpii with sbl-r18-w16 (GT boxes), Detection has the highest PCKh@0.5, 87.5 %" in text
     assert "Detection has the highest PCK@0.2, 70.0 %, 2.0 points above IPR" in text
 
 

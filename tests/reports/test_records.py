@@ -14,7 +14,8 @@ import pytest
 from heatmark.foundation.errors import InputError
 from heatmark.models.methods import Detection
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.records import last_records, read_records, record_files, records_at
+from heatmark.reports.reading.records import last_records, record_files, records_at
+from heatmark.workloads.run_folder.evaluation import read_records
 from tests.reports.recorded import REACHES, SIGMAS, WINDOWS, made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
@@ -49,7 +50,7 @@ def test_nulls_are_no_values(tmp_path: Path) -> None:
 def test_the_newest_evaluation_counts_and_others_can_be_asked_for(tmp_path: Path, replay: Replay) -> None:
     run = replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path))
     (trial,) = collect(tmp_path).trials
-    assert last_records(trial) is None and record_files(None) == {}
+    assert last_records(trial) is None and record_files(trial) == {}
     for epoch in (2, 11, 5):
         write_records(run.path, with_errors(made_up_people(4), 4.0), epoch=epoch)
     newest, third = last_records(trial), records_at(trial, 3)

@@ -21,9 +21,10 @@ from heatmark.reports.comparing.convergence import arrivals, median_times
 from heatmark.reports.comparing.verdict import Verdict, judge
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import digest, gather_evidence
-from heatmark.reports.reading.records import read_records
 from heatmark.reports.sections.verdict import verdict_exports
+from heatmark.workloads.run_folder.evaluation import read_records
 from heatmark.workloads.spec import DataSpec
+from tests.made_up import made_epoch
 from tests.reports.recorded import Arrays, made_hard_and_easy, made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
@@ -181,8 +182,7 @@ def test_a_run_that_never_got_there_is_kept(tmp_path: Path, replay: Replay) -> N
     for run, arrives, last in zip(runs, (3, 9, 99), (12, 12, 5), strict=True):
         for epoch in range(last):
             val = {"gtbox/AP": 0.5 if epoch + 1 >= arrives else 0.39}
-            line = {"epoch": epoch, "samples_seen": 100 * (epoch + 1), "wall_s": 3600 * (epoch + 1), "time": ""}
-            run.append_metrics({**line, "train": {}, "val": val})
+            run.append_epoch(made_epoch(epoch, val, wall_s=3600 * (epoch + 1), time="", train={}))
     for run in runs[:2]:
         replay["write_result"](run, {"gtbox/AP": 0.5})
     trials = collect(tmp_path).trials

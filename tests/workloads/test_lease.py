@@ -9,15 +9,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from heatmark.foundation.files import write_json
+from heatmark.foundation.clock import utc_now
 from heatmark.workloads.lease import LeaseHeld, hold_lease
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.lease_record import LeaseRecord
 
 
 @pytest.mark.parametrize("pid", [os.getpid(), 4711], ids=["ours", "another"])
 def test_a_live_holder_on_another_host_keeps_the_folder_whatever_its_number(pid: int, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    write_json(folder.lease_file, {"host": "elsewhere", "pid": pid, "started": 0.0, "job": "1", "restart": 0})
+    holder = LeaseRecord(host="elsewhere", pid=pid, started=0.0, job="1", restart=0, time=utc_now())
+    holder.write(folder.lease_file)
     with pytest.raises(LeaseHeld, match=f"process {pid} on elsewhere, job 1"), hold_lease(folder, "2", 0):
         pass
     with hold_lease(folder, "1", 1) as lease:  # the same job, run again after its node failed
@@ -26,7 +28,8 @@ def test_a_live_holder_on_another_host_keeps_the_folder_whatever_its_number(pid:
 
 def test_a_holder_that_is_dead_does_not_keep_it(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    here = {"host": socket.gethostname(), "pid": os.getppid(), "started": psutil.Process().create_time() + 1}
-    write_json(folder.lease_file, here | {"job": "1", "restart": 0})
+    started = psutil.Process().create_time() + 1
+    here = LeaseRecord(host=socket.gethostname(), pid=os.getppid(), started=started, job="1", restart=0, time=utc_now())
+    here.write(folder.lease_file)
     with hold_lease(folder, "2", 0) as lease:
         lease.check()

@@ -22,7 +22,8 @@ from heatmark.workloads.decode_run import decode_run
 from heatmark.workloads.decoders import chosen_decoders
 from heatmark.workloads.evaluate import evaluate
 from heatmark.workloads.process_group import Ranks
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model, crop_settings, load_split
 from heatmark.workloads.trained import open_trial
@@ -46,7 +47,7 @@ def trial(path: Path, people: Path, method: dict[str, Any], flip_test: bool) -> 
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
     folder = RunFolder(path / spec.signature)
-    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    write_spec(folder.spec_file, spec)
     model = build_model(spec, 17)
     torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
     checkpoint.save(folder, {"training": {"model": model.state_dict()}}, 1, keep=1)
