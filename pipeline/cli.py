@@ -175,8 +175,11 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's
     """Build report.pdf and report.html from a sweep's run folders."""
     from heatmark.reports.build import build_report
 
-    for path in build_report(folder):
+    unread: list[str] = []
+    for path in build_report(folder, unread.append):
         print(f"wrote {path}")
+    if unread:
+        raise InputError("\n".join(["the report is without what cannot be read:", *unread]))
 
 
 @app.command("ui")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from heatmark.datasets.boxes import title_of
+from heatmark.datasets.boxes import prefix_of, title_of
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.measures import headline_of
 
 
 @dataclass(frozen=True)
 class Setting:
-    """format: the data set's, a name of datasets.formats. boxes: the box source, as in DataSpec."""
+    """format: the data set's, a name of datasets.formats. boxes: their prefix of metrics, `gtbox`."""
 
     dataset: str
     format: str
@@ -41,6 +41,6 @@ def settings_of(cells: Iterable[GridCell]) -> dict[Setting, list[GridCell]]:
     found: dict[Setting, list[GridCell]] = {}
     for cell in cells:
         data = cell.spec.data
-        key = Setting(data.name, data.format, cell.spec.backbone, cell.trials[0].boxes)
+        key = Setting(data.name, data.format, cell.spec.backbone, prefix_of(cell.trials[0].boxes))
         found.setdefault(key, []).append(cell)
     return found

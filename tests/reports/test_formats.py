@@ -11,6 +11,7 @@ import pytest
 
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Document
 from heatmark.reports.sections.document import assemble
@@ -45,7 +46,7 @@ def mixed(tmp_path: Path, replay: Replay) -> Path:
 
 
 def read_document(sweep: Path) -> Document:
-    return assemble(collect(sweep))
+    return assemble(Study(collect(sweep)))
 
 
 def test_each_format_has_a_table_of_its_own_metrics(mixed: Path) -> None:

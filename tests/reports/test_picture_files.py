@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Crop, Sheet
 from heatmark.reports.rendering.figure import Figure
@@ -43,7 +44,7 @@ def test_files_of_an_earlier_report_go(tmp_path: Path) -> None:
 
 
 def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> None:
-    document = assemble(collect(sweep))
+    document = assemble(Study(collect(sweep)))
     document = replace(document, summary=(*document.summary, "data_set"))
     text = note(document)
     assert text.startswith("5 of 5 trials finished.") and "\n- " in text

@@ -22,6 +22,7 @@ from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_json
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Document, Words
 from heatmark.reports.rendering.pdf_file import render_pages
@@ -68,7 +69,7 @@ class Page(HTMLParser):
 
 
 def read_document(sweep: Path) -> Document:
-    return assemble(collect(sweep))
+    return assemble(Study(collect(sweep)))
 
 
 def without(document: Document, title: str) -> Document:
