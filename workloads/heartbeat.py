@@ -19,10 +19,12 @@ from heatmark.workloads.run_folder.heartbeats import Beat, beat_file, beats
 EXIT_HUNG = 3
 # A rank that was woken up has this long to write down its own stack before the job ends.
 WAKE_S = 3.0
+# Between two beats. They renew the lease, which counts as given up after four of these (workloads/lease.py).
+LONGEST_PAUSE_S = 30.0
 
 
 class Heartbeat(threading.Thread):
-    """Writes heartbeats/rank-<r>.json every quarter of hang_s, and ends the job once this rank makes no progress.
+    """Writes heartbeats/rank-<r>.json again and again, and ends the job once this rank makes no progress.
 
     hang_s: the longest time that one step, one evaluation batch or one save may take; a hang is found within 1.25 times
     this. A stopped rank hangs its peers in their next collective call: they find it by its old heartbeat, wake it up if
@@ -48,7 +50,7 @@ class Heartbeat(threading.Thread):
     def run(self) -> None:
         while True:
             self._beat()
-            if self._closed.wait(self.hang_s / 4):
+            if self._closed.wait(min(self.hang_s / 4, LONGEST_PAUSE_S)):
                 return
             idle_s = time.monotonic() - self._progress
             if idle_s > self.hang_s:

@@ -17,11 +17,12 @@ import psutil
 
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.file_lock import locked
+from heatmark.workloads.heartbeat import LONGEST_PAUSE_S
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.lease_record import LeaseRecord
 
 # A holder on another host is seen by the time of its last heartbeat only.
-STALE_S = 120.0
+STALE_S = 4 * LONGEST_PAUSE_S
 
 
 class LeaseHeld(RuntimeError):

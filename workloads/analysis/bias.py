@@ -14,7 +14,7 @@ from heatmark.models.diagnostics import log_mass_ratio
 from heatmark.workloads.analysis.artefacts import COLORS, SIZE, gaussian_map, write_figure, write_table
 
 BETAS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
-SIGMAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+PEAK_SIGMAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 # Distances from the centre of the map, towards its upper left corner; at integer pixels, where a peak narrowed by a
 # large beta is still sampled at its top (between pixels, sampling alone costs up to 0.2 pixels at beta 50).
 STEPS = (0, 2, 4, 6, 8, 10, 12)
@@ -31,7 +31,7 @@ def analyze(folder: Path) -> list[Path]:
 def measured() -> Iterator[dict[str, Any]]:
     """Every beta, sigma and place: the joint, where each decoder finds it, and the shift that Eq. 37 predicts."""
     for beta in BETAS:
-        for sigma in SIGMAS:
+        for sigma in PEAK_SIGMAS:
             for step in STEPS:
                 # The centre lies between pixels: the nearest pixel, and along the diagonal from there.
                 joint = (float(math.floor(CENTRE[0]) - step), float(math.floor(CENTRE[1]) - round(step * 4 / 3)))

@@ -14,14 +14,12 @@ from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.models.diagnostics import activation_sum, fitted_sigma, log_mass_ratio
 from heatmark.models.losses import inside
 from heatmark.workloads.analysis.artefacts import COLORS, write_figure, write_table
+from heatmark.workloads.records import BETA, REACHES
 from heatmark.workloads.trained import Log, TrainedTrial, open_trial
 
-REACHES = tuple(range(13))
-SIGMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
+FINE_SIGMAS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
 # The paper's window for the fit where A(4) holds most of the map.
 WINDOW = 4
-# The paper's beta, for methods that have none.
-BETA = 10.0
 
 Array = npt.NDArray[np.float64]
 
@@ -53,7 +51,7 @@ def described(trial: TrainedTrial) -> Array:
         density_BKHW = trial.spec.method.visible_density(heatmap_BKHW)
         columns = [
             joint_BK[..., None].double(),
-            fitted_sigma(density_BKHW, joints_BK2, WINDOW, SIGMAS)[..., None].cpu(),
+            fitted_sigma(density_BKHW, joints_BK2, WINDOW, FINE_SIGMAS)[..., None].cpu(),
             log_mass_ratio(heatmap_BKHW, beta)[..., None].double().cpu(),
             activation_sum(density_BKHW, joints_BK2, REACHES).double().cpu(),
         ]
@@ -80,8 +78,8 @@ def _figure(found_N: Array, label: str) -> Figure:
     left, middle, right = figure.subplots(1, 3)
     left.plot(REACHES, found_N[:, 3:].mean(0), "o-", color=COLORS["detection"])
     left.set(xlabel="s, heatmap pixels", ylabel="A(s), mean over joints", ylim=(0, 1))
-    counts = [int((found_N[:, 1] == sigma).sum()) for sigma in SIGMAS]
-    middle.bar([f"{sigma:g}" for sigma in SIGMAS], counts, color=COLORS["detection"])
+    counts = [int((found_N[:, 1] == sigma).sum()) for sigma in FINE_SIGMAS]
+    middle.bar([f"{sigma:g}" for sigma in FINE_SIGMAS], counts, color=COLORS["detection"])
     middle.tick_params(axis="x", labelsize=7)
     middle.set(xlabel="sigma of the best matching Gaussian", ylabel="joints")
     right.hist(found_N[:, 2], bins=30, color=COLORS["detection"])
