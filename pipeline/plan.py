@@ -20,8 +20,10 @@ from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import read_json, write_json
 from heatmark.foundation.hashes import file_sha256
+from heatmark.foundation.nearest import nearest
 from heatmark.models.backbones import parse_backbone
-from heatmark.models.methods import METHODS, Method
+from heatmark.models.method import Method
+from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.site import stage_of
 from heatmark.pipeline.sweep import (
@@ -30,7 +32,6 @@ from heatmark.pipeline.sweep import (
     PretrainedSection,
     SweepFile,
     expand_path,
-    nearest,
     validated,
 )
 from heatmark.pipeline.tracking_uri import tracking_uri

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import types
@@ -16,6 +15,7 @@ from heatmark.datasets.augment import RecipeName
 from heatmark.datasets.formats import FORMATS, FormatName
 from heatmark.datasets.geometry import Convention
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.nearest import nearest
 from heatmark.foundation.variables import expand_variables
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
@@ -24,9 +24,6 @@ from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-METHOD_FIELDS = {field for method in METHODS.values() for field in method.model_fields} - {"name"}
-AXES = ["method", "backbone", "dataset", "seed", *sorted(METHOD_FIELDS), *TrainSpec.model_fields]
-
 
 Grid = dict[str, list[Any]]
 
@@ -166,10 +163,17 @@ def apply_change(content: dict[str, Any], change: str) -> None:
     place[last] = parse_yaml(value, f"--set {change}")
 
 
+def axes() -> list[str]:
+    """What a grid may vary: any field of a method among it."""
+    fields = {field for method in METHODS.values() for field in method.model_fields} - {"name"}
+    return ["method", "backbone", "dataset", "seed", *sorted(fields), *TrainSpec.model_fields]
+
+
 def _check_axes(grid: Grid, path: Path) -> None:
+    valid = axes()
     for axis, values in grid.items():
-        if axis not in AXES:
-            raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, AXES)}")
+        if axis not in valid:
+            raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, valid)}")
         if not values:
             raise InputError(f"{path}: grid.{axis}: no value; give at least one or leave the axis out")
     for axis in ("method", "backbone", "dataset"):
@@ -232,13 +236,6 @@ def expand_path(text: str) -> Path:
     Raises InputError naming a variable that is not set.
     """
     return Path(expand_variables(text)).expanduser().absolute()
-
-
-def nearest(wrong: str, valid: typing.Iterable[str]) -> str:
-    """A hint for an error message."""
-    names = [str(name) for name in valid]
-    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(names)}"
 
 
 def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:
