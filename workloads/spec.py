@@ -15,6 +15,7 @@ from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.foundation.hashes import sha256_of
 from heatmark.foundation.variables import expand_variables
+from heatmark.models.backbones import KnownBackbone
 from heatmark.models.methods import AnyMethod
 from heatmark.workloads.labels import trial_label
 
@@ -173,7 +174,7 @@ class TrialSpec(Section):
     schema_version: Literal[1] = SCHEMA_VERSION
     science_version: int = SCIENCE_VERSION
     method: AnyMethod
-    backbone: str
+    backbone: KnownBackbone
     data: DataSpec
     train: TrainSpec
     pretrained: PretrainedSpec | None = None

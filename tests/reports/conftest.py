@@ -39,7 +39,7 @@ STANDING_K2 = np.array(
 def trial_spec(method: Any, data_root: Path, seed: int = 0, name: str = "drawn", **train: Any) -> TrialSpec:
     return TrialSpec(
         method=method,
-        backbone="sbl_r18_w16",
+        backbone="sbl-r18-w16",
         data=DataSpec(name=name, fingerprint="0123abcd"),
         train=TrainSpec(epochs=EPOCHS, batch_size=32, **train).resolved(),
         seed=seed,

@@ -80,7 +80,7 @@ def test_the_csv_holds_all_formats_and_no_metric_of_another(mixed: Path) -> None
 
 def test_the_summary_names_each_formats_metric(mixed: Path) -> None:
     text = " ".join(read_document(mixed).summary)
-    assert "On drawn mpii with sbl_r18_w16 (GT boxes), Detection has the highest PCKh@0.5, 87.5 %" in text
+    assert "On drawn mpii with sbl-r18-w16 (GT boxes), Detection has the highest PCKh@0.5, 87.5 %" in text
     assert "Detection has the highest PCK@0.2, 70.0 %, 2.0 points above IPR" in text
 
 

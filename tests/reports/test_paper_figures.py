@@ -79,10 +79,10 @@ def test_a_method_that_was_not_run_is_named_with_its_sweep_line(tmp_path: Path, 
     )
     figures = paper_figures(grid_cells(collect(sweep).trials, gather_evidence(collect(sweep).trials)))
     named = {figure.title: figure for figure in figures}
-    assert line in named["Fig. 4, drawn, sbl_r18_w16"].absent
-    assert line in named["Fig. 8, drawn, sbl_r18_w16"].absent
-    assert "beta: [1, 5, 10, 20]" in named["Effect of β, drawn, sbl_r18_w16"].absent
-    assert "sigma: 0.5" in named["Fig. 5, drawn, sbl_r18_w16"].absent
+    assert line in named["Fig. 4, drawn, sbl-r18-w16"].absent
+    assert line in named["Fig. 8, drawn, sbl-r18-w16"].absent
+    assert "beta: [1, 5, 10, 20]" in named["Effect of β, drawn, sbl-r18-w16"].absent
+    assert "sigma: 0.5" in named["Fig. 5, drawn, sbl-r18-w16"].absent
     assert all(figure.svg or figure.absent for figure in figures)
 
 
@@ -191,7 +191,7 @@ def test_settings_beyond_the_most_are_named(tmp_path: Path, replay: Replay) -> N
         add_trial(tmp_path / "demo", replay, spec, AP=0.5, EPE=4.0)
     trials = collect(tmp_path / "demo").trials
     *_, last = paper_figures(grid_cells(trials, gather_evidence(trials)))
-    assert last.title == "Further settings" and "data_6 with sbl_r18_w16, data_7 with sbl_r18_w16" in last.absent
+    assert last.title == "Further settings" and "data_6 with sbl-r18-w16, data_7 with sbl-r18-w16" in last.absent
 
 
 def test_a_legend_has_the_columns_it_has_room_for() -> None:

@@ -125,7 +125,7 @@ def test_table_3_sets_our_net_beside_the_papers_first_of_its_family(recorded: Pa
     assert entry(table, "+ BCIR, hrnet-w32, 192x256", "AP").state == "not run"
     assert entry(table, "Hourglass [5], 8-stage Hourglass, 192x256", "AP").state == "published, not run here"
     row = next(row for row in table.rows if row.key == "+ BCIR, sbl-r50, 192x256")
-    assert row.heads == ("+ BCIR", "R", "ResNet-50, 192 × 256", "sbl_r18_w16, 192 × 256")
+    assert row.heads == ("+ BCIR", "R", "ResNet-50, 192 × 256", "sbl-r18-w16, 192 × 256")
     assert "data set drawn; boxes GT boxes; flip test yes" in table.caption and "seeds 0, 1" in table.caption
     assert "3 people of drawn, there 6,352" in table.remarks[0]
 

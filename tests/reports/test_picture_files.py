@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -50,4 +51,5 @@ def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> N
         for words in document.section("Verdict").words
         for sentence in words.sentences
     )
-    assert r"sbl\_r18\_w16" in text
+    named = replace(document, summary=("On my_people with sbl-r18-w16.",))
+    assert r"On my\_people with sbl-r18-w16." in note(named)
