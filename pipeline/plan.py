@@ -12,10 +12,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from heatmark.datasets.coco_detections import detections_fingerprint
-from heatmark.datasets.formats import FORMATS, load_split
+from heatmark.datasets.formats import FORMATS, load_split, make_recipe
 from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.recipe import Recipe, write_tree
-from heatmark.datasets.synthetic.trees import make_recipe
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import read_json, write_json
