@@ -19,6 +19,7 @@ from heatmark.foundation.nearest import nearest
 from heatmark.foundation.variables import expand_variables
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.clusters import CLUSTERS
 from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
@@ -189,8 +190,13 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
             )
-    if sweep.cluster.executor == "local" and sweep.cluster.nodes > 1:
-        raise InputError(f"{path}: cluster.nodes: {sweep.cluster.nodes}: this machine is one node; use executor: slurm")
+    most = sweep.cluster.kind.most_nodes
+    if most is not None and sweep.cluster.nodes > most:
+        others = ", ".join(name for name, kind in CLUSTERS.items() if kind.most_nodes is None)
+        raise InputError(
+            f"{path}: cluster.nodes: {sweep.cluster.nodes}: executor {sweep.cluster.executor} has {most} for a trial; "
+            f"use executor: {others}"
+        )
     for name in sweep.pretrained:
         if name not in sweep.named("backbone"):
             raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.named('backbone'))}")
