@@ -70,6 +70,12 @@ class Format(ABC):
     def score(self, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
         """What `heatmark score` prints of predictions in the format's usual file. zero_based: see counts_from_one."""
 
+    def truth_file(self, root: Path) -> Path:
+        """What `score` takes for the truth about the validation split of a folder that has it."""
+        path = self.annotations(root, "val")
+        assert path is not None, "a folder that was read"
+        return path
+
     def problems(self, path: Path) -> Iterator[str]:
         """Everything wrong in an annotation file that is not wrong with it as a whole, which `load` tells.
 

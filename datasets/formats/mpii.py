@@ -40,6 +40,9 @@ class Mpii(Format):
     def annotations(self, root: Path, split: Split) -> Path | None:
         return mpii.find_annotations(root, split)
 
+    def truth_file(self, root: Path) -> Path:
+        return super().truth_file(root).with_name(mpii.TRUTH_FILE)
+
     def problems(self, path: Path) -> Iterator[str]:
         return person_problems(path)
 
