@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from heatmark.foundation.registry import LAST
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 class Method(BaseModel):
     """Loss and decoder of one family. Heatmaps are raw network output, joints are (x, y) in heatmap pixels.
 
+    name: what a sweep file calls it, the one value that the field may have. label: what people call it. colour: in all
+    figures, as #RRGGBB; one that is no other method's where a method names none (reports/rendering/method_colors.py).
+    order: methods are listed in ascending order.
     latent_maps: how many more maps per joint the network must give. Whoever has the network's maps asks `terms` and
     `certainty`; a method that needs its heatmaps alone has `losses` and `confidence` instead.
     """
@@ -26,7 +31,10 @@ class Method(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     label: ClassVar[str]
+    colour: ClassVar[str | None] = None
+    order: ClassVar[int] = LAST
     latent_maps: ClassVar[int] = 0
+    name: str = ""
 
     @property
     def least_confidence(self) -> float:
@@ -144,12 +152,6 @@ class HeatmapRegression(Method):
         from heatmark.models.density import positive_map
 
         return positive_map(heatmap_BKHW)
-
-    def visible_density(self, heatmap_BKHW: Tensor) -> Tensor:
-        """`density` for descriptions and pictures: what is negative counts as nothing, and the rest sums to 1."""
-        from heatmark.models.density import positive_map
-
-        return positive_map(self.density(heatmap_BKHW))
 
     def read_depth(self, heatmap_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:
         """The depth at the maximum of the heatmap."""

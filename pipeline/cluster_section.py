@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
+from heatmark.pipeline.clusters import CLUSTERS, ClusterKind, KnownExecutor
 from heatmark.pipeline.walltime import walltime_minutes
 from heatmark.workloads.spec import Section
 
@@ -85,6 +86,7 @@ class SlurmKeys(Section):
 class ClusterSection(SlurmKeys):
     """Where trials run; for SLURM also the keys of SlurmKeys, which come before those of the site file.
 
+    executor: the kind of cluster (pipeline/clusters/).
     nodes, ranks: of one trial; ranks are processes per node, one per GPU where there are any. parallel: trials in
     flight at a time. threads: torch threads per rank, 0 for an equal share of this machine's cores (under SLURM, of
     cpus_per_rank).
@@ -98,7 +100,7 @@ class ClusterSection(SlurmKeys):
     that each is decoded once; its variables are filled in by the job.
     """
 
-    executor: Literal["local", "slurm"] = "local"
+    executor: KnownExecutor = "local"
     nodes: int = Field(1, ge=1)
     ranks: int = Field(1, ge=1)
     parallel: int = Field(2, ge=1)
@@ -121,10 +123,15 @@ class ClusterSection(SlurmKeys):
     @classmethod
     def _before_the_limit(cls, value: int, info: ValidationInfo) -> int:
         limit_min = info.data.get("timeout_min")
-        if info.data.get("executor") == "slurm" and limit_min is not None and value >= 60 * limit_min:
+        kind = CLUSTERS.get(info.data.get("executor", ""))
+        if kind is not None and kind.warns and limit_min is not None and value >= 60 * limit_min:
             raise ValueError(f"must be less than timeout_min, which is {limit_min} min")
         return value
 
     @property
     def interval_s(self) -> float:
-        return self.poll_s or (15.0 if self.executor == "slurm" else 1.0)
+        return self.poll_s or self.kind.poll_s
+
+    @property
+    def kind(self) -> ClusterKind:
+        return CLUSTERS[self.executor]

@@ -19,17 +19,15 @@ from rich.console import Console
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import lock
-from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import Broker, decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.clusters import make_cluster
 from heatmark.pipeline.interrupt import beside_signals
 from heatmark.pipeline.mirror_failure import without_passwords
 from heatmark.pipeline.mirror_process import mirror_beside
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
-from heatmark.pipeline.site import load_site, slurm_keys
-from heatmark.pipeline.submit import make_cluster
 from heatmark.pipeline.sweep import validated
 from heatmark.pipeline.tracking_uri import silence, tracking_uri
 from heatmark.workloads.run_folder.ends import EndKind
@@ -56,8 +54,7 @@ def run_sweep(plan: Plan, console: Console) -> int:
         )
         with _mirror(plan, console) as end_mirror:
             _run_trials(plan, open_folders, console)
-            if plan.sweep.cluster.executor == "slurm":
-                _account(plan, console)
+            _account(plan, console)
             report(plan, console)
             code = _exit_code(plan, console)
             end_mirror("FINISHED" if code == 0 else "FAILED")
@@ -109,11 +106,8 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
 
 def _account(plan: Plan, console: Console) -> None:
     """What the trials cost. Whatever accounting answers, the report is built."""
-    from heatmark.pipeline.slurm_cluster import clusters_of
-
-    settings = plan.sweep.cluster
-    clusters = clusters_of(slurm_keys(settings, load_site(settings)), plan.folder)
-    account([plan.run_folder(trial) for trial in plan.trials], partial(console.print, soft_wrap=True), clusters)
+    settings, folders = plan.sweep.cluster, [plan.run_folder(trial) for trial in plan.trials]
+    settings.kind.account(settings, plan.folder, folders, partial(console.print, soft_wrap=True))
 
 
 def report(plan: Plan, console: Console) -> None:

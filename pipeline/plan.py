@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,17 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from heatmark.datasets.coco_detections import detections_fingerprint
-from heatmark.datasets.formats import FORMATS, load_split
+from heatmark.datasets.formats import FORMATS, load_split, make_recipe
 from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.recipe import Recipe, write_tree
-from heatmark.datasets.synthetic.trees import make_recipe
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import read_json, write_json
 from heatmark.foundation.hashes import file_sha256
+from heatmark.foundation.nearest import nearest
 from heatmark.models.backbones import parse_backbone
-from heatmark.models.methods import METHODS, Method
+from heatmark.models.method import Method
+from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.site import stage_of
 from heatmark.pipeline.sweep import (
@@ -30,7 +30,6 @@ from heatmark.pipeline.sweep import (
     PretrainedSection,
     SweepFile,
     expand_path,
-    nearest,
     validated,
 )
 from heatmark.pipeline.tracking_uri import tracking_uri
@@ -180,7 +179,7 @@ def _trial(
             stage=_path_in_job(cluster, stage.to) if stage else None,
             stage_tar=str(expand_path(tar)) if tar is not None else None,
             workers=cluster.workers,
-            threads=cluster.threads or _threads_per_rank(cluster),
+            threads=cluster.threads or cluster.kind.threads_per_rank(cluster),
             zero_stage=cluster.zero_stage,
             channels_last=cluster.channels_last,
             strict=cluster.strict,
@@ -191,10 +190,10 @@ def _trial(
 
 
 def _path_in_job(cluster: ClusterSection, path: str | None) -> str | None:
-    """A path on a node: its variables are filled in there. Without SLURM the job's machine is this one."""
+    """A path on a node: its variables are filled in there, where that is another machine than this one."""
     if path is None:
         return None
-    of_node = cluster.executor == "slurm" and path.startswith(("$", "~", "/"))
+    of_node = cluster.kind.elsewhere and path.startswith(("$", "~", "/"))
     return path if of_node else str(expand_path(path))
 
 
@@ -204,13 +203,6 @@ def _crop_fields(data: DataSection) -> dict[str, Any]:
     found = FORMATS[data.format]
     usual = {"input_size": found.input_size, **found.variation[data.augmentation]._asdict()}
     return {field: usual[field] if value is None else value for field, value in given.items()}
-
-
-def _threads_per_rank(cluster: ClusterSection) -> int:
-    """SLURM gives each rank its own cores; here all ranks of all trials share those of this machine."""
-    if cluster.executor == "slurm":
-        return cluster.cpus_per_rank
-    return max(1, len(os.sched_getaffinity(0)) // (cluster.parallel * cluster.ranks))
 
 
 def _method(cell: dict[str, Any], source: Path) -> Method:

@@ -131,4 +131,4 @@ def _has_gpus(gres: str | None) -> bool:
 
 def stage_of(cluster: ClusterSection) -> StageSection | None:
     """Where the nodes of a sweep keep data of their own. Raises InputError for a site file that cannot be used."""
-    return slurm_keys(cluster, load_site(cluster) if cluster.executor == "slurm" else Site()).stage
+    return slurm_keys(cluster, load_site(cluster) if cluster.kind.has_site else Site()).stage

@@ -25,6 +25,6 @@ def site_settings(site: str | None, changes: list[str]) -> tuple[ClusterSection,
     for change in changes:
         apply_change(content, change)
     question: SiteQuestion = validated(TypeAdapter(SiteQuestion), content, "--set")
-    if question.cluster.executor != "slurm":
+    if not question.cluster.kind.has_site:
         raise InputError("--set cluster.executor: a site is checked through SLURM alone; leave it out")
     return question.cluster, question.tracking.uri

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import types
@@ -13,20 +12,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
 
 from heatmark.datasets.augment import RecipeName
-from heatmark.datasets.formats import FORMATS, FormatName
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, FormatName, drawn_formats
 from heatmark.datasets.geometry import Convention
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.nearest import nearest
 from heatmark.foundation.variables import expand_variables
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.clusters import CLUSTERS
 from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
 from heatmark.workloads.spec import DataSpec, Section, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-METHOD_FIELDS = {field for method in METHODS.values() for field in method.model_fields} - {"name"}
-AXES = ["method", "backbone", "dataset", "seed", *sorted(METHOD_FIELDS), *TrainSpec.model_fields]
-
 
 Grid = dict[str, list[Any]]
 
@@ -43,15 +41,15 @@ class DataSection(Section):
     """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
 
     input_size, scale, rotation, half_body, shift: as the format usually has them under that augmentation
-    (datasets/formats.py) where they are left out.
+    (datasets/formats/) where they are left out.
     detections: with bbox_source `det`, the file of the boxes that people are validated in.
     """
 
     root: str | None = None
     synthetic: SyntheticSection | None = None
-    format: FormatName = "coco"
+    format: FormatName = USUAL_FORMAT
     input_size: tuple[int, int] | None = None
-    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
+    bbox_source: str = "gt"
     detections: str | None = None
     padding: float = DataSpec.model_fields["padding"].default
     scale: float | None = None
@@ -166,10 +164,17 @@ def apply_change(content: dict[str, Any], change: str) -> None:
     place[last] = parse_yaml(value, f"--set {change}")
 
 
+def axes() -> list[str]:
+    """What a grid may vary: any field of a method among it."""
+    fields = {field for method in METHODS.values() for field in method.model_fields} - {"name"}
+    return ["method", "backbone", "dataset", "seed", *sorted(fields), *TrainSpec.model_fields]
+
+
 def _check_axes(grid: Grid, path: Path) -> None:
+    valid = axes()
     for axis, values in grid.items():
-        if axis not in AXES:
-            raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, AXES)}")
+        if axis not in valid:
+            raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, valid)}")
         if not values:
             raise InputError(f"{path}: grid.{axis}: no value; give at least one or leave the axis out")
     for axis in ("method", "backbone", "dataset"):
@@ -185,26 +190,38 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
             )
-    if sweep.cluster.executor == "local" and sweep.cluster.nodes > 1:
-        raise InputError(f"{path}: cluster.nodes: {sweep.cluster.nodes}: this machine is one node; use executor: slurm")
+    most = sweep.cluster.kind.most_nodes
+    if most is not None and sweep.cluster.nodes > most:
+        others = ", ".join(name for name, kind in CLUSTERS.items() if kind.most_nodes is None)
+        raise InputError(
+            f"{path}: cluster.nodes: {sweep.cluster.nodes}: executor {sweep.cluster.executor} has {most} for a trial; "
+            f"use executor: {others}"
+        )
     for name in sweep.pretrained:
         if name not in sweep.named("backbone"):
             raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.named('backbone'))}")
     for name, data in sweep.data.items():
-        if (data.root is None) == (data.synthetic is None):
-            raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")
-        if (data.bbox_source == "det") != (data.detections is not None):
-            raise InputError(
-                f"{path}: data.{name}.detections: give the file of the boxes with bbox_source det, and only then"
-            )
-        sources = ("gt", "det", *FORMATS[data.format].boxes)
-        if data.bbox_source not in sources:
-            raise InputError(
-                f"{path}: data.{name}.bbox_source: {data.format} has no {data.bbox_source} boxes; "
-                f"valid: {', '.join(sources)}"
-            )
-        if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
-            raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
+        _check_data(data, f"{path}: data.{name}")
+
+
+def _check_data(data: DataSection, where: str) -> None:
+    """Raises InputError for what its format does not have."""
+    found = FORMATS[data.format]
+    if (data.root is None) == (data.synthetic is None):
+        raise InputError(f"{where}: give either root (a folder) or synthetic (a drawn data set)")
+    if data.synthetic is not None and found.recipe is None:
+        raise InputError(
+            f"{where}.synthetic: nothing is drawn in the format {data.format}; give root (a folder), "
+            f"or a format of these: {', '.join(drawn_formats())}"
+        )
+    if (data.bbox_source == "det") != (data.detections is not None):
+        raise InputError(f"{where}.detections: give the file of the boxes with bbox_source det, and only then")
+    if data.bbox_source not in found.box_sources:
+        raise InputError(
+            f"{where}.bbox_source: {data.format} has no {data.bbox_source} boxes; valid: {', '.join(found.box_sources)}"
+        )
+    if data.detections is not None and data.synthetic is not None:
+        raise InputError(f"{where}.detections: only for a data set in a root folder; leave it out")
 
 
 def _check_asha(sweep: SweepFile, path: Path) -> None:
@@ -213,10 +230,9 @@ def _check_asha(sweep: SweepFile, path: Path) -> None:
     for name in sweep.named("dataset"):
         data = sweep.data[name]
         headline = FORMATS[data.format].headline
-        family = headline.partition("@")[0]
-        families = {family, {"AP": "AR", "AUC": "PCK"}.get(family, family), "EPE"}
+        families = {_family(each) for each in (headline, *FORMATS[data.format].shown, "EPE")}
         boxes, _, measured = metric.partition("/")
-        if boxes != f"{data.bbox_source}box" or re.split(r"[@/0-9 ]", measured)[0] not in families:
+        if boxes != f"{data.bbox_source}box" or _family(measured) not in families:
             usual = f"{data.bbox_source}box/{headline}"
             raise InputError(f"{path}: tune.metric: {metric!r} is not measured on {name}; for example {usual!r}")
     if (sweep.tune.mode == "min") != ("/EPE" in metric):
@@ -226,19 +242,17 @@ def _check_asha(sweep: SweepFile, path: Path) -> None:
         )
 
 
+def _family(metric: str) -> str:
+    """PCK of `PCK@0.2/knee`, AP of AP75."""
+    return re.split(r"[@/0-9 ]", metric)[0]
+
+
 def expand_path(text: str) -> Path:
     """`~` and environment variables filled in; relative paths are relative to where the command is run.
 
     Raises InputError naming a variable that is not set.
     """
     return Path(expand_variables(text)).expanduser().absolute()
-
-
-def nearest(wrong: str, valid: typing.Iterable[str]) -> str:
-    """A hint for an error message."""
-    names = [str(name) for name in valid]
-    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(names)}"
 
 
 def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:

@@ -9,12 +9,13 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from heatmark.datasets.augment import RecipeName
-from heatmark.datasets.formats import FORMATS, FormatName
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, FormatName
 from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.foundation.hashes import sha256_of
 from heatmark.foundation.variables import expand_variables
+from heatmark.models.backbones import KnownBackbone
 from heatmark.models.methods import AnyMethod
 from heatmark.workloads.labels import trial_label
 
@@ -35,8 +36,8 @@ class DataSpec(Section):
     name: the data set's name in the sweep file. format: its native format. fingerprint: hash of the annotations and
     of which images are there (or of the parameters of a drawn data set), so that other data is another experiment.
     input_size: width and height of the crop in pixels. stride: input pixels per heatmap pixel.
-    bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart). For rhd,
-    `gt` is hand3d's square and `mmpose` the extent of the joints.
+    bbox_source: `gt` boxes, `det` for a detection file, or others that the format has; part of every metric's name
+    (about 2 AP apart). For rhd, `gt` is hand3d's square and `mmpose` the extent of the joints.
     padding: the box grows by this factor (SBL 1.25). augmentation: whose distributions scale, rotation, half_body and
     shift are the amplitudes of (datasets/augment.py). flip: probability of mirroring. geometry: the convention of all
     pixels (datasets/geometry.py), SimpleBaseline's or UDP's. delta_mm: for rhd, of Eq. 27: how near the seen surface is
@@ -44,11 +45,11 @@ class DataSpec(Section):
     """
 
     name: str
-    format: FormatName = "coco"
+    format: FormatName = USUAL_FORMAT
     fingerprint: str
     input_size: tuple[int, int] = (192, 256)
     stride: int = Field(4, ge=1)
-    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
+    bbox_source: str = "gt"
     padding: float = Field(1.25, gt=0)
     scale: float = Field(0.3, ge=0, lt=1)
     rotation: float = Field(40.0, ge=0, le=180)
@@ -63,6 +64,13 @@ class DataSpec(Section):
     def _size_fits_stride(self) -> DataSpec:
         if any(side <= 0 or side % 32 for side in self.input_size):
             raise ValueError(f"input_size {list(self.input_size)}: both sides must be positive multiples of 32")
+        return self
+
+    @model_validator(mode="after")
+    def _boxes_are_the_formats(self) -> DataSpec:
+        valid = FORMATS[self.format].box_sources
+        if self.bbox_source not in valid:
+            raise ValueError(f"bbox_source: {self.format} has no {self.bbox_source} boxes; valid: {', '.join(valid)}")
         return self
 
     @property
@@ -173,7 +181,7 @@ class TrialSpec(Section):
     schema_version: Literal[1] = SCHEMA_VERSION
     science_version: int = SCIENCE_VERSION
     method: AnyMethod
-    backbone: str
+    backbone: KnownBackbone
     data: DataSpec
     train: TrainSpec
     pretrained: PretrainedSpec | None = None

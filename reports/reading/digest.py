@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.metrics.auc import STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
 from heatmark.datasets.subsets import PRESETS, Factor
@@ -127,8 +128,9 @@ class Digest:
 
 
 def parts_of(data_format: str) -> tuple[str, ...]:
-    """Easy parts first. Every joint of a hand is labelled and all hands are of one size: their joints are divided."""
-    return (VISIBLE, HIDDEN) if data_format == "rhd" else DIFFICULTIES
+    """Easy parts first: of the people, or of the joints where the format divides these."""
+    by_joints = data_format in FORMATS and FORMATS[data_format].divided_by == "joints"
+    return (VISIBLE, HIDDEN) if by_joints else DIFFICULTIES
 
 
 @dataclass(frozen=True)

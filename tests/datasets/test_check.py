@@ -17,9 +17,9 @@ from PIL import Image
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.check import check, recognise
 from heatmark.datasets.coco import load_coco
-from heatmark.datasets.contact_sheet import contact_sheet, target_overlay
 from heatmark.datasets.stats import dataset_stats, subset_stats
 from heatmark.foundation.errors import InputError
+from heatmark.workloads.contact_sheet import contact_sheet, target_overlay
 
 EXIF = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
 

@@ -14,13 +14,13 @@ import pytest
 
 from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.check import check
-from heatmark.datasets.contact_sheet import contact_sheet
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.hand_depth import project, relative_depth
 from heatmark.datasets.metrics.hand_space import xyz_of
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.rhd import load_rhd
+from heatmark.workloads.contact_sheet import contact_sheet
 
 
 @pytest.fixture

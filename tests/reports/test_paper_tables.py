@@ -13,7 +13,7 @@ import pytest
 from heatmark.datasets.people import Person
 from heatmark.datasets.subsets import PRESETS, cell_counts
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
-from heatmark.models.variants import IntegralWithPrior
+from heatmark.models.methods.ipr_l_de import IntegralWithPrior
 from heatmark.pipeline import plan
 from heatmark.pipeline.sweep import load_sweep
 from heatmark.reports.comparing.cells import grid_cells

@@ -45,7 +45,6 @@ def test_files_of_an_earlier_report_go(tmp_path: Path) -> None:
 
 def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> None:
     document = assemble(Study(collect(sweep)))
-    document = replace(document, summary=(*document.summary, "data_set"))
     text = note(document)
     assert text.startswith("5 of 5 trials finished.") and "\n- " in text
     assert all(
@@ -53,4 +52,5 @@ def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> N
         for words in document.section("Verdict").words
         for sentence in words.sentences
     )
-    assert r"data\_set" in text
+    named = replace(document, summary=("On my_people with sbl-r18-w16.",))
+    assert r"On my\_people with sbl-r18-w16." in note(named)

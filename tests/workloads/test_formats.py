@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import scipy.io
+from pydantic import TypeAdapter, ValidationError
 
 from heatmark.datasets.formats import FORMATS, FormatName, score
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
@@ -25,8 +26,11 @@ from tests.rhd_tree import write_rhd
 PEOPLE = 8
 
 
-def test_every_name_has_a_format() -> None:
-    assert set(get_args(FormatName)) == set(FORMATS)
+def test_a_format_goes_by_its_name_and_another_name_is_none() -> None:
+    names: Any = TypeAdapter(FormatName)
+    assert [names.validate_python(name) for name in FORMATS] == [each.name for each in FORMATS.values()]
+    with pytest.raises(ValidationError, match="unknown format 'lsp'; did you mean 'lspet'"):
+        names.validate_python("lsp")
 
 
 def photograph(path: Path, seed: int) -> None:

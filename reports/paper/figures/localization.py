@@ -14,8 +14,9 @@ from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.paper.figures.shapes import ALL, GROUPS, Shapes, shapes_of
 from heatmark.reports.reading.digest import DIFFICULTIES
 from heatmark.reports.reading.measures import amount
-from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 
 DASHES = {"easy": "-", "medium": (0, (5, 1.5)), "hard": (0, (1, 1.2)), ALL: "-"}
 SIGMA_LINE = "method: [{name: detection, sigma: 0.5}, {name: detection, sigma: 1.0}, detection]"
