@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from heatmark.datasets.augment import USUAL_VARIATION, RecipeName, Variation
+from heatmark.datasets.augment import USUAL_VARIATION, Variation
+from heatmark.datasets.crop_settings import RecipeName
 from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.stats import dataset_stats

@@ -129,9 +129,19 @@ class HeatmapRegression(Method):
         Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes the two nearly equal here.
     """
 
-    sigma: float = Field(2.0, gt=0)
-    target_center: Literal["rounded", "exact"] = "rounded"
-    l_de_reduction: Literal["half_mean", "sum_pixels"] = "half_mean"
+    sigma: float = Field(
+        2.0,
+        gt=0,
+        description="Standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).",
+    )
+    target_center: Literal["rounded", "exact"] = Field(
+        "rounded",
+        description="`rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.",
+    )
+    l_de_reduction: Literal["half_mean", "sum_pixels"] = Field(
+        "half_mean",
+        description="`half_mean` is 0.5 * mean over pixels, joints and samples; `sum_pixels` sums over pixels (Eq. 4).",
+    )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
@@ -183,7 +193,9 @@ class AbsoluteError(Method):
         map's sides (Sun et al. 2018).
     """
 
-    l_re_units: Literal["heatmap_px", "input_px", "normalised"] = "heatmap_px"
+    l_re_units: Literal["heatmap_px", "input_px", "normalised"] = Field(
+        "heatmap_px", description="Of the coordinate loss: heatmap pixels, input pixels, or parts of the map's sides."
+    )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
@@ -206,8 +218,12 @@ class CoordinateRegression(Method):
         learn a Gaussian of peak 1 over a background of 0; `probability` the largest value of softmax(beta * h).
     """
 
-    beta: float = Field(10.0, gt=0)
-    score: Literal["peak", "probability"] = "peak"
+    beta: float = Field(10.0, gt=0, description="Scale of the heatmap in the exponential; the paper uses 10.")
+    score: Literal["peak", "probability"] = Field(
+        "peak",
+        description="How sure a joint is: `peak` is the largest raw value, `probability` the largest value of "
+        "softmax(beta * h).",
+    )
 
     @property
     def least_confidence(self) -> float:
@@ -232,7 +248,11 @@ class SoftmaxRegression(CoordinateRegression):
     score: a softmax ignores a constant added to h, so the raw peak means nothing here.
     """
 
-    score: Literal["peak", "probability"] = "probability"
+    score: Literal["peak", "probability"] = Field(
+        "probability",
+        description="How sure a joint is: `peak` is the largest raw value, `probability` the largest value of "
+        "softmax(beta * h).",
+    )
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding
@@ -253,7 +273,9 @@ class CompensatedRegression(CoordinateRegression):
         25 * beta, so at the default of 1 a map that holds more than 1/25 of it is read exactly.
     """
 
-    guard: float = Field(1.0, gt=0)
+    guard: float = Field(
+        1.0, gt=0, description="Where C - n is below guard * beta the map is topped up with weight at its centre."
+    )
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding
@@ -276,11 +298,22 @@ class GaussianPrior(Method):
         half a pixel.
     """
 
-    t_o: int | None = Field(None, ge=0)
-    l_de_weight: float = Field(1.0, ge=0)
-    l_de_reduction: Literal["half_mean", "sum_pixels"] = "sum_pixels"
-    sigma: float = Field(2.0, gt=0)
-    target_center: Literal["rounded", "exact"] = "exact"
+    t_o: int | None = Field(
+        None, ge=0, description="The first epoch without L_de (T_o); None means never without, 0 never with it."
+    )
+    l_de_weight: float = Field(1.0, ge=0, description="Lambda of Eq. 21.")
+    l_de_reduction: Literal["half_mean", "sum_pixels"] = Field(
+        "sum_pixels", description="`sum_pixels` is Eq. 4 as printed; `half_mean` is 6,000 times smaller at 64 x 48."
+    )
+    sigma: float = Field(
+        2.0,
+        gt=0,
+        description="Standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).",
+    )
+    target_center: Literal["rounded", "exact"] = Field(
+        "exact",
+        description="`rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.",
+    )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses

@@ -75,14 +75,14 @@ def show_command(
     geometry: Annotated[Literal["biased", "udp"], typer.Option(help="Whose convention of pixels.")] = "biased",
 ) -> None:
     """Draw a contact sheet: image with box and joints, crop, target, and three augmented crops of each person."""
-    from heatmark.datasets.augment import CropSettings
     from heatmark.datasets.check import recognise
+    from heatmark.datasets.crop_settings import CropSettings
     from heatmark.datasets.formats import FORMATS
     from heatmark.workloads.contact_sheet import contact_sheet, write_png
 
     usual = FORMATS[recognise(root)]
     amplitudes = usual.variation[augmentation]._asdict()
-    settings = CropSettings(usual.input_size, recipe=augmentation, geometry=geometry, **amplitudes)
+    settings = CropSettings(input_size=usual.input_size, augmentation=augmentation, geometry=geometry, **amplitudes)
     write_png(out, contact_sheet(usual.load(root, split, False), settings, people, seed))
     print(f"wrote {out}")
 

@@ -19,6 +19,7 @@ from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import read_json, write_json
 from heatmark.foundation.hashes import file_sha256
 from heatmark.foundation.nearest import nearest
+from heatmark.foundation.section import Section
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.method import Method
 from heatmark.models.methods import METHODS
@@ -37,7 +38,8 @@ from heatmark.pipeline.trial_labels import trial_labels
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
-from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
+from heatmark.workloads.runtime import RunSettings, RuntimeSpec
+from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def _trial(
         backbone=cell["backbone"],
         data=validated(
             TypeAdapter(DataSpec),
-            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]]} | _crop_fields(data),
+            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]], **_shared(DataSettings, data)},
             f"{source}: data.{cell['dataset']}",
         ),
         train=train.resolved(),
@@ -175,16 +177,13 @@ def _trial(
             data_root=str(data_root(data)),
             detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
-            image_cache=_path_in_job(cluster, cluster.image_cache),
             stage=_path_in_job(cluster, stage.to) if stage else None,
             stage_tar=str(expand_path(tar)) if tar is not None else None,
-            workers=cluster.workers,
-            threads=cluster.threads or cluster.kind.threads_per_rank(cluster),
-            zero_stage=cluster.zero_stage,
-            channels_last=cluster.channels_last,
-            strict=cluster.strict,
-            keep_checkpoints=cluster.keep_checkpoints,
-            hang_s=cluster.hang_s,
+            **{
+                **_shared(RunSettings, cluster),
+                "threads": cluster.threads or cluster.kind.threads_per_rank(cluster),
+                "image_cache": _path_in_job(cluster, cluster.image_cache),
+            },
         ),
     )
 
@@ -197,12 +196,9 @@ def _path_in_job(cluster: ClusterSection, path: str | None) -> str | None:
     return path if of_node else str(expand_path(path))
 
 
-def _crop_fields(data: DataSection) -> dict[str, Any]:
-    """The fields of DataSpec, those the file leaves open as the format usually has them."""
-    given = data.model_dump(mode="json", exclude={"root", "synthetic", "detections"})
-    found = FORMATS[data.format]
-    usual = {"input_size": found.input_size, **found.variation[data.augmentation]._asdict()}
-    return {field: usual[field] if value is None else value for field, value in given.items()}
+def _shared(part: type[Section], section: Section) -> dict[str, Any]:
+    """What a section of the file says of the fields that a trial's spec has as well."""
+    return section.model_dump(mode="json", include=set(part.model_fields))
 
 
 def _method(cell: dict[str, Any], source: Path) -> Method:

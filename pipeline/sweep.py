@@ -9,19 +9,18 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
 
-from heatmark.datasets.augment import RecipeName
-from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, FormatName, drawn_formats
-from heatmark.datasets.geometry import Convention
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, drawn_formats
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.nearest import nearest
+from heatmark.foundation.section import Section
 from heatmark.foundation.variables import expand_variables
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.clusters import CLUSTERS
 from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
-from heatmark.workloads.spec import DataSpec, Section, TrainSpec
+from heatmark.workloads.spec import Channels, DataSettings, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -30,87 +29,95 @@ Grid = dict[str, list[Any]]
 
 
 class SyntheticSection(Section):
-    """A data set drawn in its format. people_train, people_val: annotated people (rhd: images) per split."""
+    """A data set drawn in its format."""
 
-    people_train: int = Field(ge=1)
-    people_val: int = Field(ge=1)
-    seed: int = Field(0, ge=0)
+    people_train: int = Field(ge=1, description="Annotated people to train on (rhd: images).")
+    people_val: int = Field(ge=1, description="Annotated people to validate on (rhd: images).")
+    seed: int = Field(0, ge=0, description="Of the drawing.")
 
 
-class DataSection(Section):
-    """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
+class DataSection(DataSettings):
+    """One data set: where it is or how it is drawn, and how people are cropped.
 
-    input_size, scale, rotation, half_body, shift: as the format usually has them under that augmentation
+    input_size, scale, rotation, half_body and shift are as the format usually has them under that augmentation
     (datasets/formats/) where they are left out.
-    detections: with bbox_source `det`, the file of the boxes that people are validated in.
     """
 
-    root: str | None = None
-    synthetic: SyntheticSection | None = None
-    format: FormatName = USUAL_FORMAT
-    input_size: tuple[int, int] | None = None
-    bbox_source: str = "gt"
-    detections: str | None = None
-    padding: float = DataSpec.model_fields["padding"].default
-    scale: float | None = None
-    rotation: float | None = None
-    flip: float = DataSpec.model_fields["flip"].default
-    augmentation: RecipeName = "sbl"
-    half_body: float | None = None
-    shift: float | None = None
-    geometry: Convention = "biased"
-    delta_mm: float = DataSpec.model_fields["delta_mm"].default
+    root: str | None = Field(None, description="The folder that it is in.")
+    synthetic: SyntheticSection | None = Field(None, description="How it is drawn.")
+    detections: str | None = Field(
+        None, description="With bbox_source `det`, the file of the boxes that people are validated in."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_format_usually_has_it(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        found = FORMATS.get(str(given.get("format", USUAL_FORMAT)))
+        variation = found.variation.get(given.get("augmentation", "sbl")) if found else None
+        if found is None or variation is None:
+            return given  # refused by the field's own check
+        usual = {"input_size": found.input_size, **variation._asdict()}
+        stated = {key: value for key, value in given.items() if not (key in usual and value is None)}
+        size = stated.get("input_size")
+        return {**usual, **stated, **({"input_size": tuple(size)} if isinstance(size, list) else {})}
 
 
 class PretrainedSection(Section):
-    """Weights to start from. file: as published. channels: the order of colours they were trained on."""
+    """Weights to start from."""
 
-    file: str
-    channels: Literal["rgb", "bgr"] = "rgb"
+    file: str = Field(description="As published.")
+    channels: Channels = Field("rgb", description="The order of colours they were trained on.")
 
 
 class TuneSection(Section):
-    """Ray Tune. scheduler: `fifo` runs every trial to its end; `asha` stops the worse ones early by `metric`, which
-    biases a comparison of convergence and is stamped on the report. grace_epochs: epochs before ASHA may stop a trial.
-    """
+    """Ray Tune."""
 
-    scheduler: Literal["fifo", "asha"] = "fifo"
-    metric: str = "gtbox/AP"
-    mode: Literal["max", "min"] = "max"
-    grace_epochs: int = Field(5, ge=1)
-    reduction_factor: int = Field(3, ge=2)
-    dashboard: bool = True
+    scheduler: Literal["fifo", "asha"] = Field(
+        "fifo",
+        description="`fifo` runs every trial to its end; `asha` stops the worse ones early, which biases a "
+        "comparison of convergence and is stamped on the report.",
+    )
+    metric: str = Field("gtbox/AP", description="What ASHA goes by.")
+    mode: Literal["max", "min"] = Field("max", description="Which of it is better.")
+    grace_epochs: int = Field(5, ge=1, description="Epochs before ASHA may stop a trial.")
+    reduction_factor: int = Field(3, ge=2, description="One in so many trials goes on at each of ASHA's rungs.")
+    dashboard: bool = Field(True, description="Ray's page of the sweep.")
 
 
 class TrackingSection(Section):
-    """MLflow. uri: a tracking server or a database, environment variables filled in, or None for SQLite in the sweep's
-    folder. enabled: mirror at all.
-    """
+    """MLflow."""
 
-    enabled: bool = True
-    uri: str | None = None
+    enabled: bool = Field(True, description="Whether the sweep is mirrored at all.")
+    uri: str | None = Field(
+        None,
+        description="A tracking server or a database, environment variables filled in; None is SQLite in the "
+        "sweep's folder.",
+    )
 
 
 class ReportSection(Section):
     """The report at the end of a run."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="Whether it is built.")
 
 
 class SweepFile(Section):
-    """The whole file. grid: a value or a list of values for each axis; or a list of such grids, one after the other, of
-    which cells that are the same are run once. pretrained: first weights, by backbone.
-    """
+    """The whole file."""
 
-    name: Name
-    grid: list[Grid]
-    train: TrainSpec = TrainSpec()
-    data: dict[Name, DataSection]
-    pretrained: dict[str, PretrainedSection] = Field(default_factory=dict)
-    cluster: ClusterSection = ClusterSection()
-    tune: TuneSection = TuneSection()
-    tracking: TrackingSection = TrackingSection()
-    report: ReportSection = ReportSection()
+    name: Name = Field(description="A folder, a job's name and an MLflow experiment.")
+    grid: list[Grid] = Field(
+        description="A value or a list of values for each axis; or a list of such grids, one after the other, of "
+        "which cells that are the same are run once."
+    )
+    train: TrainSpec = Field(TrainSpec(), description="What all trials have in common.")
+    data: dict[Name, DataSection] = Field(description="The data sets, by name.")
+    pretrained: dict[str, PretrainedSection] = Field(default_factory=dict, description="First weights, by backbone.")
+    cluster: ClusterSection = Field(ClusterSection(), description="Where trials run.")
+    tune: TuneSection = Field(TuneSection(), description="How Ray Tune walks them.")
+    tracking: TrackingSection = Field(TrackingSection(), description="Where MLflow keeps them.")
+    report: ReportSection = Field(ReportSection(), description="The report at the end.")
 
     @field_validator("grid", mode="before")
     @classmethod

@@ -18,7 +18,8 @@ from heatmark.workloads.run_folder.job_record import JobRecord
 from heatmark.workloads.run_folder.result import Result
 from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
 
 
 def made_spec(method: Any = None, seed: int = 0, hang_s: float = 600.0, data: Any = None, **train: Any) -> TrialSpec:

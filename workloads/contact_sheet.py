@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import torch
 
-from heatmark.datasets.augment import CropSettings, Purpose, random_stream
+from heatmark.datasets.augment import Purpose, random_stream
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import Convention, apply_affine, crop_affine, heatmap_pitch, input_to_heatmap
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.loader import Crop, PersonCrops

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from heatmark.datasets import formats
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
@@ -67,21 +66,6 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
     return people
 
 
-def crop_settings(spec: TrialSpec) -> CropSettings:
-    data = spec.data
-    return CropSettings(
-        input_size=data.input_size,
-        padding=data.padding,
-        scale=data.scale,
-        rotation=data.rotation,
-        flip=data.flip,
-        half_body=data.half_body,
-        shift=data.shift,
-        recipe=data.augmentation,
-        geometry=data.geometry,
-    )
-
-
 def build_model(spec: TrialSpec, joints: int) -> nn.Module:
     """The untrained network of a trial; its weights depend on the seed alone.
 
@@ -130,7 +114,7 @@ class Trial:
         people = self.train_people if training else self.val_people
         return make_loader(
             people,
-            crop_settings(self.spec),
+            self.spec.data,
             training=training,
             batch_size=max(1, self.spec.train.batch_size // self.ranks.world_size),
             rank=self.ranks.rank,

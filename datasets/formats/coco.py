@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from heatmark.datasets import coco
-from heatmark.datasets.augment import RecipeName, Variation
+from heatmark.datasets.augment import Variation
 from heatmark.datasets.coco_detections import load_detections
+from heatmark.datasets.crop_settings import RecipeName
 from heatmark.datasets.format import Format, existing
 from heatmark.datasets.formats.registry import register
 from heatmark.datasets.metrics.evaluation import measure_coco

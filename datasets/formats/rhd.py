@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from heatmark.datasets import rhd
-from heatmark.datasets.augment import USUAL_VARIATION, RecipeName, Variation
+from heatmark.datasets.augment import USUAL_VARIATION, Variation
+from heatmark.datasets.crop_settings import RecipeName
 from heatmark.datasets.format import Format, OtherBoxes, existing
 from heatmark.datasets.formats.registry import register
 from heatmark.datasets.metrics import score_rhd

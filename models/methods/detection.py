@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pydantic import Field
+
 from heatmark.models.method import HeatmapRegression
 from heatmark.models.methods.registry import register
 
@@ -22,7 +24,10 @@ class Detection(HeatmapRegression):
     colour: ClassVar[str] = "#0072B2"
     order: ClassVar[int] = 0
     name: Literal["detection"] = "detection"
-    decoder: Literal["argmax", "quarter"] = "quarter"
+    decoder: Literal["argmax", "quarter"] = Field(
+        "quarter",
+        description="`quarter` moves the maximum a quarter pixel towards its higher neighbour; `argmax` does not.",
+    )
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding

@@ -25,9 +25,9 @@ class Dsnt(SoftmaxRegression):
     colour: ClassVar[str] = "#5A626C"
     order: ClassVar[int] = 8
     name: Literal["dsnt"] = "dsnt"
-    beta: float = Field(1.0, gt=0)
-    sigma: float = Field(1.0, gt=0)
-    js_weight: float = Field(1.0, ge=0)
+    beta: float = Field(1.0, gt=0, description="Scale of the heatmap in the exponential; 1 as published.")
+    sigma: float = Field(1.0, gt=0, description="Of the Gaussian that a softmax map is to resemble, in heatmap pixels.")
+    js_weight: float = Field(1.0, ge=0, description="Of the Jensen-Shannon regulariser.")
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses

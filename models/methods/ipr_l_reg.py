@@ -27,8 +27,10 @@ class RegularizedIntegral(AbsoluteError, SoftmaxRegression):
     colour: ClassVar[str] = "#CC79A7"
     order: ClassVar[int] = 3
     name: Literal["ipr+l_reg"] = "ipr+l_reg"
-    tau: float = Field(0.0027, ge=0)
-    l_reg_weight: float = Field(1.0, ge=0)
+    tau: float = Field(0.0027, ge=0, description="The Laplacian of softmax(beta * h) that is still free.")
+    l_reg_weight: float = Field(
+        1.0, ge=0, description="Of L_reg, summed over pixels and averaged over labelled joints."
+    )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses

@@ -38,9 +38,15 @@ class Rle(SoftmaxRegression):
     order: ClassVar[int] = 9
     latent_maps: ClassVar[int] = 2
     name: Literal["rle"] = "rle"
-    beta: float = Field(1.0, gt=0)
-    least_sigma: float = Field(1e-3, gt=0, lt=1)
-    score: Literal["deviation", "probability"] = "deviation"  # type: ignore[assignment]
+    beta: float = Field(1.0, gt=0, description="Scale of the heatmap in the exponential; 1 as published.")
+    least_sigma: float = Field(
+        1e-3, gt=0, lt=1, description="Sigma runs from this to 1, so that the error in sigmas stays finite."
+    )
+    score: Literal["deviation", "probability"] = Field(
+        "deviation",
+        description="How sure a joint is: `deviation` is 1 - the mean of sigma over both axes; `probability` as "
+        "in IPR.",
+    )  # type: ignore[assignment]
 
     def learned(self) -> nn.Module:
         from heatmark.models.flow import RealNvp

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pydantic import Field
+
 from heatmark.models.method import HeatmapRegression
 from heatmark.models.methods.registry import register
 
@@ -24,8 +26,13 @@ class UdpDetection(HeatmapRegression):
     colour: ClassVar[str] = "#7A5230"
     order: ClassVar[int] = 7
     name: Literal["udp"] = "udp"
-    target_center: Literal["rounded", "exact"] = "exact"
-    kernel: Literal[11, 17] = 11
+    target_center: Literal["rounded", "exact"] = Field(
+        "exact",
+        description="`rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.",
+    )
+    kernel: Literal[11, 17] = Field(
+        11, description="Side of the smoothing Gaussian in heatmap pixels: 11 for sigma 2, 17 for sigma 3."
+    )
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding_refined

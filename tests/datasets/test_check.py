@@ -14,9 +14,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.check import check, recognise
 from heatmark.datasets.coco import load_coco
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.stats import dataset_stats, subset_stats
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.contact_sheet import contact_sheet, target_overlay

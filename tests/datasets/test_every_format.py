@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.check import check, recognise
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.format import Format
 from heatmark.datasets.formats import FORMATS, drawn_formats, load_split, make_recipe, score
 from heatmark.datasets.people import SPLITS, PoseDataset, Skeleton
@@ -63,7 +63,7 @@ def test_a_format_says_what_it_is(name: str) -> None:
     assert found.box_sources[0] == "gt" and len(set(found.box_sources)) == len(found.box_sources)
     assert all(side % 32 == 0 for side in found.input_size)
     for recipe, variation in found.variation.items():
-        CropSettings(found.input_size, recipe=recipe, **variation._asdict())
+        CropSettings(input_size=found.input_size, augmentation=recipe, **variation._asdict())
     overridden = type(found).load_detections is not Format.load_detections
     assert overridden == found.takes_detections
 
@@ -144,6 +144,6 @@ def test_the_truth_scores_full_marks_in_a_run_and_in_the_usual_file(
 
 @every_drawn_format
 def test_its_people_can_be_shown(name: str, drawn: Mapping[str, Path]) -> None:
-    settings = CropSettings(FORMATS[name].input_size, **FORMATS[name].variation["sbl"]._asdict())
+    settings = CropSettings(input_size=FORMATS[name].input_size, **FORMATS[name].variation["sbl"]._asdict())
     sheet_HW3 = contact_sheet(FORMATS[name].load(drawn[name], "train", True), settings, 2)
     assert sheet_HW3.shape == (2 * 224, 6 * 224, 3) and sheet_HW3.std() > 20

@@ -15,7 +15,8 @@ import pytest
 from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
 from tests.made_up import finish, made_epoch, planned, planned_sweep
 
 EPOCHS = 12

@@ -16,7 +16,8 @@ from heatmark.models.methods import BiasCompensated, Detection, IntegralRegressi
 from heatmark.reports.build import build_report
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
 from tests.made_up import fail, finish, made_epoch, planned, planned_sweep
 from tests.reports.recorded import Arrays, made_up_people, with_errors, write_records
 

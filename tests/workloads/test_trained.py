@@ -25,7 +25,7 @@ from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.train import build_model, crop_settings, load_split
+from heatmark.workloads.train import build_model, load_split
 from heatmark.workloads.trained import open_trial
 
 
@@ -61,7 +61,7 @@ def test_a_trials_own_read_out_is_what_its_evaluation_measured(
 ) -> None:
     folder, spec, model = trial(tmp_path, people, method, flip_test)
     val = load_split(spec, "val")
-    loader = make_loader(val, crop_settings(spec), training=False, batch_size=5)
+    loader = make_loader(val, spec.data, training=False, batch_size=5)
     measured = evaluate(model, spec, val, loader, Ranks(0, 1, torch.device("cpu")), set()).metrics
     table = decode_run(folder.path, ["argmax", "quarter", "udp", "soft"], ["1", "10"], print)
     assert list(table) == ["own", "argmax", "quarter", "udp", "soft@1", "soft@10"]
