@@ -318,7 +318,7 @@ class GaussianPrior(Method):
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
-        terms = super().losses(heatmap_BKHW, joints_BK2, labelled_BK, epoch)  # type: ignore[safe-super]
+        terms = super().losses(heatmap_BKHW, joints_BK2, labelled_BK, epoch)
         if self.t_o is None or epoch < self.t_o:
             target_BKHW, weight_BK = losses.gaussian_targets(
                 joints_BK2, labelled_BK, heatmap_BKHW.shape[-2:], self.sigma, self.target_center

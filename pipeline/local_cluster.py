@@ -124,7 +124,7 @@ def _signal(process: psutil.Process, number: int) -> None:
         process.send_signal(number)
 
 
-class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
+class _DetachedExecutor(LocalExecutor):
     """submitit's local executor, its controller in a session of its own: a Ctrl-C in the driver's terminal is not the
     job's, and the run folder's environment and log are.
     """

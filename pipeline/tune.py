@@ -49,7 +49,7 @@ def run_tune(
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker, between_steps), TBXLoggerCallback()],
+            callbacks=[JobCallback(broker, between_steps), TBXLoggerCallback()],  # type: ignore[no-untyped-call]
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
@@ -67,7 +67,7 @@ def trial_folder_name(trial: Any) -> str:
 
 def _scheduler(settings: TuneSection, epochs: int) -> Any:
     if settings.scheduler == "fifo":
-        return FIFOScheduler()
+        return FIFOScheduler()  # type: ignore[no-untyped-call]
     return ASHAScheduler(
         time_attr="epoch",
         metric=settings.metric,
@@ -78,7 +78,7 @@ def _scheduler(settings: TuneSection, epochs: int) -> Any:
     )
 
 
-class JobCallback(tune.Callback):  # type: ignore[misc]
+class JobCallback(tune.Callback):
     """In the driver: a trial that starts gets a job; one that the scheduler stopped loses it.
 
     Tune calls on_trial_complete when a trial ends or is stopped by a decision, and not when the driver is interrupted.

@@ -65,7 +65,10 @@ def _by_pycocotools(content: Any, results: list[dict[str, Any]]) -> int:
 
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
-        truth.dataset = {**content, "annotations": [dict(person) for person in content["annotations"]]}
+        truth.dataset = {  # type: ignore[typeddict-item]
+            **content,
+            "annotations": [dict(person) for person in content["annotations"]],
+        }
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes([dict(result) for result in results]), "keypoints")
         evaluation.evaluate()

@@ -111,7 +111,7 @@ def encode(records: Records) -> bytes:
     return file.getvalue()
 
 
-def _arrow(column: npt.NDArray[Any]) -> pa.Array:
+def _arrow(column: npt.NDArray[Any]) -> Any:
     """A fixed-size list for more than one value per person; numbers that are not integers in single precision."""
     values = column if np.issubdtype(column.dtype, np.integer) else column.astype(np.float32)
     if values.ndim == 2 and values.shape[1] > 1:
@@ -185,7 +185,7 @@ class _Columns:
         if name not in self.left:
             raise self.refused(name, "missing")
         self.left.remove(name)
-        column = self.table.column(name).combine_chunks()
+        column: Any = self.table.column(name).combine_chunks()
         if pa.types.is_fixed_size_list(column.type):
             found = column.type.list_size
             column = column.flatten()
