@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,13 @@ SETTINGS = ClusterSection(executor="slurm", threads=1, timeout_min=10)
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     write_coco(tmp_path / "drawn", SyntheticCoco(people_train=16, people_val=8, seed=1))
-    trials = tuple(trial_of_hours(tmp_path, tmp_path / "drawn", seed) for seed in range(2))
+    trials = trial_of_hours(tmp_path, tmp_path / "drawn", 0), trial_of_hours(tmp_path, tmp_path / "drawn", 1)
     nowhere = SETTINGS.model_copy(update={"partition": "nowhere"})
-    return Bench(lambda: make_cluster(SETTINGS, tmp_path), trials, _end, lambda: make_cluster(nowhere, tmp_path), 240)
+    yield Bench(lambda: make_cluster(SETTINGS, tmp_path), trials, _end, lambda: make_cluster(nowhere, tmp_path), 240)
+    for trial in trials:
+        make_cluster(SETTINGS, tmp_path).cancel(trial)
 
 
 def _end(trial: RunFolder, status: JobStatus) -> None:
