@@ -38,7 +38,7 @@ class Registry(Mapping[str, Item], Generic[Item]):
         place = _place_of(item)
         if name in self._items and self._items[name][1] != place:
             raise InputError(
-                f"two {self.kind}s are called {name!r}: {self._items[name][1]} and {place}; rename or remove one"
+                f"the {self.kind} {name!r} is there twice: {self._items[name][1]} and {place}; rename or remove one"
             )
         self._items[name] = (order, place, item)
 

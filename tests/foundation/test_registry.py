@@ -54,7 +54,7 @@ def test_two_things_of_one_name_are_told_with_their_places(tmp_path: Path, monke
         (folder / f"{file}.py").write_text(FILE.format(package="twice", name="same", order=0))
     for _ in range(2):  # and not only the first time that somebody looks
         with pytest.raises(
-            InputError, match=r"two things are called 'same': .*one\.py and .*two\.py; rename or remove"
+            InputError, match=r"the thing 'same' is there twice: .*one\.py and .*two\.py; rename or remove"
         ):
             len(things_of("twice"))
 

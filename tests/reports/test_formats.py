@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from heatmark.datasets.formats import FORMATS
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.measures import shown_metrics
 from heatmark.reports.rendering.document import Document
 from heatmark.reports.sections.document import assemble
 from heatmark.workloads.spec import DataSpec
@@ -90,3 +92,12 @@ def test_curves_are_of_the_headline_metric(mixed: Path) -> None:
     captions = [figure.caption for figure in read_document(mixed).section("Convergence").figures]
     assert any(caption.startswith("PCKh@0.5 and EPE on the validation people") for caption in captions)
     assert any(caption.startswith("PCK@0.2 and EPE") for caption in captions)
+
+
+def test_a_format_that_names_no_metrics_shows_all_it_measures(monkeypatch: pytest.MonkeyPatch, mixed: Path) -> None:
+    """Its headline first, and of those of a part none."""
+    monkeypatch.setattr(type(FORMATS["lspet"]), "shown", ())
+    lspet = read_document(mixed).section("Accuracy").tables[2]
+    titles = [column.title.removesuffix(" (GT boxes)") for column in lspet.columns]
+    assert [title for title in titles if title in FINALS["lspet"]] == ["PCK@0.2", "PCK@0.1", "EPE"]
+    assert shown_metrics("lspet", ()) == ("PCK@0.2", "EPE")
