@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.foundation.files import write_json
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.submit import Cluster, JobStatus, SubmitRefused
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
+from tests.made_up import job_of
 
 
 def trial_of_hours(sweep: Path, people: Path, seed: int = 0) -> RunFolder:
@@ -31,7 +32,7 @@ def trial_of_hours(sweep: Path, people: Path, seed: int = 0) -> RunFolder:
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
     run = RunFolder(sweep / spec.signature)
-    write_json(run.spec_file, spec.model_dump(mode="json"))
+    write_spec(run.spec_file, spec)
     return run
 
 
@@ -115,5 +116,5 @@ def check_refused(bench: Bench) -> None:
         bench.until(lambda: not broker.open_trials(), "the trial has failed")
     finally:
         broker.close()
-    job = trial.job() or {}
-    assert job["state"] == "failed" and str(job["reason"]).startswith("user: ") and not job["submissions"]
+    job = job_of(trial)
+    assert job.state == "failed" and str(job.reason).startswith("user: ") and not job.submissions

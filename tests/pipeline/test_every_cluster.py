@@ -21,7 +21,7 @@ from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.clusters import CLUSTERS, ClusterKind, make_cluster, register
 from heatmark.pipeline.local_cluster import _processes_of
 from heatmark.pipeline.submit import Cluster, JobStatus, SubmitRefused
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 from tests.cluster_conformance import (
     Bench,
     check_description,

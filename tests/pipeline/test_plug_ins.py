@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from heatmark.workloads.run_folder import run_folders
+from heatmark.workloads.run_folder.folder import run_folders
+from tests.made_up import final_of, job_of
 from tests.plug_ins import install, write_dots
 
 DRAWN = {"synthetic": {"people_train": 16, "people_val": 8}, "input_size": [64, 64]}
@@ -117,8 +118,8 @@ def test_a_sweep_runs_on_a_cluster_of_somebody_elses(tmp_path: Path) -> None:
     done = heatmark(environment, tmp_path, "sweep", "run", path)
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = run_folders(tmp_path / "runs" / "theirs")
-    job = run.job() or {}
-    assert (job["executor"], job["state"], job["job_id"]) == ("pretend", "finished", "pretended")
+    job = job_of(run)
+    assert (job.executor, job.state, job.job_id) == ("pretend", "finished", "pretended")
 
 
 @pytest.mark.slow
@@ -132,7 +133,7 @@ def test_a_sweep_of_nothing_but_plug_ins_ends_with_a_report(tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout + done.stderr
     sweep = tmp_path / "runs" / "theirs"
     for run in run_folders(sweep):
-        final = (run.result() or {})["final"]
+        final = final_of(run)
         assert {"gtbox/Hits", "gtbox/Hits/top", "gtbox/Twice", "gtbox/EPE"} <= set(final)
     page = (sweep / "report.html").read_text()
     # A format that names no metrics shows all of them, its headline first, and no part of one.

@@ -12,7 +12,7 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.clusters import make_cluster
 from heatmark.pipeline.submit import JobStatus
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 from tests.cluster_conformance import (
     Bench,
     check_description,
