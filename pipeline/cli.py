@@ -298,19 +298,19 @@ def analyze(
     out: Annotated[Path, typer.Option("--out", help="The folder for figures and csv files.")] = Path("runs/analysis"),
 ) -> None:
     """Verify the paper's analysis: without training (the first three), or on a trained net's heatmaps."""
-    if name not in ("bias", "gradients", "localization", "heatmaps"):
-        raise InputError(f"analyze {name}: unknown analysis; valid: bias, gradients, localization, heatmaps")
-    if (name == "heatmaps") != (run is not None):
+    from heatmark.pipeline.analyses import OF_A_TRIAL, UNTRAINED
+
+    if name not in {*UNTRAINED, *OF_A_TRIAL}:
+        raise InputError(f"analyze {name}: unknown analysis; valid: {', '.join([*UNTRAINED, *OF_A_TRIAL])}")
+    if (name in OF_A_TRIAL) != (run is not None):
         raise InputError("analyze: --run RUN_DIR goes with heatmaps, and heatmaps needs it")
-    from importlib import import_module
 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {out}: no folder that can be written ({error.strerror}); give another") from error
-    analysis = import_module(f"heatmark.workloads.analysis.{name}")
     log = partial(print, file=sys.stderr)
-    for path in analysis.analyze(out) if run is None else analysis.analyze(out, run, log):
+    for path in UNTRAINED[name](out) if run is None else OF_A_TRIAL[name](out, run, log):
         print(f"wrote {path}")
 
 

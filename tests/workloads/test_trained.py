@@ -16,6 +16,7 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_json
 from heatmark.models import decoding
+from heatmark.pipeline.analyses import OF_A_TRIAL
 from heatmark.workloads import checkpoint, trained
 from heatmark.workloads.analysis import heatmaps
 from heatmark.workloads.decode_run import decode_run
@@ -120,7 +121,7 @@ def test_every_decoder_finds_a_gaussian(tmp_path: Path) -> None:
 
 def test_the_heatmaps_of_a_trial_are_described_joint_by_joint(tmp_path: Path, people: Path) -> None:
     folder, spec, _ = trial(tmp_path, people, {"name": "ipr"}, True)
-    written = heatmaps.analyze(tmp_path / "out", folder.path, print)
+    written = OF_A_TRIAL["heatmaps"](tmp_path / "out", folder.path, print)
     assert [path.name for path in written] == ["heatmaps.csv", "activation.csv", "heatmaps.svg"]
     with written[0].open() as file:
         every, *joints = csv.DictReader(file)

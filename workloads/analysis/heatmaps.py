@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from matplotlib.figure import Figure
 
 from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.models.diagnostics import activation_sum, fitted_sigma, log_mass_ratio
 from heatmark.models.losses import inside
-from heatmark.workloads.analysis.artefacts import COLORS, write_figure, write_table
+from heatmark.workloads.analysis.artefacts import write_table
 from heatmark.workloads.records import BETA, REACHES
 from heatmark.workloads.trained import Log, TrainedTrial, open_trial
 
@@ -24,18 +24,46 @@ WINDOW = 4
 Array = npt.NDArray[np.float64]
 
 
-def analyze(folder: Path, run: Path, log: Log) -> list[Path]:
-    """heatmaps.csv (by joint), activation.csv (A(s)) and heatmaps.svg, over the labelled joints of the val split."""
+@dataclass(frozen=True)
+class NetShapes:
+    """Of N labelled joints of the val split. label, method: of the trial. joints: of its skeleton. found_N: see
+    described. sigmas: those that were tried.
+    """
+
+    label: str
+    method: str
+    joints: tuple[str, ...]
+    found_N: Array
+    sigmas: tuple[float, ...] = FINE_SIGMAS
+
+    @property
+    def sigma_N(self) -> Array:
+        return self.found_N[:, 1]
+
+    @property
+    def log_mass_N(self) -> Array:
+        """ln(C / n)."""
+        return self.found_N[:, 2]
+
+    @property
+    def activation_S(self) -> Array:
+        """Mean A(s) for s = 0, 1, ..."""
+        mean_S: Array = self.found_N[:, 3:].mean(0)
+        return mean_S
+
+
+def describe_net(run: Path, log: Log) -> NetShapes:
+    """run: the folder of a trained trial. Raises InputError."""
     trial = open_trial(run, log)
-    found_N = described(trial)
-    rows = [_row("all", found_N)]
-    rows += [_row(name, found_N[found_N[:, 0] == k]) for k, name in enumerate(trial.people.skeleton.joints)]
-    activation = [{"s": s, "activation_sum": float(found_N[:, 3 + s].mean())} for s in REACHES]
-    return [
-        write_table(folder / "heatmaps.csv", rows),
-        write_table(folder / "activation.csv", activation),
-        write_figure(folder / "heatmaps.svg", _figure(found_N, trial.spec.label)),
-    ]
+    return NetShapes(trial.spec.label, trial.spec.method.name, tuple(trial.people.skeleton.joints), described(trial))
+
+
+def analyze(folder: Path, net: NetShapes) -> list[Path]:
+    """heatmaps.csv (by joint) and activation.csv (A(s)), over the labelled joints of the val split."""
+    rows = [_row("all", net.found_N)]
+    rows += [_row(name, net.found_N[net.found_N[:, 0] == k]) for k, name in enumerate(net.joints)]
+    activation = [{"s": s, "activation_sum": float(net.activation_S[s])} for s in REACHES]
+    return [write_table(folder / "heatmaps.csv", rows), write_table(folder / "activation.csv", activation)]
 
 
 @torch.no_grad()
@@ -71,18 +99,3 @@ def _row(name: str, found_N: Array) -> dict[str, Any]:
         "median_ln_mass_ratio": "" if empty else float(np.median(mass_N)),
         "share_of_short_mass": "" if empty else float((mass_N <= 0).mean()),
     }
-
-
-def _figure(found_N: Array, label: str) -> Figure:
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    left.plot(REACHES, found_N[:, 3:].mean(0), "o-", color=COLORS["detection"])
-    left.set(xlabel="s, heatmap pixels", ylabel="A(s), mean over joints", ylim=(0, 1))
-    counts = [int((found_N[:, 1] == sigma).sum()) for sigma in FINE_SIGMAS]
-    middle.bar([f"{sigma:g}" for sigma in FINE_SIGMAS], counts, color=COLORS["detection"])
-    middle.tick_params(axis="x", labelsize=7)
-    middle.set(xlabel="sigma of the best matching Gaussian", ylabel="joints")
-    right.hist(found_N[:, 2], bins=30, color=COLORS["detection"])
-    right.set(xlabel="ln(C / n)", ylabel="joints")
-    figure.suptitle(label, fontsize=10)
-    return figure
