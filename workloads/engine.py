@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from heatmark.foundation.errors import InputError
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.spec import TrialSpec
 
@@ -36,6 +39,8 @@ def engine_config(spec: TrialSpec, world_size: int) -> dict[str, Any]:
         "zero_optimization": {"stage": spec.runtime.zero_stage},
         "zero_allow_untested_optimizer": True,
         "steps_per_print": 10**9,
+        # Without ZeRO the gradients are whole on every rank, and are clipped in update: DeepSpeed would ask all ranks.
+        "gradient_clipping": spec.train.gradient_clipping if spec.runtime.zero_stage else 0.0,
     }
     if spec.train.precision == "bf16":
         config["torch_autocast"] = {"enabled": True, "dtype": "bfloat16"}
@@ -47,13 +52,38 @@ def build_engine(model: nn.Module, spec: TrialSpec, ranks: Ranks) -> Any:
     import deepspeed
 
     model.to(ranks.device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=spec.train.lr)
+    fused = ranks.device.type == "cuda"  # one kernel for all parameters; on a CPU torch's loop gives the known numbers
+    optimizer = torch.optim.Adam(model.parameters(), lr=spec.train.lr, fused=fused)
     config = engine_config(spec, ranks.world_size)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
+    if ranks.world_size == 1 and spec.runtime.zero_stage == 0:
+        # Nobody to reduce with: DeepSpeed would copy all gradients into a bucket and back, to the same numbers.
+        engine.enable_backward_allreduce = False
     if spec.runtime.channels_last and spec.runtime.zero_stage == 0:
         # Only now: the broadcast of parameters at the start refuses strides, and ZeRO 1 and 2 flatten them away.
         engine.module.to(memory_format=torch.channels_last)
+    if spec.train.compile:
+        require_compiler()
+        engine.module.compile()  # in place, so that its weights keep their names
     return engine
+
+
+def update(engine: Any, spec: TrialSpec, loss: Tensor) -> None:
+    """Backward, and Adam's step."""
+    engine.backward(loss)
+    if spec.train.gradient_clipping and spec.runtime.zero_stage == 0:
+        nn.utils.clip_grad_norm_(engine.module.parameters(), spec.train.gradient_clipping)
+    engine.step()
+
+
+def require_compiler() -> None:
+    """Raises InputError where torch.compile has nothing to compile with: for a GPU too, its kernels have a C++ side."""
+    wanted = (os.environ.get("CXX"), "g++", "clang++")
+    if not any(name and shutil.which(name) for name in wanted):
+        raise InputError(
+            "train.compile: torch.compile needs a C++ compiler on the nodes, and there is none; install g++, name one "
+            "in CXX, or leave train.compile out"
+        )
 
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -98,8 +128,14 @@ def _create_partition_states(zero_optimizer: Any, steps: int) -> None:
     """Adam's state exists, linked to the parameters, only after a first step; a resumed trial needs it before."""
     for partition in zero_optimizer.single_partition_of_fp32_groups:
         empty = {key: torch.zeros_like(partition) for key in MOMENTS}
-        zero_optimizer.optimizer.state[partition] = {"step": torch.tensor(float(steps)), **empty}
+        step = _step_count(zero_optimizer.optimizer, partition, steps)
+        zero_optimizer.optimizer.state[partition] = {"step": step, **empty}
     zero_optimizer._lazy_init_hp_params_optimizer_state()
+
+
+def _step_count(optimizer: torch.optim.Optimizer, parameter: Tensor, steps: int) -> Tensor:
+    """As Adam keeps it: beside the parameter where it is fused, else on the host."""
+    return torch.tensor(float(steps), device=parameter.device if optimizer.defaults["fused"] else "cpu")
 
 
 def _moments(engine: Any, parameter: nn.Parameter) -> dict[str, Tensor]:
@@ -124,7 +160,7 @@ def _set_parameter(engine: Any, parameter: nn.Parameter, moments: dict[str, Tens
     if engine.zero_optimization_stage() == 0:
         if moments:
             own: dict[str, Tensor] = {key: torch.empty_like(parameter).copy_(moments[key]) for key in MOMENTS}
-            engine.optimizer.state[parameter] = {"step": torch.tensor(float(steps)), **own}
+            engine.optimizer.state[parameter] = {"step": _step_count(engine.optimizer, parameter, steps), **own}
         return
     safe_set_full_fp32_param(parameter, parameter.detach().clone())
     for key, value in moments.items():

@@ -16,6 +16,7 @@ import numpy as np
 # Before deepspeed is imported: without a GPU it would look for numactl and oneCCL first.
 import torch
 import torch.distributed as dist
+from torch import Tensor
 from torch._C._distributed_c10d import TCPStore
 
 from heatmark.foundation.files import read_json, write_json
@@ -26,6 +27,30 @@ if not torch.cuda.is_available():
 
 TIMEOUT = timedelta(minutes=10)
 CONNECT_TIMEOUT = timedelta(seconds=20)
+
+
+class Later:
+    """Numbers on their way from the device to the host, which goes on; `read` waits for them, and for nothing else."""
+
+    def __init__(self, values_N: Tensor, work: dist.Work | None = None) -> None:
+        """work: the collective that they are the result of."""
+        self._work, self._copied = work, None
+        if values_N.device.type == "cuda":
+            if work is not None:
+                work.wait()  # on the GPU's queue, not here
+            pinned_N = torch.empty(values_N.shape, dtype=values_N.dtype, pin_memory=True)
+            self._values_N = pinned_N.copy_(values_N, non_blocking=True)
+            self._copied = torch.Event(values_N.device)
+            self._copied.record()
+        else:
+            self._values_N = values_N
+
+    def read(self) -> list[float]:
+        if self._copied is not None:
+            self._copied.synchronize()
+        elif self._work is not None:
+            self._work.wait()
+        return [float(value) for value in self._values_N.tolist()]
 
 
 @dataclass(frozen=True)
@@ -52,13 +77,10 @@ class Ranks:
         dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
         return [float(value) for value in tensor.tolist()]
 
-    def total(self, values: list[float]) -> list[float]:
-        """The sum of each value over all ranks."""
-        if self.world_size == 1:
-            return values
-        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
-        dist.all_reduce(tensor)
-        return [float(value) for value in tensor.tolist()]
+    def total_later(self, values_N: Tensor) -> Later:
+        """The sum of each value over all ranks, without waiting for them. values_N: on the device; is overwritten."""
+        work = dist.all_reduce(values_N, async_op=True) if self.world_size > 1 else None
+        return Later(values_N, work)
 
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, on every rank, in order of rank."""

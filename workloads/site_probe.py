@@ -225,6 +225,8 @@ def torch_version() -> dict[str, Any]:
 
 def meet(folder: Path) -> dict[str, Any]:
     """All ranks meet as those of a trial do, and add up ones."""
+    import torch
+
     from heatmark.workloads.launch import Launch
     from heatmark.workloads.process_group import process_group
 
@@ -232,7 +234,7 @@ def meet(folder: Path) -> dict[str, Any]:
     with process_group(launch, folder) as ranks:
         seconds = time.monotonic() - began
         nodes = sorted(set(ranks.gather(node_name())))
-        total = ranks.total([1.0])[0]
+        total = ranks.total_later(torch.ones(1, device=ranks.device)).read()[0]
         address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         return {"address": address, "nodes": nodes, "total": total, "device": ranks.device.type, "seconds": seconds}
 

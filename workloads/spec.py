@@ -88,6 +88,15 @@ class TrainSpec(Section):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="Of the network; heads, softmax, expectation and loss are in fp32 always."
     )
+    gradient_clipping: float = Field(
+        1.0,
+        ge=0,
+        description="The largest norm of all gradients together, DeepSpeed's own default; 0 is none, as in the recipes "
+        "of SimpleBaseline and HRNet.",
+    )
+    compile: bool = Field(
+        False, description="The network through torch.compile: faster, and other rounding, so another trial."
+    )
     depth: bool = Field(
         False, description="Learn poses in 2.5D, with a depth map beside every heatmap; for data sets in 3D (rhd)."
     )
@@ -132,6 +141,10 @@ def in_space() -> list[str]:
     return [name for name, each in FORMATS.items() if each.in_space]
 
 
+def _at_default(section: Section, names: tuple[str, ...]) -> set[str]:
+    return {name for name in names if getattr(section, name) == type(section).model_fields[name].default}
+
+
 class TrialSpec(Section):
     """One cell of the grid."""
 
@@ -157,10 +170,11 @@ class TrialSpec(Section):
         excluded: dict[str, Any] = {"runtime": True, "schema_version": True}
         if self.pretrained is None:
             excluded["pretrained"] = True
-        if not self.train.depth:
-            excluded["train"] = {"depth", "depth_weight"}
         later = ("augmentation", "half_body", "shift", "geometry", "delta_mm")
-        excluded["data"] = {name for name in later if getattr(self.data, name) == DataSpec.model_fields[name].default}
+        excluded["data"] = _at_default(self.data, later)
+        excluded["train"] = _at_default(self.train, ("gradient_clipping", "compile"))
+        if not self.train.depth:
+            excluded["train"] |= {"depth", "depth_weight"}
         return self.model_dump(mode="json", exclude=excluded)
 
     @property

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import torch
 from torch import nn
 
 from heatmark.datasets import formats
-from heatmark.datasets.geometry import input_to_heatmap
 from heatmark.datasets.loader import Batch, CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.models.backbones import parse_backbone
-from heatmark.models.maps import maps_per_joint, split_maps
+from heatmark.models.maps import maps_per_joint
 from heatmark.workloads import checkpoint
-from heatmark.workloads.engine import build_engine, load_training_state, network_input, training_state
+from heatmark.workloads.engine import build_engine, load_training_state, training_state
 from heatmark.workloads.environment import machine, versions
 from heatmark.workloads.evaluate import Evaluation, evaluate
 from heatmark.workloads.heartbeat import Heartbeat
@@ -36,6 +32,7 @@ from heatmark.workloads.run_folder.events import Saved
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.result import Result
 from heatmark.workloads.spec import TrialSpec
+from heatmark.workloads.step import PendingStep, take_step
 
 Log = Callable[[str], None]
 
@@ -45,7 +42,7 @@ class Interrupted(Exception):
 
 
 class DivergedError(RuntimeError):
-    """The loss is not a finite number; the optimizer step was not taken."""
+    """The loss is not a finite number; nothing of that step or after it is saved."""
 
 
 def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
@@ -108,6 +105,7 @@ class Trial:
         self.position = Position()
         self.last_record: EpochRecord | None = None
         self.unreadable: set[str] = set()
+        self.stopping = False
         self.train_loader, self.val_loader = self._loader(training=True), self._loader(training=False)
 
     def _loader(self, *, training: bool) -> CropLoader:
@@ -176,51 +174,44 @@ class Trial:
         self._set_learning_rate()
         self.engine.train()
         self.train_loader.set_epoch(position.epoch, position.batch)
-        waiting_since = time.monotonic()
-        for batch in self.train_loader:
-            position.data_s += time.monotonic() - waiting_since
-            self._train_step(batch)
+        # To its end: what is saved or evaluated is of a step that is known to be sound.
+        for pending in self._steps():
+            self._count(pending)
             self._progress()
             elapsed = time.monotonic() - started
             position.wall_s, position.epoch_s = wall_before + elapsed, epoch_before + elapsed
-            if self._stop_agreed(self.interrupted()):
-                self._save(self.last_record)
-                raise Interrupted
+        if self.stopping:
+            self._save(self.last_record)
+            raise Interrupted
+
+    def _steps(self) -> Iterator[PendingStep]:
+        """The steps of an epoch, each handed over when the next one is under way."""
+        pending: PendingStep | None = None
+        waiting_since = time.monotonic()
+        for batch in self.train_loader:
+            self.position.data_s += time.monotonic() - waiting_since
+            self._note_unreadable(batch, self.train_people)
+            stop = self.interrupted()
+            taken = take_step(self.engine, self.spec, self.ranks, batch, self.position.epoch, stop=stop)
+            if pending:
+                yield pending
+            pending = taken
+            if self.stopping:
+                break
             waiting_since = time.monotonic()
+        if pending:
+            yield pending
 
-    def _train_step(self, batch: Batch) -> None:
-        spec, device = self.spec, self.ranks.device
-        self._note_unreadable(batch, self.train_people)
-        maps_BCHW = self.engine(network_input(batch["image_BHW3"], device, spec.channels))
-        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.pitch)).to(device)
-        labelled_BK = batch["labelled_BK"].to(device)
-        with self._full_precision():
-            maps = split_maps(maps_BCHW, labelled_BK.shape[1], spec.method.latent_maps)
-            learned = getattr(self.engine.module, "learned", None)
-            terms = spec.method.terms(maps, joints_BK2, labelled_BK, self.position.epoch, learned)
-            if maps.depth_BKHW is not None:
-                true_BK = batch["depth_BK"].to(device)
-                l_depth = spec.method.depth_loss(maps.heatmap_BKHW, maps.depth_BKHW, joints_BK2, true_BK, labelled_BK)
-                terms["l_depth"] = spec.train.depth_weight * l_depth
-            loss = torch.stack(list(terms.values())).sum()
-        values = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
-        if self._stop_agreed(not math.isfinite(values["loss"])):
+    def _count(self, pending: PendingStep) -> None:
+        """Wait for a step. Raises DivergedError where its loss is not a finite number on any rank."""
+        facts = pending.facts()
+        if facts.diverged:
             raise DivergedError(
-                f"the loss is {values['loss']} on rank {self.ranks.rank} at epoch {self.position.epoch + 1}, "
-                f"step {self.position.step + 1} ({values}); lower train.lr or look at the data of this batch"
+                f"the loss is {facts.terms['loss']} on rank {self.ranks.rank} at epoch {self.position.epoch + 1}, "
+                f"step {self.position.step + 1} ({facts.terms}); lower train.lr or look at the data of this batch"
             )
-        self.engine.backward(loss)
-        self.engine.step()
-        self.position.count_step(int(self.ranks.total([len(labelled_BK)])[0]), values)
-
-    def _full_precision(self) -> AbstractContextManager[Any]:
-        if self.spec.train.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.ranks.device.type, enabled=False)
-
-    def _stop_agreed(self, wanted: bool) -> bool:
-        """True on every rank as soon as it is wanted on one."""
-        return self.ranks.maximum([float(wanted)])[0] > 0
+        self.position.count_step(facts.people, facts.terms)
+        self.stopping = self.stopping or facts.stop
 
     def _set_learning_rate(self) -> None:
         train = self.spec.train

@@ -42,6 +42,8 @@ def test_where_and_how_it_runs_is_not_part_of_the_signature(runtime: dict[str, A
         {"data": {"input_size": [288, 384]}},
         {"train": {"lr": 2e-3}},
         {"train": {"batch_size": 64}},
+        {"train": {"gradient_clipping": 0}},
+        {"train": {"compile": True}},
         {"seed": 1},
     ],
 )

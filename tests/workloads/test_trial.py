@@ -18,6 +18,7 @@ import pytest
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.submit import job_command
+from heatmark.workloads import checkpoint
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
@@ -197,9 +198,14 @@ def test_a_signal_that_comes_before_anything_is_ready_is_not_lost(
     assert numbers(folder) == numbers(undisturbed)
 
 
-def test_a_loss_that_is_no_number_ends_the_trial_before_the_step(tmp_path: Path, people: Path) -> None:
-    folder = prepare(tmp_path, people, train={"lr": 1e30})
+@pytest.mark.parametrize("batch_size", [8, 48])
+def test_a_loss_that_is_no_number_ends_the_trial_and_saves_nothing(
+    tmp_path: Path, people: Path, batch_size: int
+) -> None:
+    """With 48 it is the loss of the last step of an epoch."""
+    folder = prepare(tmp_path, people, train={"lr": 1e30, "batch_size": batch_size})
     assert run(folder) == [1]
+    assert checkpoint.newest_first(folder) == [] and folder.epochs() == []
     failure = folder.failure()
     assert failure is not None and failure.kind == "diverged"
     assert "lower train.lr" in failure.message

@@ -1,0 +1,77 @@
+"""One optimizer step that asks the device for nothing: what the host wants to know of it is read a step later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from heatmark.datasets.geometry import input_to_heatmap
+from heatmark.datasets.loader import Batch
+from heatmark.models.maps import split_maps
+from heatmark.models.precision import full_precision
+from heatmark.workloads.engine import network_input, update
+from heatmark.workloads.process_group import Later, Ranks
+from heatmark.workloads.spec import TrialSpec
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """people: over all ranks. diverged, stop: on any rank, and so the same on all. terms: the loss and its parts on
+    this rank.
+    """
+
+    people: int
+    diverged: bool
+    stop: bool
+    terms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PendingStep:
+    """A step that is on its way; `facts` waits until it is done."""
+
+    names: tuple[str, ...]
+    own: Later
+    over_ranks: Later
+
+    def facts(self) -> StepFacts:
+        diverged, stops, people = self.over_ranks.read()
+        return StepFacts(round(people), diverged > 0, stops > 0, dict(zip(self.names, self.own.read(), strict=True)))
+
+
+def take_step(engine: Any, spec: TrialSpec, ranks: Ranks, batch: Batch, epoch: int, *, stop: bool) -> PendingStep:
+    """Forward, loss, backward and update on one rank's batch; every rank must call it.
+
+    epoch: counted from 0, which some losses depend on. stop: whether this rank was told to stop; travels with the
+    step, so that all ranks learn of it at the same one. A loss that is no finite number spoils the weights: whoever
+    saves them must have read the facts of the last step first.
+    """
+    terms = loss_terms(engine, spec, ranks.device, batch, epoch)
+    loss = torch.stack(list(terms.values())).sum()
+    people = len(batch["person_B"])
+    over_ranks = ranks.total_later(
+        torch.stack([(~loss.isfinite()).float(), *(loss.new_full((), each).float() for each in (stop, people))])
+    )
+    own = Later(torch.stack([loss, *terms.values()]).detach())
+    update(engine, spec, loss)
+    return PendingStep(("loss", *terms), own, over_ranks)
+
+
+def loss_terms(engine: Any, spec: TrialSpec, device: torch.device, batch: Batch, epoch: int) -> dict[str, Tensor]:
+    """The parts of the loss by name; the loss is their sum."""
+    maps_BCHW = engine(network_input(batch["image_BHW3"], device, spec.channels))
+    input_BK2 = batch["joints_BK2"].numpy()
+    joints_BK2 = torch.from_numpy(input_to_heatmap(input_BK2, spec.data.pitch)).to(device, non_blocking=True)
+    labelled_BK = batch["labelled_BK"].to(device, non_blocking=True)
+    with full_precision(device):
+        maps = split_maps(maps_BCHW, labelled_BK.shape[1], spec.method.latent_maps)
+        learned = getattr(engine.module, "learned", None)
+        terms = spec.method.terms(maps, joints_BK2, labelled_BK, epoch, learned)
+        if maps.depth_BKHW is not None:
+            true_BK = batch["depth_BK"].to(device, non_blocking=True)
+            l_depth = spec.method.depth_loss(maps.heatmap_BKHW, maps.depth_BKHW, joints_BK2, true_BK, labelled_BK)
+            terms["l_depth"] = spec.train.depth_weight * l_depth
+    return terms
