@@ -15,8 +15,7 @@ from torch import nn
 
 from heatmark.datasets import formats
 from heatmark.datasets.augment import CropSettings
-from heatmark.datasets.geometry import input_to_heatmap
-from heatmark.datasets.loader import Batch, CropLoader, make_loader
+from heatmark.datasets.loader import Batch, CropLoader, heatmap_joints, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
@@ -205,7 +204,7 @@ class Trial:
         spec, device = self.spec, self.ranks.device
         self._note_unreadable(batch, self.train_people)
         maps_BCHW = self.engine(network_input(batch["image_BHW3"], device, spec.channels))
-        joints_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.pitch)).to(device)
+        joints_BK2 = heatmap_joints(batch, spec.data.pitch).to(device)
         labelled_BK = batch["labelled_BK"].to(device)
         with self._full_precision():
             maps = split_maps(maps_BCHW, labelled_BK.shape[1], spec.method.latent_maps)
