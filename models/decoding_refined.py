@@ -12,6 +12,7 @@ from torch import Tensor
 
 from heatmark.models import one_pass
 from heatmark.models.decoding import argmax, at_least_fp32, pixel_index
+from heatmark.models.precision import full_precision
 
 # Of the Hessian; smaller ones belong to flat maps and give steps without meaning.
 LEAST_DETERMINANT = 1e-10
@@ -64,7 +65,7 @@ def smoothed(heatmap_BKHW: Tensor, kernel: int) -> Tensor:
     height, width = heatmap_BKHW.shape[-2:]
     # One product per axis: for small maps much faster than a convolution of one channel.
     down_HH, across_WW = _blur_matrix(height, kernel, heatmap_BKHW), _blur_matrix(width, kernel, heatmap_BKHW)
-    with torch.autocast(heatmap_BKHW.device.type, enabled=False):
+    with full_precision(heatmap_BKHW.device):
         blurred_BKHW = down_HH @ heatmap_BKHW @ across_WW
     peak_BK11 = heatmap_BKHW.amax((-2, -1), keepdim=True)
     lower_BK11 = blurred_BKHW.amax((-2, -1), keepdim=True)
