@@ -41,3 +41,4 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=.typing $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p heatmark.%)
+	cd slurm/testbed && $(abspath $(BIN))/mypy --strict --scripts-are-modules *.py up down status daemon

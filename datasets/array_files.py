@@ -1,7 +1,8 @@
-"""Arrays by name out of MATLAB and HDF5 files, with a message for every way in which such a file can be no good."""
+"""Arrays by name out of MATLAB and HDF5 files, with a message for every way in which one can be no good; and back."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ from heatmark.foundation.errors import InputError
 START_OF_HDF5 = b"\x89HDF\r\n\x1a\n"
 # A MATLAB 7.3 file is HDF5 behind a block of this size, and its arrays are stored by columns.
 MATLAB_BLOCK = 512
+
+
+def matlab_file(arrays: Mapping[str, Any]) -> bytes:
+    """The arrays as a .mat."""
+    file: Any = io.BytesIO()  # which savemat takes, whatever its stubs say
+    scipy.io.savemat(file, dict(arrays))
+    return bytes(file.getvalue())
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:

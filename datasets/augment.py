@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from heatmark.datasets.geometry import Box, Convention
+from heatmark.datasets.crop_settings import CropSettings, RecipeName
+from heatmark.datasets.geometry import Box
 from heatmark.datasets.people import FloatArray, Skeleton
 
-RecipeName = Literal["sbl", "hrnet", "rle", "mmpose"]
 # A half body is padded by this and not by the padding of whole bodies (HRNet).
 HALF_BODY_PADDING = 1.5
 
@@ -69,26 +69,6 @@ USUAL_VARIATION: Mapping[RecipeName, Variation] = {
 }
 
 
-@dataclass(frozen=True)
-class CropSettings:
-    """How people are cropped and how crops vary in training. Defaults are SimpleBaseline's on COCO.
-
-    input_size: width, height. scale: the box is multiplied by 1 + scale * spread. rotation: rotation * spread degrees
-    (so up to twice that where a normal is clipped at 2). flip: probability of mirroring. half_body: probability of
-    cropping the upper or the lower half of a body. shift: the box moves by shift * a truncated normal of its sides.
-    """
-
-    input_size: tuple[int, int] = (192, 256)
-    padding: float = 1.25
-    scale: float = 0.3
-    rotation: float = 40.0
-    flip: float = 0.5
-    half_body: float = 0.0
-    shift: float = 0.0
-    recipe: RecipeName = "sbl"
-    geometry: Convention = "biased"
-
-
 class Augmentation(NamedTuple):
     """What happens to one crop: arguments of geometry.crop_affine, and changes of the box before it.
 
@@ -119,7 +99,7 @@ def random_stream(seed: int, epoch: int, purpose: Purpose, index: int = 0) -> np
 
 def sample_augmentation(settings: CropSettings, seed: int, epoch: int, person: int) -> Augmentation:
     """The augmentation of one person (index in the data set) in one epoch."""
-    recipe = RECIPES[settings.recipe]
+    recipe = RECIPES[settings.augmentation]
     random = random_stream(seed, epoch, Purpose.AUGMENTATION, person)
     # Always the same draws in the same order, so that switching one off leaves the others as they were.
     normal_2 = random.standard_normal(2)

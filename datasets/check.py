@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.datasets.formats import FORMATS, Format, FormatName
+from heatmark.datasets.format import Format
+from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.images import inspect_image
 from heatmark.datasets.people import SPLITS, Person, PoseDataset
 from heatmark.foundation.errors import InputError
@@ -31,7 +32,7 @@ class Report:
         return asdict(self)
 
 
-def recognise(root: Path) -> FormatName:
+def recognise(root: Path) -> str:
     """The format of a folder, by the files that every folder of the format has."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the root of a data set")

@@ -20,12 +20,12 @@ from heatmark.datasets.augment import (
     HALF_BODY_PADDING,
     RECIPES,
     Augmentation,
-    CropSettings,
     Purpose,
     half_body_box,
     random_stream,
     sample_augmentation,
 )
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import apply_affine, crop_affine, input_to_heatmap
 from heatmark.datasets.hand_depth import relative_depth
 from heatmark.datasets.image_cache import ImageCache
@@ -57,9 +57,9 @@ class Batch(TypedDict):
     unreadable_B: Tensor
 
 
-def heatmap_joints(batch: Batch, pitch: npt.ArrayLike) -> Tensor:
-    """The true joints_BK2 in heatmap pixels, float32. pitch: of geometry.heatmap_pitch."""
-    return torch.from_numpy(input_to_heatmap(batch["joints_BK2"].numpy(), pitch))
+def heatmap_joints(batch: Batch, pitch: npt.ArrayLike, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The true joints_BK2 in heatmap pixels, computed in that type. pitch: of geometry.heatmap_pitch."""
+    return torch.from_numpy(input_to_heatmap(batch["joints_BK2"].to(dtype).numpy(), pitch))
 
 
 class Crop(TypedDict):
@@ -117,7 +117,7 @@ class PersonCrops(Dataset[Crop]):
         settings = self.settings
         box, padding = person.box_xywh, settings.padding
         if change.half is not None:
-            labelled_K, recipe = person.visibility_K > 0, RECIPES[settings.recipe]
+            labelled_K, recipe = person.visibility_K > 0, RECIPES[settings.augmentation]
             half = half_body_box(person.joints_K2, labelled_K, self.skeleton, change.half, recipe)
             box, padding = (half, HALF_BODY_PADDING) if half is not None else (box, padding)
         return crop_affine(

@@ -1,1 +1,1 @@
-"""The ground: errors, clock, files, hashes, other programs. Standard library only, nothing of pose. For every floor."""
+"""The ground: errors, clock, files, hashes, other programs. Nothing of pose and no torch. For every floor."""

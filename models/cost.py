@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from heatmark.models.backbones import parse_backbone
+
+# Operations that multiply what has been learned or what was computed, by the words in their names. PyTorch has formulas
+# for most of them; one that it has none for would count as nothing.
+MULTIPLYING = re.compile(
+    r"(?:^|[_bd])mm(?:_|$)|matmul|conv(?!ert)|^(?!upsample).*linear|att(?:n|ention)|einsum|dot|(?:^|_|add)mv(?:_|$)"
+    r"|rnn|lstm|gru|encoder_layer"
+)
+PRINTED_LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """parameters: learned values. gmac: 10^9 multiply-adds of all convolutions for one crop.
+    """parameters: learned values. gmac: 10^9 multiply-adds of all convolutions and matrix products for one crop.
 
     paper_gflops: the count of HRNet's `get_model_summary`, which SBL, HRNet and the papers after them quote:
-    multiply-adds by 1024^3, a transposed convolution counted at its output pixels, which is four times too many.
+    multiply-adds of convolutions and linear layers by 1024^3, a transposed convolution counted at its output pixels,
+    which is four times too many.
     """
 
     parameters: int
@@ -34,25 +48,67 @@ def cost_of(backbone: str, joints: int, input_size: tuple[int, int]) -> Cost:
 
 
 def multiply_adds(net: nn.Module, input_size: tuple[int, int]) -> tuple[int, int]:
-    """Multiply-adds of the convolutions for one crop: as they are, and as `get_model_summary` counts them."""
-    true = printed = 0
+    """Multiply-adds for one crop: as they are, and as `get_model_summary` counts them.
+
+    Raises ValueError with the name of the module for an operation that multiplies and that there is no count for.
+    """
+    printed = 0
 
     def count(layer: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> None:
-        nonlocal true, printed
-        assert isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
-        # Every weight meets every output pixel of a convolution, and every input pixel of a transposed one.
-        met = arguments[0] if isinstance(layer, nn.ConvTranspose2d) else output
-        true += layer.weight.numel() * math.prod(met.shape[2:])
-        printed += layer.weight.numel() * math.prod(output.shape[2:])
+        nonlocal printed
+        pixels = output.shape[:-1] if isinstance(layer, nn.Linear) else output.shape[2:]
+        printed += layer.weight.numel() * math.prod(pixels)  # type: ignore[operator]
 
-    layers = [layer for layer in net.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
-    handles = [layer.register_forward_hook(count) for layer in layers]
+    counter, training = _Counter(), net.training
+    handles = [layer.register_forward_hook(count) for layer in net.modules() if isinstance(layer, PRINTED_LAYERS)]
     width, height = input_size
     device = next(net.parameters()).device
-    training = net.training
-    with torch.no_grad():
-        net.eval()(torch.zeros(1, 3, height, width, device=device))
-    net.train(training)
-    for handle in handles:
-        handle.remove()
-    return true, printed
+    try:
+        with torch.no_grad(), counter.following(net.eval()), counter:
+            net(torch.zeros(1, 3, height, width, device=device))
+    finally:
+        net.train(training)
+        for handle in handles:
+            handle.remove()
+    return counter.multiply_adds, printed
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts every operation by PyTorch's own formula for it, whichever module or function it comes from."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.multiply_adds = 0
+        self._inside: list[str] = []
+
+    @contextmanager
+    def following(self, net: nn.Module) -> Iterator[None]:
+        """Know which module of the net an operation is in."""
+        handles = []
+        for name, module in net.named_modules():
+            handles.append(module.register_forward_pre_hook(self._enter(f"{name or 'net'} ({type(module).__name__})")))
+            handles.append(module.register_forward_hook(self._leave))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, name: str) -> Callable[..., None]:
+        return lambda module, arguments: self._inside.append(name)
+
+    def _leave(self, module: nn.Module, arguments: Any, output: Any) -> None:
+        self._inside.pop()
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
+        output = function(*arguments, **(keywords or {}))
+        formula = flop_registry.get(function.overloadpacket)
+        if formula is not None:
+            # A multiplication and an addition each.
+            self.multiply_adds += formula(*arguments, **(keywords or {}), out_val=output) // 2
+        elif MULTIPLYING.search(function.name().partition("::")[2].partition(".")[0]):
+            raise ValueError(
+                f"{self._inside[-1]}: the multiply-adds of {function.name()} cannot be counted; write it with "
+                f"convolutions, linear layers and matrix products"
+            )
+        return output

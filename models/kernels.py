@@ -37,12 +37,14 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(**options)(function)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _of_bits(context: Any, bits: Any) -> Any:
+def _cast(_context: Any, bits: Any) -> Any:
     """The fp32 number with these 32 bits."""
     return types.float32(types.int32), lambda _context, builder, _signature, arguments: builder.bitcast(
         arguments[0], ir.FloatType()
     )
+
+
+_of_bits: Any = intrinsic(_cast)
 
 
 @compiled

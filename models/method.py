@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from heatmark.foundation.registry import LAST
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 class Method(BaseModel):
     """Loss and decoder of one family. Heatmaps are raw network output, joints are (x, y) in heatmap pixels.
 
+    name: what a sweep file calls it, the one value that the field may have. label: what people call it. colour: in all
+    figures, as #RRGGBB; one that is no other method's where a method names none (reports/rendering/method_colors.py).
+    order: methods are listed in ascending order.
     latent_maps: how many more maps per joint the network must give. Whoever has the network's maps asks `terms` and
     `certainty`; a method that needs its heatmaps alone has `losses` and `confidence` instead.
     """
@@ -26,7 +31,10 @@ class Method(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     label: ClassVar[str]
+    colour: ClassVar[str | None] = None
+    order: ClassVar[int] = LAST
     latent_maps: ClassVar[int] = 0
+    name: str = ""
 
     @property
     def least_confidence(self) -> float:
@@ -121,9 +129,19 @@ class HeatmapRegression(Method):
         Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes the two nearly equal here.
     """
 
-    sigma: float = Field(2.0, gt=0)
-    target_center: Literal["rounded", "exact"] = "rounded"
-    l_de_reduction: Literal["half_mean", "sum_pixels"] = "half_mean"
+    sigma: float = Field(
+        2.0,
+        gt=0,
+        description="Standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).",
+    )
+    target_center: Literal["rounded", "exact"] = Field(
+        "rounded",
+        description="`rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.",
+    )
+    l_de_reduction: Literal["half_mean", "sum_pixels"] = Field(
+        "half_mean",
+        description="`half_mean` is 0.5 * mean over pixels, joints and samples; `sum_pixels` sums over pixels (Eq. 4).",
+    )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
@@ -144,12 +162,6 @@ class HeatmapRegression(Method):
         from heatmark.models.density import positive_map
 
         return positive_map(heatmap_BKHW)
-
-    def visible_density(self, heatmap_BKHW: Tensor) -> Tensor:
-        """`density` for descriptions and pictures: what is negative counts as nothing, and the rest sums to 1."""
-        from heatmark.models.density import positive_map
-
-        return positive_map(self.density(heatmap_BKHW))
 
     def read_depth(self, heatmap_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:
         """The depth at the maximum of the heatmap."""
@@ -181,7 +193,9 @@ class AbsoluteError(Method):
         map's sides (Sun et al. 2018).
     """
 
-    l_re_units: Literal["heatmap_px", "input_px", "normalised"] = "heatmap_px"
+    l_re_units: Literal["heatmap_px", "input_px", "normalised"] = Field(
+        "heatmap_px", description="Of the coordinate loss: heatmap pixels, input pixels, or parts of the map's sides."
+    )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
@@ -204,8 +218,12 @@ class CoordinateRegression(Method):
         learn a Gaussian of peak 1 over a background of 0; `probability` the largest value of softmax(beta * h).
     """
 
-    beta: float = Field(10.0, gt=0)
-    score: Literal["peak", "probability"] = "peak"
+    beta: float = Field(10.0, gt=0, description="Scale of the heatmap in the exponential; the paper uses 10.")
+    score: Literal["peak", "probability"] = Field(
+        "peak",
+        description="How sure a joint is: `peak` is the largest raw value, `probability` the largest value of "
+        "softmax(beta * h).",
+    )
 
     @property
     def least_confidence(self) -> float:
@@ -230,7 +248,11 @@ class SoftmaxRegression(CoordinateRegression):
     score: a softmax ignores a constant added to h, so the raw peak means nothing here.
     """
 
-    score: Literal["peak", "probability"] = "probability"
+    score: Literal["peak", "probability"] = Field(
+        "probability",
+        description="How sure a joint is: `peak` is the largest raw value, `probability` the largest value of "
+        "softmax(beta * h).",
+    )
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding
@@ -251,7 +273,9 @@ class CompensatedRegression(CoordinateRegression):
         25 * beta, so at the default of 1 a map that holds more than 1/25 of it is read exactly.
     """
 
-    guard: float = Field(1.0, gt=0)
+    guard: float = Field(
+        1.0, gt=0, description="Where C - n is below guard * beta the map is topped up with weight at its centre."
+    )
 
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         from heatmark.models import decoding
@@ -274,16 +298,27 @@ class GaussianPrior(Method):
         half a pixel.
     """
 
-    t_o: int | None = Field(None, ge=0)
-    l_de_weight: float = Field(1.0, ge=0)
-    l_de_reduction: Literal["half_mean", "sum_pixels"] = "sum_pixels"
-    sigma: float = Field(2.0, gt=0)
-    target_center: Literal["rounded", "exact"] = "exact"
+    t_o: int | None = Field(
+        None, ge=0, description="The first epoch without L_de (T_o); None means never without, 0 never with it."
+    )
+    l_de_weight: float = Field(1.0, ge=0, description="Lambda of Eq. 21.")
+    l_de_reduction: Literal["half_mean", "sum_pixels"] = Field(
+        "sum_pixels", description="`sum_pixels` is Eq. 4 as printed; `half_mean` is 6,000 times smaller at 64 x 48."
+    )
+    sigma: float = Field(
+        2.0,
+        gt=0,
+        description="Standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).",
+    )
+    target_center: Literal["rounded", "exact"] = Field(
+        "exact",
+        description="`rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.",
+    )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
-        terms = super().losses(heatmap_BKHW, joints_BK2, labelled_BK, epoch)  # type: ignore[safe-super]
+        terms = super().losses(heatmap_BKHW, joints_BK2, labelled_BK, epoch)
         if self.t_o is None or epoch < self.t_o:
             target_BKHW, weight_BK = losses.gaussian_targets(
                 joints_BK2, labelled_BK, heatmap_BKHW.shape[-2:], self.sigma, self.target_center

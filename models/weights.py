@@ -34,7 +34,7 @@ LEFTOVERS = re.compile(
 _HASH_IN_NAME = re.compile(r"-(?!20\d\d[01]\d[0-3]\d[._])([0-9a-f]{8})(?=[._])")
 # Scores in training checkpoints are numpy scalars, mmpose's descriptions of a data set hold arrays: numbers, no code.
 _scalar: Any = np.float64(0).__reduce__()[0]
-_array: Any = np.zeros(0).__reduce__()[0]  # type: ignore[index]
+_array: Any = np.zeros(0).__reduce__()[0]
 
 
 class _LeftOut:

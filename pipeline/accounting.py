@@ -13,8 +13,9 @@ from datetime import datetime, timezone
 
 from heatmark.foundation.clock import moment, utc_now
 from heatmark.foundation.command import CommandFailed, run_command
-from heatmark.foundation.files import Record, read_json, write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.cost import Cost
+from heatmark.workloads.run_folder.events import Saved
+from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.slurm_environment import for_questions
 
 FIELDS = "JobID,State,Start,End,ElapsedRaw,AllocCPUS,AllocTRES"
@@ -63,21 +64,20 @@ def _gpus(tres: str) -> int:
     return 0
 
 
-def cost(attempts: Sequence[Attempt], checkpoints: Sequence[float]) -> Record:
+def cost(attempts: Sequence[Attempt], checkpoints: Sequence[float]) -> Cost:
     """Hours of all attempts of a trial, and those of the time between its last checkpoint and a bad end.
 
     checkpoints: times in seconds since 1970.
     """
     wasted_s = {attempt: _lost_s(attempt, checkpoints) for attempt in attempts}
-    return {
-        "schema_version": 1,
-        "attempts": len(attempts),
-        "states": [attempt.state for attempt in attempts],
-        "cpu_hours": sum(attempt.elapsed_s * attempt.cpus for attempt in attempts) / 3600,
-        "gpu_hours": sum(attempt.elapsed_s * attempt.gpus for attempt in attempts) / 3600,
-        "wasted_cpu_hours": sum(wasted_s[attempt] * attempt.cpus for attempt in attempts) / 3600,
-        "wasted_gpu_hours": sum(wasted_s[attempt] * attempt.gpus for attempt in attempts) / 3600,
-    }
+    return Cost(
+        attempts=len(attempts),
+        states=[attempt.state for attempt in attempts],
+        cpu_hours=sum(attempt.elapsed_s * attempt.cpus for attempt in attempts) / 3600,
+        gpu_hours=sum(attempt.elapsed_s * attempt.gpus for attempt in attempts) / 3600,
+        wasted_cpu_hours=sum(wasted_s[attempt] * attempt.cpus for attempt in attempts) / 3600,
+        wasted_gpu_hours=sum(wasted_s[attempt] * attempt.gpus for attempt in attempts) / 3600,
+    )
 
 
 def _lost_s(attempt: Attempt, checkpoints: Sequence[float]) -> float:
@@ -106,24 +106,26 @@ def account(folders: Sequence[RunFolder], log: Callable[[str], None], clusters: 
     known = 0
     for folder, own in ids.items():
         found = [attempt for attempt in attempts if attempt.job_id in own]
-        if len(found) > (read_json(folder.accounting_file) or {"attempts": 0})["attempts"]:
-            write_json(folder.accounting_file, cost(found, _checkpoint_times(folder)))
+        earlier = folder.cost()
+        if len(found) > (earlier.attempts if earlier else 0):
+            cost(found, _checkpoint_times(folder)).write(folder.accounting_file)
         known += bool(found)
     return known
 
 
 def _job_ids(folder: RunFolder) -> set[str]:
-    job = folder.job() or {"submissions": []}
-    return {each["job_id"] for each in [*job.get("earlier", []), *job["submissions"]] if each["job_id"] != "unknown"}
+    job = folder.job()
+    return job.job_ids if job else set()
 
 
 def _ended(folder: RunFolder) -> float:
     """When the trial's job changed its state last, in seconds since 1970."""
-    return moment((folder.job() or {}).get("time", utc_now()))
+    job = folder.job()
+    return moment(job.time if job and job.time else utc_now())
 
 
 def _checkpoint_times(folder: RunFolder) -> list[float]:
-    return [moment(event["time"]) for event in folder.events() if event["event"] == "checkpoint"]
+    return [moment(event.time) for event in folder.events() if isinstance(event, Saved)]
 
 
 def _ask(job_ids: Sequence[str], until: float, clusters: str | None) -> tuple[list[Attempt], list[str]]:

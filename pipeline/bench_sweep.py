@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import shlex
 import tempfile
 import time
@@ -15,21 +16,22 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from heatmark.foundation.clock import utc_now
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.local_cluster import LocalCluster
 from heatmark.pipeline.plan import Plan, make_plan
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.sweep import SweepFile, validated
 from heatmark.workloads.bench.race import Entrant
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.result import Result
 
 CELLS, PARALLEL = 8, 4
 TITLE, UNIT = (
     f"{CELLS} cells without work on this machine, {PARALLEL} at a time, Ray's head started before",
     "cells",
 )
-RESULT = '{"schema_version": 1, "state": "finished", "final": {}, "epochs": 0}'
-NO_WORK = f"echo {shlex.quote(RESULT)} > $0.new && mv $0.new $0"
+NO_WORK = 'echo "$1" > $0.new && mv $0.new $0'
 
 
 @contextmanager
@@ -48,7 +50,21 @@ class _NoWork(LocalCluster):
     """Jobs that only write a result."""
 
     def command(self, folder: RunFolder) -> str:
-        return shlex.join(["sh", "-c", NO_WORK, str(folder.result_file)])
+        result = Result(
+            signature=folder.signature,
+            epochs=0,
+            final={},
+            wall_s=0.0,
+            attempts=1,
+            world_size=1,
+            parameters=0,
+            unreadable_images=(),
+            notes=(),
+            finished=utc_now(),
+            versions={},
+            machine={},
+        )
+        return shlex.join(["sh", "-c", NO_WORK, str(folder.result_file), json.dumps(result.plain())])
 
 
 def _plan(out: Path) -> Plan:

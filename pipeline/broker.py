@@ -1,11 +1,6 @@
 """Keeps every wanted trial at exactly one job: adopts, submits, retries, cancels. A thread of the driver.
 
-`job.json` of a run folder records what it decided. States:
-    pending    about to be submitted; written first, so that a driver killed now leaves a trace
-    submitted  a job has the trial
-    finished   there is a result
-    failed     the job ended without one, for a reason that another try cannot mend or too often
-    cancelled  a decision: `heatmark sweep cancel` or the scheduler's STOP
+What it decided stands in job.json of the run folder (workloads/run_folder/job_record.py).
 """
 
 from __future__ import annotations
@@ -13,19 +8,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from heatmark.foundation.clock import utc_now
-from heatmark.foundation.files import Record, read_json, write_json
 from heatmark.pipeline.job_ends import silence, why_it_ended
 from heatmark.pipeline.submit import UNANSWERED, Cluster, JobStatus, SubmitRefused
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.decision import Decision
+from heatmark.workloads.run_folder.ends import End, EndKind
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.job_record import UNKNOWN_JOB, JobRecord, State
 
 GATHER_LIMIT_S = 30.0
 COMPLAIN_S = 60.0
-ENDED = frozenset({"finished", "failed", "cancelled"})
 # How often a trial is sent again after each kind of end; the others take the sweep file's cluster.retries.
 # A user's mistake and a diverged loss come back the same way; what took a job from outside may happen many times.
-BUDGETS = {"user": 0, "diverged": 0, "oom": 1, "timeout": 3, "node_fail": 5, "preempted": 100, "interrupted": 100}
+BUDGETS: dict[EndKind, int] = {
+    "user": 0,
+    "diverged": 0,
+    "oom": 1,
+    "timeout": 3,
+    "node_fail": 5,
+    "preempted": 100,
+    "interrupted": 100,
+}
 
 
 class Broker(threading.Thread):
@@ -105,14 +110,13 @@ class Broker(threading.Thread):
             self._send(to_send)
         self._tell_waits()
 
-    def _wait_for(self, folder: RunFolder, job: Record, words: str | None, usual: bool = False) -> None:
+    def _wait_for(self, folder: RunFolder, job: JobRecord, words: str | None, usual: bool = False) -> JobRecord:
         """Put on record why a trial does not run, in the cluster's words; and tell it, unless every queue says it."""
-        if words == (job.get("waiting") or {}).get("for"):
-            return
-        waiting = None if words is None else {"for": words, "since": utc_now()}
-        write_json(folder.job_file, job | {"waiting": waiting})
+        if words == job.waits_for:
+            return job
         if words is not None and not usual:
-            self._new_waits.setdefault(without_job_id(words, job["job_id"]), []).append(words)
+            self._new_waits.setdefault(without_job_id(words, job.job_id), []).append(words)
+        return _recorded(folder, job.waiting_for(words))
 
     def _tell_waits(self) -> None:
         """One line for all trials that began to wait for the same."""
@@ -128,50 +132,49 @@ class Broker(threading.Thread):
 
     def _settle(self, folder: RunFolder, status: JobStatus | None) -> str:
         """Bring one trial a step forward: what is to be done next is `wait`, `send`, or nothing as it has `ended`."""
-        job = folder.job() or _new_job(self.cluster.name)
+        job = self._job_of(folder)
         alive = status is not None and status.alive
         seen = status is not None and status.is_seen
         if folder.result() is not None:
             return "wait" if alive and seen else self._end(folder, job, "finished", None)
-        decision = read_json(folder.cancel_file)
+        decision = folder.decision()
         if decision is not None and not alive:
-            return self._end(folder, job, "cancelled", decision["reason"])
+            return self._end(folder, job, "cancelled", _cancelled(decision))
         if decision is not None:
             self._cancel(folder)
             if seen or (status is not None and status.state == UNANSWERED):
                 return "wait"
             # It was told to end where it was sent to; nothing will ever say that it did.
-            return self._end(folder, job, "cancelled", decision["reason"])
+            return self._end(folder, job, "cancelled", _cancelled(decision))
         if status is not None and alive:
             self._follow(folder, job, status)
             return "wait"
-        if job["state"] != "submitted":
+        if job.state != "submitted":
             return "send"
         return self._after_end(folder, job, status)
 
-    def _follow(self, folder: RunFolder, job: Record, status: JobStatus) -> None:
+    def _follow(self, folder: RunFolder, job: JobRecord, status: JobStatus) -> None:
         """A job that lives: adopted if need be; ended if it can never start or no longer gives a sign of life."""
-        if status.job_id == "unknown":
+        if status.job_id == UNKNOWN_JOB:
             self._wait_for(folder, job, status.waits_for)
             return
-        another = bool(status.name) and job["job_id"] != status.job_id
-        if job["state"] != "submitted" or job["job_id"] in (None, "unknown") or another:
+        another = bool(status.name) and job.job_id != status.job_id
+        if job.state != "submitted" or job.job_id in (None, UNKNOWN_JOB) or another:
             self.log(f"{folder.signature}: adopted job {status.job_id}")
-            _add_submission(job, status.job_id, adopted=True)
-            write_json(folder.job_file, job)
-        self._wait_for(folder, job, status.waits_for, status.usual)
-        job = folder.job() or job
-        if status.stuck and not job.get("killed_for"):
-            write_json(folder.job_file, job | {"killed_for": f"user: the job can never start: {status.stuck}"})
+            job = _recorded(folder, job.submitted(status.job_id, adopted=True))
+        job = self._wait_for(folder, job, status.waits_for, status.usual)
+        if status.stuck and not job.killed_for:
+            why = End(kind="user", message=f"the job can never start: {status.stuck}")
+            _recorded(folder, job.killed(why))
             self._cancel(folder)
             return
         if status.state != "RUNNING":
             self._running_since.pop(status.job_id, None)
             return
         since = self._running_since.setdefault(status.job_id, time.time())
-        if not job.get("killed_for") and (reason := silence(folder, since)):
+        if not job.killed_for and (reason := silence(folder, since)):
             self.log(f"{folder.signature}: {reason}; its job {status.job_id} is ended")
-            write_json(folder.job_file, job | {"killed_for": f"hung: {reason}"})
+            _recorded(folder, job.killed(End(kind="hung", message=reason)))
             self._cancel(folder)
 
     def _cancel(self, folder: RunFolder) -> None:
@@ -189,15 +192,15 @@ class Broker(threading.Thread):
 
     def _send(self, folders: list[RunFolder]) -> None:
         for folder in folders:
-            job = folder.job() or _new_job(self.cluster.name)
-            if job["state"] != "pending":
-                write_json(folder.job_file, job | {"state": "pending", "killed_for": None, "time": utc_now()})
+            job = self._job_of(folder)
+            if job.state != "pending":
+                _recorded(folder, job.pending())
         waits_for: str | None = None
         try:
             sent = self.cluster.submit(folders)
         except SubmitRefused as error:
             for folder in folders:
-                self._end(folder, folder.job() or _new_job(self.cluster.name), "failed", f"user: {error}")
+                self._end(folder, self._job_of(folder), "failed", End(kind="user", message=str(error)))
             return
         except Exception as error:
             self._complain(f"cannot send {len(folders)} trials, trying again: {error}")
@@ -205,37 +208,38 @@ class Broker(threading.Thread):
         else:
             waits_for = self.cluster.waits_for
         for folder in folders:
-            job = folder.job() or _new_job(self.cluster.name)
+            job = self._job_of(folder)
             if folder.signature in sent:
-                _add_submission(job, sent[folder.signature], adopted=False)
-                write_json(folder.job_file, job)
+                _recorded(folder, job.submitted(sent[folder.signature], adopted=False))
                 self.log(f"{folder.signature}: submitted as {self.cluster.name} job {sent[folder.signature]}")
             else:
                 self._wait_for(folder, job, waits_for)
 
-    def _after_end(self, folder: RunFolder, job: Record, status: JobStatus | None) -> str:
+    def _job_of(self, folder: RunFolder) -> JobRecord:
+        return folder.job() or JobRecord.new(self.cluster.name)
+
+    def _after_end(self, folder: RunFolder, job: JobRecord, status: JobStatus | None) -> str:
         """A job that ended without a result: why, and whether the trial is sent again."""
-        log = self.cluster.log_of(folder, job["submissions"][-1]["job_id"])
-        kind, message = why_it_ended(folder, job, status, log)
-        message += f" (log in {log})"
-        job["submissions"][-1] |= {"ended": utc_now(), "kind": kind, "message": message}
-        if kind == "cancelled":
-            return self._end(folder, job, "cancelled", message)
-        times = sum(submission.get("kind") == kind for submission in job["submissions"])
-        budget = BUDGETS.get(kind, self.retries)
+        log = self.cluster.log_of(folder, job.submissions[-1].job_id)
+        why = why_it_ended(folder, job, status, log)
+        end = End(kind=why.kind, message=f"{why.message} (log in {log})")
+        job = job.job_ended(end)
+        if end.kind == "cancelled":
+            return self._end(folder, job, "cancelled", end)
+        times, budget = job.ends_of(end.kind), BUDGETS.get(end.kind, self.retries)
         if times > budget:
             after = f" (after {times} such jobs)" if times > 1 else ""
-            return self._end(folder, job, "failed", f"{kind}: {message}{after}")
-        write_json(folder.job_file, job | {"state": "pending", "killed_for": None, "time": utc_now()})
+            return self._end(folder, job, "failed", End(kind=end.kind, message=end.message + after))
+        _recorded(folder, job.pending())
         folder.failure_file.unlink(missing_ok=True)
-        self.log(f"{folder.signature}: {kind}: {message}; sent again, {times} of {budget} times")
+        self.log(f"{folder.signature}: {end}; sent again, {times} of {budget} times")
         return "send"
 
-    def _end(self, folder: RunFolder, job: Record, state: str, reason: str | None) -> str:
+    def _end(self, folder: RunFolder, job: JobRecord, state: State, end: End | None) -> str:
         """Record it, and want the trial no longer."""
-        if job["state"] != state:
-            _record_end(folder, job, state, reason)
-            self.log(f"{folder.signature}: {state}" + (f": {reason}" if reason else ""))
+        if job.state != state:
+            _recorded(folder, job.ended(state, end))
+            self.log(f"{folder.signature}: {state}" + (f": {end}" if end else ""))
         with self._lock:
             self._wanted.pop(folder.signature, None)
         return "ended"
@@ -246,17 +250,14 @@ def without_job_id(words: str, job_id: str | None) -> str:
     return words.replace(job_id, "...") if job_id else words
 
 
-def _record_end(folder: RunFolder, job: Record, state: str, reason: str | None) -> None:
-    write_json(folder.job_file, job | {"state": state, "reason": reason, "waiting": None, "time": utc_now()})
+def _recorded(folder: RunFolder, job: JobRecord) -> JobRecord:
+    """Written down before anything follows from it."""
+    job.write(folder.job_file)
+    return job
 
 
-def _new_job(cluster: str) -> Record:
-    return {"schema_version": 1, "executor": cluster, "state": "new", "job_id": None, "reason": None, "submissions": []}
-
-
-def _add_submission(job: Record, job_id: str, adopted: bool) -> None:
-    job["submissions"] = [*job["submissions"], {"job_id": job_id, "time": utc_now(), "adopted": adopted}]
-    job.update(state="submitted", job_id=job_id, waiting=None)
+def _cancelled(decision: Decision) -> End:
+    return End(kind="cancelled", message=decision.reason)
 
 
 def reopen(folder: RunFolder, by_user: bool) -> bool:
@@ -264,28 +265,26 @@ def reopen(folder: RunFolder, by_user: bool) -> bool:
 
     by_user: `sweep run` by a person takes up failed trials and those a person cancelled; one that ASHA stopped stays.
     """
-    decision = read_json(folder.cancel_file)
+    decision = folder.decision()
     if decision is not None:
-        if decision["by"] == "scheduler" or not by_user:
+        if decision.by == "scheduler" or not by_user:
             return False
         folder.cancel_file.unlink()
     job = folder.job()
-    if job is not None and job["state"] in {"failed", "cancelled"}:
+    if job is not None and job.state in ("failed", "cancelled"):
         folder.failure_file.unlink(missing_ok=True)
-        earlier = [*job.get("earlier", []), *job["submissions"]]
-        fresh = dict.fromkeys(("reason", "killed_for", "waiting")) | {"state": "new", "submissions": []}
-        write_json(folder.job_file, job | fresh | {"earlier": earlier})
+        _recorded(folder, job.reopened())
     return True
 
 
 def end_cancelled(folder: RunFolder, cluster: str) -> None:
     """Record that a decision to cancel was carried out where no driver does it: a trial that ended already stays so."""
-    job = folder.job() or _new_job(cluster)
-    decision = read_json(folder.cancel_file)
-    if decision is not None and job["state"] not in ENDED:
-        _record_end(folder, job, "cancelled", decision["reason"])
+    job = folder.job() or JobRecord.new(cluster)
+    decision = folder.decision()
+    if decision is not None and not job.has_ended:
+        _recorded(folder, job.ended("cancelled", _cancelled(decision)))
 
 
-def decide_cancel(folder: RunFolder, by: str, reason: str) -> None:
+def decide_cancel(folder: RunFolder, by: Literal["user", "scheduler"], reason: str) -> None:
     """Record the decision to cancel; a driver acts on it, and so does `heatmark sweep cancel` itself."""
-    write_json(folder.cancel_file, {"schema_version": 1, "by": by, "reason": reason, "time": utc_now()})
+    Decision(by=by, reason=reason, time=utc_now()).write(folder.cancel_file)

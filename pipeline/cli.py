@@ -19,6 +19,7 @@ from rich.table import Table
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
 from heatmark.pipeline import cli_data, cli_site
+from heatmark.pipeline.cli_formats import ScoreHelp, SynthHelp
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
@@ -146,7 +147,8 @@ def train(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.json", help="The spec.json in a run folder.")],
 ) -> None:
     """Run one trial in this process group: what a job executes."""
-    from heatmark.workloads.job import read_spec, run_trial
+    from heatmark.workloads.job import run_trial
+    from heatmark.workloads.run_folder.spec_file import read_spec
 
     read_spec(spec)  # a job writes down why it failed, beside its spec: not where there is none
     raise typer.Exit(run_trial(spec.absolute()))
@@ -174,8 +176,11 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's
     """Build report.pdf and report.html from a sweep's run folders."""
     from heatmark.reports.build import build_report
 
-    for path in build_report(folder):
+    unread: list[str] = []
+    for path in build_report(folder, unread.append):
         print(f"wrote {path}")
+    if unread:
+        raise InputError("\n".join(["the report is without what cannot be read:", *unread]))
 
 
 @app.command("ui")
@@ -196,23 +201,17 @@ def ui(
     os.execv(sys.executable, [*command, "--workers", "1", "--host", "127.0.0.1", "--port", str(port)])
 
 
-@app.command("score")
+@app.command("score", cls=ScoreHelp)
 def score(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="coco, mpii, lspet or rhd.")],
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="One of those below.")],
     truth: Annotated[Path, typer.Argument(metavar="GT", help="Annotations in the format's own file.")],
     predictions: Annotated[Path, typer.Argument(metavar="PRED", help="Predictions in the format's usual file.")],
     zero_based: Annotated[
-        bool, typer.Option("--zero-based", help="mpii: the first pixel of PRED is 0, not 1 as in published files.")
+        bool, typer.Option("--zero-based", help="The first pixel of PRED is 0, where published files count from 1.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score anyone's predictions against anyone's annotations, by the format's own metric.
-
-    coco: annotation json and results json. mpii: gt_valid.mat and a .mat or .h5 with `preds`, PCKh in percent. lspet:
-    joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent. rhd:
-    anno_evaluation.pickle beside mask/, and a .mat or .h5 with `preds` of the dominant hands and, for 3D, `preds_xyz`
-    in millimetres; AUC as a fraction.
-    """
+    """Score anyone's predictions against anyone's annotations, by the format's own metric."""
     from heatmark.datasets import formats
 
     found = formats.score(format, truth, predictions, zero_based=zero_based)
@@ -299,19 +298,19 @@ def analyze(
     out: Annotated[Path, typer.Option("--out", help="The folder for figures and csv files.")] = Path("runs/analysis"),
 ) -> None:
     """Verify the paper's analysis: without training (the first three), or on a trained net's heatmaps."""
-    if name not in ("bias", "gradients", "localization", "heatmaps"):
-        raise InputError(f"analyze {name}: unknown analysis; valid: bias, gradients, localization, heatmaps")
-    if (name == "heatmaps") != (run is not None):
+    from heatmark.pipeline.analyses import OF_A_TRIAL, UNTRAINED
+
+    if name not in {*UNTRAINED, *OF_A_TRIAL}:
+        raise InputError(f"analyze {name}: unknown analysis; valid: {', '.join([*UNTRAINED, *OF_A_TRIAL])}")
+    if (name in OF_A_TRIAL) != (run is not None):
         raise InputError("analyze: --run RUN_DIR goes with heatmaps, and heatmaps needs it")
-    from importlib import import_module
 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {out}: no folder that can be written ({error.strerror}); give another") from error
-    analysis = import_module(f"heatmark.workloads.analysis.{name}")
     log = partial(print, file=sys.stderr)
-    for path in analysis.analyze(out) if run is None else analysis.analyze(out, run, log):
+    for path in UNTRAINED[name](out) if run is None else OF_A_TRIAL[name](out, run, log):
         print(f"wrote {path}")
 
 
@@ -349,19 +348,19 @@ def bench(
         print_race(found, _console())
 
 
-@data_app.command("synth")
+@data_app.command("synth", cls=SynthHelp)
 def data_synth(
     root: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must not hold anything else.")],
-    format: Annotated[str, typer.Option(help="coco, mpii, lspet or rhd.")] = "coco",
+    format: Annotated[str | None, typer.Option(help="One of those below; the first where none is given.")] = None,
     people_train: Annotated[int, typer.Option(min=1, help="Annotated people in the training split.")] = 2000,
     people_val: Annotated[int, typer.Option(min=1, help="Annotated people in the validation split.")] = 300,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Draw a data set in a native format, the same for the same seed."""
+    from heatmark.datasets.formats import USUAL_FORMAT, make_recipe
     from heatmark.datasets.synthetic.recipe import write_tree
-    from heatmark.datasets.synthetic.trees import make_recipe
 
-    recipe = make_recipe(format, people_train, people_val, seed)
+    recipe = make_recipe(format or USUAL_FORMAT, people_train, people_val, seed)
     write_tree(root, recipe)
     print(f"{root}: {people_train} people to train on, {people_val} to validate, {recipe.fingerprint()}")
 

@@ -13,7 +13,7 @@ import typer
 EXIT_DEFECTS = 2
 SHOWN_PER_KIND = 10
 
-RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set: coco, mpii, lspet or rhd.")]
+RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set in any known format.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 
 
@@ -48,17 +48,13 @@ def check_command(
 
 
 def stats_command(root: RootArgument, as_json: JsonOption = False) -> None:
-    """People, joints and sizes of each split, and for coco the sub-benchmarks of the paper's Tables 10 and 11."""
+    """People, joints and sizes of each split, and what else its format tells (coco: the paper's Tables 10 and 11)."""
     from heatmark.datasets.check import recognise
     from heatmark.datasets.formats import FORMATS
     from heatmark.datasets.people import SPLITS
-    from heatmark.datasets.stats import dataset_stats, subset_stats
 
     name = recognise(root)
-    splits: dict[str, Any] = {}
-    for split in SPLITS:
-        dataset = FORMATS[name].load(root, split, False)
-        splits[split] = dataset_stats(dataset) | ({"subsets": subset_stats(dataset)} if name == "coco" else {})
+    splits = {split: FORMATS[name].stats(FORMATS[name].load(root, split, False)) for split in SPLITS}
     found = {"format": name, "root": str(root), "splits": splits}
     if as_json:
         print(json.dumps(found))
@@ -76,15 +72,17 @@ def show_command(
     augmentation: Annotated[
         Literal["sbl", "hrnet", "rle", "mmpose"], typer.Option(help="Whose distributions.")
     ] = "sbl",
+    geometry: Annotated[Literal["biased", "udp"], typer.Option(help="Whose convention of pixels.")] = "biased",
 ) -> None:
     """Draw a contact sheet: image with box and joints, crop, target, and three augmented crops of each person."""
-    from heatmark.datasets.augment import CropSettings
     from heatmark.datasets.check import recognise
-    from heatmark.datasets.contact_sheet import contact_sheet, write_png
+    from heatmark.datasets.crop_settings import CropSettings
     from heatmark.datasets.formats import FORMATS
+    from heatmark.workloads.contact_sheet import contact_sheet, write_png
 
     usual = FORMATS[recognise(root)]
-    settings = CropSettings(usual.input_size, recipe=augmentation, **usual.variation[augmentation]._asdict())
+    amplitudes = usual.variation[augmentation]._asdict()
+    settings = CropSettings(input_size=usual.input_size, augmentation=augmentation, geometry=geometry, **amplitudes)
     write_png(out, contact_sheet(usual.load(root, split, False), settings, people, seed))
     print(f"wrote {out}")
 

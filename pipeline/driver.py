@@ -19,21 +19,20 @@ from rich.console import Console
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import lock
-from heatmark.foundation.files import read_json
-from heatmark.pipeline.accounting import account
-from heatmark.pipeline.broker import ENDED, Broker, decide_cancel, end_cancelled, reopen
+from heatmark.pipeline.broker import Broker, decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.clusters import make_cluster
 from heatmark.pipeline.interrupt import beside_signals
 from heatmark.pipeline.mirror_failure import without_passwords
 from heatmark.pipeline.mirror_process import mirror_beside
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
-from heatmark.pipeline.site import load_site, slurm_keys
-from heatmark.pipeline.submit import make_cluster
 from heatmark.pipeline.sweep import validated
 from heatmark.pipeline.tracking_uri import silence, tracking_uri
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.ends import EndKind
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 
 Log = Callable[[str], None]
 
@@ -55,8 +54,7 @@ def run_sweep(plan: Plan, console: Console) -> int:
         )
         with _mirror(plan, console) as end_mirror:
             _run_trials(plan, open_folders, console)
-            if plan.sweep.cluster.executor == "slurm":
-                _account(plan, console)
+            _account(plan, console)
             report(plan, console)
             code = _exit_code(plan, console)
             end_mirror("FINISHED" if code == 0 else "FAILED")
@@ -85,7 +83,8 @@ def _run_trials(plan: Plan, folders: list[RunFolder], console: Console) -> None:
 
 def _is_ending(folder: RunFolder) -> bool:
     """A trial with a result whose job no driver has seen end."""
-    return folder.result() is not None and (folder.job() or {"state": "finished"})["state"] not in ENDED
+    job = folder.job()
+    return folder.result() is not None and job is not None and not job.has_ended
 
 
 def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> None:
@@ -107,11 +106,8 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
 
 def _account(plan: Plan, console: Console) -> None:
     """What the trials cost. Whatever accounting answers, the report is built."""
-    from heatmark.pipeline.slurm_cluster import clusters_of
-
-    settings = plan.sweep.cluster
-    clusters = clusters_of(slurm_keys(settings, load_site(settings)), plan.folder)
-    account([plan.run_folder(trial) for trial in plan.trials], partial(console.print, soft_wrap=True), clusters)
+    settings, folders = plan.sweep.cluster, [plan.run_folder(trial) for trial in plan.trials]
+    settings.kind.account(settings, plan.folder, folders, partial(console.print, soft_wrap=True))
 
 
 def report(plan: Plan, console: Console) -> None:
@@ -126,13 +122,15 @@ def report(plan: Plan, console: Console) -> None:
 
 def _exit_code(plan: Plan, console: Console) -> int:
     """Say what did not finish and which images were left out."""
-    kinds, labels = set(), plan.labels
+    kinds: set[EndKind | None] = set()
+    labels = plan.labels
     for trial in plan.trials:
         folder = plan.run_folder(trial)
-        job = folder.job() or {"state": "waiting", "reason": None}
-        if folder.result() is None and job["state"] != "cancelled":
-            kinds.add(str(job["reason"]).partition(":")[0])
-            console.print(f"{labels[trial.signature]}: {job['state']}: {job['reason']}", soft_wrap=True)
+        job = folder.job()
+        if folder.result() is None and (job is None or job.state != "cancelled"):
+            kinds.add(job.end.kind if job and job.end else None)
+            state, reason = (job.state, job.reason) if job else ("waiting", None)
+            console.print(f"{labels[trial.signature]}: {state}: {reason}", soft_wrap=True)
     for path in unreadable_images(plan):
         console.print(f"unreadable image, left out: {path}", soft_wrap=True)
     if not kinds:
@@ -142,8 +140,8 @@ def _exit_code(plan: Plan, console: Console) -> int:
 
 def unreadable_images(plan: Plan) -> list[str]:
     """Images that the finished trials could not decode."""
-    results = [plan.run_folder(trial).result() or {} for trial in plan.trials]
-    return sorted({path for result in results for path in result.get("unreadable_images", [])})
+    results = [plan.run_folder(trial).result() for trial in plan.trials]
+    return sorted({path for result in results if result for path in result.unreadable_images})
 
 
 @contextmanager
@@ -200,6 +198,8 @@ def cancel_sweep(sweep: Path, log: Log) -> int:
 
 def cluster_of(sweep: Path) -> ClusterSection:
     """The cluster a sweep's folder was run on."""
-    content = (read_json(sweep / "sweep.json") or {}).get("cluster", {})
-    section: ClusterSection = validated(TypeAdapter(ClusterSection), content, str(sweep / "sweep.json"))
+    record = SweepRecord.read(sweep_file(sweep))
+    section: ClusterSection = validated(
+        TypeAdapter(ClusterSection), record.cluster if record else {}, str(sweep_file(sweep))
+    )
     return section

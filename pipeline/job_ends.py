@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 
 from heatmark.foundation.clock import moment
-from heatmark.foundation.files import Record
 from heatmark.pipeline.submit import JobStatus
-from heatmark.workloads.heartbeat import silent_ranks
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.ends import End, EndKind
+from heatmark.workloads.run_folder.events import Ended, Started
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.heartbeats import beats
+from heatmark.workloads.run_folder.job_record import JobRecord
 
-STATE_KINDS = {
+STATE_KINDS: dict[str, EndKind] = {
     "OUT_OF_MEMORY": "oom",
     "NODE_FAIL": "node_fail",
     "BOOT_FAIL": "node_fail",
@@ -34,40 +36,40 @@ START_S = 600.0
 EXITED = re.compile(r"srun: error: \S+: tasks? [^:]*: Exited with exit code")
 
 
-def why_it_ended(folder: RunFolder, job: Record, status: JobStatus | None, log: Path) -> tuple[str, str]:
-    """Kind and message, from whoever knows best: the driver that ended it, the job itself, the cluster, its log."""
-    if job.get("killed_for"):
-        kind, _, message = job["killed_for"].partition(": ")
-        return kind, message
+def why_it_ended(folder: RunFolder, job: JobRecord, status: JobStatus | None, log: Path) -> End:
+    """From whoever knows best: the driver that ended it, the job itself, the cluster, its log."""
+    if job.killed_for:
+        return job.killed_for
     failure = folder.failure()
     if failure is not None:
-        return failure["kind"], failure["message"]
+        return failure.end
     state = status.state if status is not None else "GONE"
     if state == "CANCELLED":
-        return "cancelled", "cancelled outside heatmark (scancel)"
+        return End(kind="cancelled", message="cancelled outside heatmark (scancel)")
     if state in STATE_KINDS:
-        return STATE_KINDS[state], f"the job ended as {state}"
-    ends = [event for event in folder.events() if event["event"] in ("start", "end")]
-    if ends and ends[-1].get("how") == "requeue":
-        return "interrupted", "the job saved its state and could not put itself back into the queue"
-    return _before_its_start(folder, job, log) or ("lost", "the job ended without a word (killed?)")
+        return End(kind=STATE_KINDS[state], message=f"the job ended as {state}")
+    last = next((event for event in reversed(folder.events()) if isinstance(event, Started | Ended)), None)
+    if isinstance(last, Ended) and last.how == "requeue":
+        message = "the job saved its state and could not put itself back into the queue"
+        return End(kind="interrupted", message=message)
+    return _before_its_start(folder, job, log) or End(kind="lost", message="the job ended without a word (killed?)")
 
 
-def _before_its_start(folder: RunFolder, job: Record, log: Path) -> tuple[str, str] | None:
+def _before_its_start(folder: RunFolder, job: JobRecord, log: Path) -> End | None:
     """Why a job ended that never came as far as the trial: its last words; None for one that did, or said nothing.
 
     Where no job of the sweep has ever started it is the site's set-up, which another try would not mend.
     """
-    sent = job["submissions"][-1]
+    sent = job.submissions[-1]
     for start in folder.attempts():
-        if start.get("job") == sent["job_id"] or moment(start["time"]) >= moment(sent["time"]):
+        if start.job == sent.job_id or moment(start.time) >= moment(sent.time):
             return None
     words = last_words(log)
     if not words or KILLED.search(words):
         return None
     others = (each for each in run_folders(folder.path.parent) if each.attempts())
-    kind = "launch" if next(others, None) is not None and MARK not in words else "user"
-    return kind, f"the job ended before the trial began: {words}"
+    by_site = next(others, None) is not None and MARK not in words
+    return End(kind="launch" if by_site else "user", message=f"the job ended before the trial began: {words}")
 
 
 def last_words(log: Path) -> str:
@@ -87,11 +89,13 @@ def silence(folder: RunFolder, running_since: float) -> str | None:
 
     A heartbeat from before is an earlier attempt's: this one is still starting, for which it has START_S.
     """
-    spec = folder.spec() or {}
-    limit_s = SILENT_FACTOR * float(spec.get("runtime", {}).get("hang_s", 600.0))
-    silent = silent_ranks(folder, limit_s)
-    if time.time() - running_since < limit_s + START_S:
-        silent = {rank: beat for rank, beat in silent.items() if beat["mtime"] > running_since}
+    limit_s = SILENT_FACTOR * folder.spec().runtime.hang_s
+    still_starting = time.time() - running_since < limit_s + START_S
+    silent = [
+        rank
+        for rank, _, age_s in beats(folder.path)
+        if age_s > limit_s and not (still_starting and time.time() - age_s <= running_since)
+    ]
     if not silent:
         return None
     return f"no sign of life from rank {', '.join(map(str, silent))} for {limit_s:.0f} s"

@@ -22,7 +22,7 @@ from submitit.local.local import LocalExecutor, LocalJob
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_gpus import GIVEN, VISIBLE, choose_gpus, gpus_here
 from heatmark.pipeline.submit import JobStatus, job_command
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.slurm_environment import on_this_node
 
 RUN_VARIABLE = "HEATMARK_RUN"
@@ -124,7 +124,7 @@ def _signal(process: psutil.Process, number: int) -> None:
         process.send_signal(number)
 
 
-class _DetachedExecutor(LocalExecutor):  # type: ignore[misc]
+class _DetachedExecutor(LocalExecutor):
     """submitit's local executor, its controller in a session of its own: a Ctrl-C in the driver's terminal is not the
     job's, and the run folder's environment and log are.
     """

@@ -13,22 +13,24 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from heatmark.foundation.clock import moment
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import locked
-from heatmark.foundation.files import Record, read_json, write_json
 from heatmark.pipeline.mirror_failure import ADVICE, OnceAMinute, Outcome, meaning, without_passwords
 from heatmark.pipeline.mirror_identity import identity_of
 from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.mlflow_runs import DELETED, PARENT, SweepRuns
 from heatmark.pipeline.relay import prefixed
-from heatmark.workloads.labels import trial_label
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.mirrored import Mirrored, SentState
+from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 
 INTERVAL_S = 3.0
 # How long a server that is away is waited for when the sweep has ended.
@@ -39,6 +41,8 @@ OWN_RUN = "the sweep's own run"
 LOOK_S = 60.0
 # How a sweep ends whose driver came as far as the report.
 REPORTED = frozenset({"FINISHED", "FAILED"})
+# The parts of a spec that are parameters of its run.
+PARAMETERS = {"method", "backbone", "data", "train", "seed"}
 ENDED = {"finished": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 
 
@@ -62,7 +66,8 @@ class Mirror:
         from mlflow import MlflowClient
 
         self.sweep, self.uri = sweep, uri or default_uri(sweep)
-        self.name = (read_json(sweep / "sweep.json") or {"name": sweep.name})["name"]
+        record = SweepRecord.read(sweep_file(sweep))
+        self.name = record.name if record else sweep.name
         self.client = MlflowClient(tracking_uri=self.uri)
         self.identity = identity_of(sweep)
         artifacts = (sweep / "mlartifacts").absolute() if self.uri == default_uri(sweep) else None
@@ -133,9 +138,9 @@ class Mirror:
         """Go on in the runs of an earlier version, which a run folder knows by their id."""
         for folder in run_folders(self.sweep):
             with suppress(InputError):  # of a damaged file, which is told when the trial is sent
-                saved = read_json(_sent_file(folder))
-                if saved is not None and saved["target"] == self.target and "identity" not in saved:
-                    self.runs.adopt(saved["run_id"])
+                saved = Mirrored.read(folder.mirror_file)
+                if saved is not None and saved.target == self.target and saved.identity is None:
+                    self.runs.adopt(saved.run_id)
 
     def _open_parent(self) -> None:
         """The sweep's own run; RUNNING when this mirror first meets it, and named by where it runs now."""
@@ -159,87 +164,87 @@ class Mirror:
 
         sent = self._sent(folder)
         state = _trial_state(folder)
-        records, offset = folder.metrics_since(sent["offset"])
-        under_parent = not self.parent or sent["parent"] == self.parent
-        if not records and sent["state"] == state and under_parent:
+        records, offset = folder.epochs_since(sent.offset if sent else 0)
+        under_parent = not self.parent or (sent is not None and sent.parent == self.parent)
+        if not records and sent is not None and sent.state == state and under_parent:
             return
         self._sent_news = True
-        run_id = sent["run_id"] or self._child(folder)
+        run_id = sent.run_id if sent else self._child(folder)
         for record in records:
-            stamp = _milliseconds(record["time"])
+            stamp = _milliseconds(record.time)
             values = _metrics(record).items()
-            batch = [Metric(name, value, stamp, record["epoch"] + 1) for name, value in values]
+            batch = [Metric(name, value, stamp, record.epoch + 1) for name, value in values]
             self.client.log_batch(run_id, metrics=batch)
         if not under_parent:
             self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
         self._set_state(run_id, state)
         self._log_cost(folder, run_id)
-        content = {"target": self.target, "run_id": run_id, "offset": offset, "state": state}
-        write_json(
-            _sent_file(folder), {**content, "identity": self.identity.number, "parent": self.parent or sent["parent"]}
-        )
+        Mirrored(
+            target=self.target,
+            run_id=run_id,
+            offset=offset,
+            state=state,
+            identity=self.identity.number,
+            parent=self.parent or (sent.parent if sent else None),
+        ).write(folder.mirror_file)
 
     def _log_cost(self, folder: RunFolder, run_id: str) -> None:
         """CPU-hours and GPU-hours of all attempts, and those wasted, as tags: they have no step."""
-        for name, value in (read_json(folder.accounting_file) or {}).items():
-            if name.endswith("_hours"):
-                self.client.set_tag(run_id, name, f"{value:.4f}")
+        cost = folder.cost()
+        for name, value in cost.hours.items() if cost else ():
+            self.client.set_tag(run_id, name, f"{value:.4f}")
 
-    def _sent(self, folder: RunFolder) -> Record:
+    def _sent(self, folder: RunFolder) -> Mirrored | None:
         """What this database has of a trial: nothing of what another folder sent, or of a run that is gone."""
-        saved = read_json(_sent_file(folder)) or {}
-        ours = (
-            saved.get("target") == self.target and saved.get("identity", self.identity.number) == self.identity.number
-        )
-        if not ours or saved["run_id"] != self.runs.found.get(folder.signature):
-            return {"run_id": None, "offset": 0, "state": None, "parent": None}
-        return {"parent": None, **saved}
+        saved = Mirrored.read(folder.mirror_file)
+        if saved is None or saved.target != self.target or saved.identity not in (None, self.identity.number):
+            return None
+        return saved if saved.run_id == self.runs.found.get(folder.signature) else None
 
     def _child(self, folder: RunFolder) -> str:
         """The trial's run, with its parameters."""
-        spec = folder.spec() or {}
+        spec = folder.spec()
+        beta = getattr(spec.method, "beta", None)
         tags = {
-            "method": spec["method"]["name"],
-            "backbone": spec["backbone"],
-            "dataset": spec["data"]["name"],
-            "seed": str(spec["seed"]),
-            **({"beta": f"{spec['method']['beta']:g}"} if spec["method"].get("beta") else {}),
+            "method": spec.method.name,
+            "backbone": spec.backbone,
+            "dataset": spec.data.name,
+            "seed": str(spec.seed),
+            **({"beta": f"{beta:g}"} if beta else {}),
         }
         known = self.runs.found.get(folder.signature)
-        run_id = known or self.runs.make(folder.signature, trial_label(spec), tags)
-        for key, value in flat({part: spec[part] for part in ("method", "backbone", "data", "train", "seed")}):
+        run_id = known or self.runs.make(folder.signature, spec.label, tags)
+        for key, value in flat(spec.model_dump(mode="json", include=PARAMETERS)):
             self.client.log_param(run_id, key, value)
         return run_id
 
-    def _set_state(self, run_id: str, state: list[str]) -> None:
-        status, job_id, attempts, _ = state
-        self.client.set_tag(run_id, "attempts", attempts)
-        self.client.set_tag(run_id, "job_id", job_id)
-        if status in ENDED:
-            self.client.set_terminated(run_id, ENDED[status])
+    def _set_state(self, run_id: str, state: SentState) -> None:
+        self.client.set_tag(run_id, "attempts", str(state.attempts))
+        self.client.set_tag(run_id, "job_id", str(state.job_id))
+        if state.state in ENDED:
+            self.client.set_terminated(run_id, ENDED[state.state])
         else:
-            self.client.update_run(run_id, status="SCHEDULED" if attempts == "0" else "RUNNING")
+            self.client.update_run(run_id, status="RUNNING" if state.attempts else "SCHEDULED")
 
 
-def _sent_file(folder: RunFolder) -> Path:
-    return folder.path / "mlflow.json"
+def _trial_state(folder: RunFolder) -> SentState:
+    job = folder.job()
+    return SentState(
+        state="finished" if folder.result() is not None else job.state if job else "new",
+        job_id=job.job_id if job else None,
+        attempts=len(folder.attempts()),
+        costed=folder.accounting_file.exists(),
+    )
 
 
-def _trial_state(folder: RunFolder) -> list[str]:
-    job = folder.job() or {"state": "new", "job_id": None}
-    state = "finished" if folder.result() is not None else str(job["state"])
-    costed = "costed" if folder.accounting_file.exists() else "-"
-    return [state, str(job["job_id"]), str(len(folder.attempts())), costed]
-
-
-def _metrics(record: Record) -> dict[str, float]:
-    values = {key: record[key] for key in ("samples_seen", "wall_s", "images_per_s", "data_s", "lr")}
-    values |= prefixed("train", record["train"]) | prefixed("val", record["val"])
+def _metrics(record: EpochRecord) -> dict[str, float]:
+    values = {key: getattr(record, key) for key in ("samples_seen", "wall_s", "images_per_s", "data_s", "lr")}
+    values |= prefixed("train", record.train) | prefixed("val", record.val)
     # MLflow takes no @ in a name: PCKh@0.5 is PCKh_0.5 there.
     return {name.replace("@", "_"): float(value) for name, value in values.items() if value is not None}
 
 
-def flat(values: Record, prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Nested values as dotted names: ("train.lr", "0.001")."""
     for key, value in values.items():
         if isinstance(value, dict):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heatmark.foundation.errors import InputError
-from heatmark.models.backbones import PUBLISHED
+from heatmark.models.backbones import published
 
 
 def costs(names: list[str], joints: int, input_size: str) -> dict[str, dict[str, Any]]:
@@ -18,7 +18,7 @@ def costs(names: list[str], joints: int, input_size: str) -> dict[str, dict[str,
 
     size = _size(input_size)
     try:
-        return {name: asdict(cost_of(name, joints, size)) for name in names or PUBLISHED}
+        return {name: asdict(cost_of(name, joints, size)) for name in names or published()}
     except ValueError as error:
         raise InputError(f"models: {error}") from error
 

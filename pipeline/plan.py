@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,18 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from heatmark.datasets.coco_detections import detections_fingerprint
-from heatmark.datasets.formats import FORMATS, load_split
+from heatmark.datasets.formats import FORMATS, load_split, make_recipe
 from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.recipe import Recipe, write_tree
-from heatmark.datasets.synthetic.trees import make_recipe
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import read_json, write_json
 from heatmark.foundation.hashes import file_sha256
+from heatmark.foundation.nearest import nearest
+from heatmark.foundation.section import Section
 from heatmark.models.backbones import parse_backbone
-from heatmark.models.methods import METHODS, Method
+from heatmark.models.method import Method
+from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.site import stage_of
 from heatmark.pipeline.sweep import (
@@ -30,13 +31,15 @@ from heatmark.pipeline.sweep import (
     PretrainedSection,
     SweepFile,
     expand_path,
-    nearest,
     validated,
 )
 from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
-from heatmark.workloads.run_folder import RunFolder, run_folders
-from heatmark.workloads.spec import DataSpec, PretrainedSpec, RuntimeSpec, TrainSpec, TrialSpec, in_space
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.spec_file import write_spec
+from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
+from heatmark.workloads.runtime import RunSettings, RuntimeSpec
+from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
 
 
 @dataclass(frozen=True)
@@ -65,23 +68,16 @@ class Plan:
     def write(self) -> None:
         """The sweep's own record and every trial's spec.json; specs that are there stay, but for `runtime`."""
         for trial in self.trials:
-            content = trial.model_dump(mode="json")
-            if self.run_folder(trial).spec() != content:
-                write_json(self.run_folder(trial).spec_file, content)
-        path = self.folder / "sweep.json"
-        created = (read_json(path) or {}).get("created", utc_now())
-        cells = [{"signature": signature, "label": label} for signature, label in self.labels.items()]
-        write_json(
-            path,
-            {
-                "schema_version": 1,
-                "name": self.sweep.name,
-                "created": created,
-                "scheduler": self.sweep.tune.scheduler,
-                "cluster": self.sweep.cluster.model_dump(mode="json"),
-                "cells": cells,
-            },
-        )
+            write_spec(self.run_folder(trial).spec_file, trial)
+        path = sweep_file(self.folder)
+        earlier = SweepRecord.read(path)
+        SweepRecord(
+            name=self.sweep.name,
+            created=earlier.created if earlier else utc_now(),
+            scheduler=self.sweep.tune.scheduler,
+            cluster=self.sweep.cluster.model_dump(mode="json"),
+            cells=[CellRecord(signature=signature, label=label) for signature, label in self.labels.items()],
+        ).write(path)
 
 
 def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
@@ -171,7 +167,7 @@ def _trial(
         backbone=cell["backbone"],
         data=validated(
             TypeAdapter(DataSpec),
-            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]]} | _crop_fields(data),
+            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]], **_shared(DataSettings, data)},
             f"{source}: data.{cell['dataset']}",
         ),
         train=train.resolved(),
@@ -181,41 +177,28 @@ def _trial(
             data_root=str(data_root(data)),
             detections=str(expand_path(data.detections)) if data.detections is not None else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
-            image_cache=_path_in_job(cluster, cluster.image_cache),
             stage=_path_in_job(cluster, stage.to) if stage else None,
             stage_tar=str(expand_path(tar)) if tar is not None else None,
-            workers=cluster.workers,
-            threads=cluster.threads or _threads_per_rank(cluster),
-            zero_stage=cluster.zero_stage,
-            channels_last=cluster.channels_last,
-            strict=cluster.strict,
-            keep_checkpoints=cluster.keep_checkpoints,
-            hang_s=cluster.hang_s,
+            **{
+                **_shared(RunSettings, cluster),
+                "threads": cluster.threads or cluster.kind.threads_per_rank(cluster),
+                "image_cache": _path_in_job(cluster, cluster.image_cache),
+            },
         ),
     )
 
 
 def _path_in_job(cluster: ClusterSection, path: str | None) -> str | None:
-    """A path on a node: its variables are filled in there. Without SLURM the job's machine is this one."""
+    """A path on a node: its variables are filled in there, where that is another machine than this one."""
     if path is None:
         return None
-    of_node = cluster.executor == "slurm" and path.startswith(("$", "~", "/"))
+    of_node = cluster.kind.elsewhere and path.startswith(("$", "~", "/"))
     return path if of_node else str(expand_path(path))
 
 
-def _crop_fields(data: DataSection) -> dict[str, Any]:
-    """The fields of DataSpec, those the file leaves open as the format usually has them."""
-    given = data.model_dump(mode="json", exclude={"root", "synthetic", "detections"})
-    found = FORMATS[data.format]
-    usual = {"input_size": found.input_size, **found.variation[data.augmentation]._asdict()}
-    return {field: usual[field] if value is None else value for field, value in given.items()}
-
-
-def _threads_per_rank(cluster: ClusterSection) -> int:
-    """SLURM gives each rank its own cores; here all ranks of all trials share those of this machine."""
-    if cluster.executor == "slurm":
-        return cluster.cpus_per_rank
-    return max(1, len(os.sched_getaffinity(0)) // (cluster.parallel * cluster.ranks))
+def _shared(part: type[Section], section: Section) -> dict[str, Any]:
+    """What a section of the file says of the fields that a trial's spec has as well."""
+    return section.model_dump(mode="json", include=set(part.model_fields))
 
 
 def _method(cell: dict[str, Any], source: Path) -> Method:
@@ -292,7 +275,7 @@ def measured_speed(folder: Path) -> dict[str, float]:
     """Training speed seen so far in a sweep's folder: people per second by backbone."""
     speeds: dict[str, list[float]] = {}
     for run in run_folders(folder):
-        records, spec = run.metrics(), run.spec()
-        if records and spec:
-            speeds.setdefault(spec["backbone"], []).append(records[-1]["images_per_s"])
+        epochs = run.epochs()
+        if epochs:
+            speeds.setdefault(run.spec().backbone, []).append(epochs[-1].images_per_s)
     return {backbone: sum(values) / len(values) for backbone, values in speeds.items()}

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from heatmark.datasets.formats import FORMATS
-from heatmark.foundation.errors import InputError
 from heatmark.pipeline.plan import Plan, data_root, measured_speed
 from heatmark.workloads.spec import TrialSpec
 
@@ -85,22 +84,12 @@ def print_plan(plan: Plan, console: Console) -> None:
         total = sum(hours for hours in left if hours is not None)
         console.print(f"Left to do: {total:.2f} job hours, about {total / cluster.parallel:.2f} hours.")
     if script:
-        console.print("\nThe batch script (sbatch):\n")
+        console.print(f"\nThe batch script ({cluster.kind.sender}):\n")
         console.print(script, soft_wrap=True)
     console.print("Nothing was sent.")
 
 
 def batch_script(plan: Plan) -> str | None:
-    """The text that sbatch would get for the trials that are not finished; None where there is no SLURM in the plan."""
-    if plan.sweep.cluster.executor != "slurm":
-        return None
-    from heatmark.pipeline.site import load_site
-    from heatmark.pipeline.slurm_cluster import SlurmCluster
-
-    load_site(plan.sweep.cluster)  # a mistake in it is the user's; that there is no SLURM here may be as it should
-    left = min(len(plan.unfinished()), plan.sweep.cluster.parallel) or 1
-    try:
-        cluster = SlurmCluster(plan.sweep.cluster, plan.folder)
-    except InputError as error:
-        return f"# not shown: {error}"
-    return cluster.script(cluster.arrays / f"{plan.sweep.name}-XXXXXXXX.json", left)
+    """What would be sent for the trials that are not finished; None where that is nothing to look at."""
+    cluster = plan.sweep.cluster
+    return cluster.kind.preview(cluster, plan.folder, len(plan.unfinished()))

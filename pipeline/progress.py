@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from heatmark.datasets.boxes import in_boxes, title_of
 from heatmark.datasets.formats import FORMATS
-from heatmark.foundation.files import Record, read_json
 from heatmark.pipeline.broker import without_job_id
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 
 PLAIN_INTERVAL_S = 2.0
 # How many of the trials that wait for the same are named.
@@ -51,22 +53,22 @@ class TrialStatus:
 
 def trial_statuses(sweep: Path) -> list[TrialStatus]:
     """Every trial of a sweep's folder in the order of its grid."""
-    cells = (read_json(sweep / "sweep.json") or {}).get("cells", [])
-    order = {cell["signature"]: position for position, cell in enumerate(cells)}
-    labels = {cell["signature"]: cell["label"] for cell in cells}
+    record = SweepRecord.read(sweep_file(sweep))
+    labels = {cell.signature: cell.label for cell in record.cells} if record else {}
+    order = {signature: position for position, signature in enumerate(labels)}
     folders = sorted(run_folders(sweep), key=lambda folder: order.get(folder.signature, len(order)))
     return [_status(folder, labels.get(folder.signature, folder.signature)) for folder in folders]
 
 
 def _status(folder: RunFolder, label: str) -> TrialStatus:
-    spec, job, records = folder.spec() or {}, folder.job() or {}, folder.metrics()
-    last: Record = records[-1] if records else {}
-    evaluated: Record = next((record["val"] for record in reversed(records) if record["val"]), {})
-    source = f"{spec['data']['bbox_source']}box"
-    metric = FORMATS[spec["data"]["format"]].headline
-    epochs = spec["train"]["epochs"]
+    spec, job, records = folder.spec(), folder.job(), folder.epochs()
+    last = records[-1] if records else None
+    evaluated = next((record.val for record in reversed(records) if record.val), {})
+    boxes = spec.data.bbox_source
+    metric = FORMATS[spec.data.format].headline
+    epochs = spec.train.epochs
     state = _state(folder, job)
-    left = last["wall_s"] / len(records) * (epochs - len(records)) if records and state == "running" else None
+    left = last.wall_s / len(records) * (epochs - len(records)) if last and state == "running" else None
     return TrialStatus(
         signature=folder.signature,
         label=label,
@@ -74,24 +76,23 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
         epoch=len(records),
         epochs=epochs,
         metric=metric,
-        boxes={"gtbox": "GT boxes", "detbox": "detected boxes"}.get(source, f"{source.removesuffix('box')} boxes"),
-        value=evaluated.get(f"{source}/{metric}"),
-        epe=evaluated.get(f"{source}/EPE"),
-        images_per_s=last.get("images_per_s"),
+        boxes=title_of(boxes),
+        value=evaluated.get(in_boxes(boxes, metric)),
+        epe=evaluated.get(in_boxes(boxes, "EPE")),
+        images_per_s=last.images_per_s if last else None,
         left_s=left,
-        job_id=job.get("job_id"),
-        reason=job.get("reason"),
-        waits_for=(job.get("waiting") or {}).get("for") if state in ("pending", "submitted", "running") else None,
+        job_id=job.job_id if job else None,
+        reason=job.reason if job else None,
+        waits_for=job.waits_for if job and state in ("pending", "submitted", "running") else None,
     )
 
 
-def _state(folder: RunFolder, job: Record) -> str:
+def _state(folder: RunFolder, job: JobRecord | None) -> str:
     if folder.result() is not None:
         return "finished"
-    state = str(job.get("state", "waiting"))
-    if state == "submitted":
-        return "running" if folder.attempts() else "submitted"
-    return "waiting" if state == "new" else state
+    if job is None or job.state == "new":
+        return "waiting"
+    return "running" if job.state == "submitted" and folder.attempts() else job.state
 
 
 def status_table(statuses: list[TrialStatus], title: str) -> Table:

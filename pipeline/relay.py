@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from heatmark.foundation.files import Record
-from heatmark.pipeline.broker import ENDED
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.folder import RunFolder
 
 
 class TrialFailed(RuntimeError):
@@ -27,32 +26,32 @@ def relay(config: dict[str, Any]) -> None:
         tune.report(reported(record))
 
 
-def reported(record: Record) -> dict[str, Any]:
+def reported(record: EpochRecord) -> dict[str, Any]:
     """An epoch as Tune sees it. epoch counts finished epochs and is the time attribute."""
-    values: dict[str, Any] = {"epoch": record["epoch"] + 1}
+    values: dict[str, Any] = {"epoch": record.epoch + 1}
     for key in ("samples_seen", "wall_s", "images_per_s", "lr"):
-        values[key] = record[key]
-    for name, value in {**prefixed("train", record["train"]), **(record["val"] or {})}.items():
+        values[key] = getattr(record, key)
+    for name, value in {**prefixed("train", record.train), **(record.val or {})}.items():
         if value is not None:
             values[name] = value
     return values
 
 
-def prefixed(prefix: str, values: Record | None) -> Record:
+def prefixed(prefix: str, values: Mapping[str, float | None] | None) -> dict[str, float | None]:
     return {f"{prefix}/{name}": value for name, value in (values or {}).items()}
 
 
-def follow(folder: RunFolder, poll_s: float) -> Iterator[Record]:
+def follow(folder: RunFolder, poll_s: float) -> Iterator[EpochRecord]:
     """The epochs of a trial as they come, until it ends. Raises TrialFailed."""
     offset = 0
     while True:
         # Asked before reading: an epoch written between the two is then read in this round.
-        ended = folder.result() is not None or (folder.job() or {}).get("state") in ENDED
-        records, offset = folder.metrics_since(offset)
+        job = folder.job()
+        ended = folder.result() is not None or (job is not None and job.has_ended)
+        records, offset = folder.epochs_since(offset)
         yield from records
         if ended:
             break
         time.sleep(poll_s)
-    job = folder.job() or {}
-    if folder.result() is None and job.get("state") == "failed":
-        raise TrialFailed(f"trial {folder.signature}: {job['reason']}")
+    if folder.result() is None and job is not None and job.state == "failed":
+        raise TrialFailed(f"trial {folder.signature}: {job.reason}")

@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field, TypeAdapter, field_validator
 
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.section import Section
 from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys, StageSection
 from heatmark.pipeline.sweep import expand_path, validated
 from heatmark.pipeline.yaml_file import read_yaml
-from heatmark.workloads.spec import Section
 
 SITE_VARIABLE = "HEATMARK_SITE"
 # sbatch's options that heatmark sets itself, by their long names and letters, and where to say what is meant instead.
@@ -40,49 +40,46 @@ OWN_OPTIONS = {
 
 
 class AnswersSection(Section):
-    """A site's own words in sbatch's messages, as parts of them; they come before the table of slurm_answers.py.
+    """A site's own words in sbatch's messages, as parts of them; they come before the table of slurm_answers.py."""
 
-    final: the user's mistake. no_room: a limit on the number of jobs. again: passes by itself.
-    """
-
-    final: tuple[str, ...] = ()
-    no_room: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
+    final: tuple[str, ...] = Field((), description="The user's mistake.")
+    no_room: tuple[str, ...] = Field((), description="A limit on the number of jobs.")
+    again: tuple[str, ...] = Field((), description="Passes by itself.")
 
 
 class DriverSection(Section):
-    """The driver's own job (`sbatch slurm/sweep.sh`), which needs no GPU; what is left out is as for the trials.
+    """The driver's own job (`sbatch slurm/sweep.sh`), which needs no GPU; what is left out is as for the trials."""
 
-    memory_gb, cpus: as `cluster.parallel` needs them where they are left out.
-    """
-
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    timeout_min: Minutes | None = None
-    memory_gb: float | None = Field(None, ge=0)
-    cpus: int | None = Field(None, ge=1)
-    extra: dict[str, str | int | float | Literal[True]] = Field(default_factory=dict)
+    partition: str | None = Field(None, description="sbatch's option of that name.")
+    account: str | None = Field(None, description="sbatch's option of that name.")
+    qos: str | None = Field(None, description="sbatch's option of that name.")
+    timeout_min: Minutes | None = Field(None, description="Its time limit, in minutes or as SLURM writes it.")
+    memory_gb: float | None = Field(None, ge=0, description="As `cluster.parallel` needs it where it is left out.")
+    cpus: int | None = Field(None, ge=1, description="As `cluster.parallel` needs them where they are left out.")
+    extra: dict[str, str | int | float | Literal[True]] = Field(
+        default_factory=dict, description="Any other sbatch option; `true` for one that takes no value."
+    )
 
 
 class Site(SlurmKeys):
-    """slurm/site.example.yaml explains each; the keys of SlurmKeys may stand in a sweep file's cluster section, too.
+    """slurm/site.example.yaml explains each; the keys of SlurmKeys may stand in a sweep file's cluster section, too."""
 
-    setup: shell lines before a job's command, on its first node; one that fails ends the job. extra: any other sbatch
-    option; `true` for one that takes no value.
-    exclude_after_failures: a node that failed under so many jobs in a day is left out; 0 for never. cancel_stuck: a job
-    that can never start is cancelled and told; cancel_held: likewise one that is held.
-    ask_again_min: how long a message of sbatch that is in no table counts as passing.
-    """
-
-    setup: tuple[str, ...] = ()
-    exclude_after_failures: int = Field(2, ge=0)
-    cancel_stuck: bool = True
-    cancel_held: bool = False
-    ask_again_min: float = Field(10.0, ge=0)
-    answers: AnswersSection = AnswersSection()
-    driver: DriverSection = DriverSection()
-    extra: dict[str, str | int | float | Literal[True]] = Field(default_factory=dict)
+    setup: tuple[str, ...] = Field(
+        (), description="Shell lines before a job's command, on its first node; one that fails ends the job."
+    )
+    exclude_after_failures: int = Field(
+        2, ge=0, description="A node that failed under so many jobs in a day is left out; 0 for never."
+    )
+    cancel_stuck: bool = Field(True, description="A job that can never start is cancelled and told.")
+    cancel_held: bool = Field(False, description="Likewise one that is held.")
+    ask_again_min: float = Field(
+        10.0, ge=0, description="How long a message of sbatch that is in no table counts as passing."
+    )
+    answers: AnswersSection = Field(AnswersSection(), description="The site's own words in sbatch's messages.")
+    driver: DriverSection = Field(DriverSection(), description="The driver's own job.")
+    extra: dict[str, str | int | float | Literal[True]] = Field(
+        default_factory=dict, description="Any other sbatch option; `true` for one that takes no value."
+    )
 
     @field_validator("extra")
     @classmethod
@@ -131,4 +128,4 @@ def _has_gpus(gres: str | None) -> bool:
 
 def stage_of(cluster: ClusterSection) -> StageSection | None:
     """Where the nodes of a sweep keep data of their own. Raises InputError for a site file that cannot be used."""
-    return slurm_keys(cluster, load_site(cluster) if cluster.executor == "slurm" else Site()).stage
+    return slurm_keys(cluster, load_site(cluster) if cluster.kind.has_site else Site()).stage

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.section import Section
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.sweep import TrackingSection, apply_change, validated
-from heatmark.workloads.spec import Section
 
 
 class SiteQuestion(Section):
     """The sections of a sweep file that say something of a site."""
 
-    cluster: ClusterSection = ClusterSection()
-    tracking: TrackingSection = TrackingSection()
+    cluster: ClusterSection = Field(ClusterSection(), description="Where trials run.")
+    tracking: TrackingSection = Field(TrackingSection(), description="Where MLflow keeps them.")
 
 
 def site_settings(site: str | None, changes: list[str]) -> tuple[ClusterSection, str | None]:
@@ -25,6 +25,6 @@ def site_settings(site: str | None, changes: list[str]) -> tuple[ClusterSection,
     for change in changes:
         apply_change(content, change)
     question: SiteQuestion = validated(TypeAdapter(SiteQuestion), content, "--set")
-    if question.cluster.executor != "slurm":
+    if not question.cluster.kind.has_site:
         raise InputError("--set cluster.executor: a site is checked through SLURM alone; leave it out")
     return question.cluster, question.tracking.uri

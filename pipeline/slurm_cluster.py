@@ -18,7 +18,7 @@ from pathlib import Path
 
 from heatmark.foundation.command import CommandFailed, run_command
 from heatmark.foundation.errors import InputError
-from heatmark.foundation.files import Record, read_json, write_atomic, write_json
+from heatmark.foundation.files import write_atomic
 from heatmark.pipeline.cluster_section import ClusterSection, SlurmKeys
 from heatmark.pipeline.site import load_site, slurm_keys
 from heatmark.pipeline.slurm_answers import can_never_start, is_held, is_usual, read_answer
@@ -28,7 +28,8 @@ from heatmark.pipeline.slurm_room import Later, Room
 from heatmark.pipeline.slurm_script import batch_script
 from heatmark.pipeline.submit import JobStatus, SubmitRefused
 from heatmark.pipeline.submit_environment import submit_environment
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.array_record import ArrayRecord
+from heatmark.workloads.run_folder.folder import RunFolder
 
 _SENT = re.compile(r"Submitted batch job (\d+)(?: on cluster (\S+))?")
 
@@ -94,24 +95,21 @@ class SlurmCluster:
         name = f"{self.sweep.name}-{secrets.token_hex(4)}"
         path = self.arrays / f"{name}.json"
         array = self._room.takes_arrays
-        content: Record = {
-            "schema_version": 1,
-            "name": name,
-            "signatures": [folder.signature for folder in folders],
-            "specs": [str(folder.spec_file) for folder in folders],
-            "array": array,
-            "job_id": None,
-            "cluster": None,
-            "seen": False,
-            "time": time.time(),
-        }
-        write_json(path, content)
+        record = ArrayRecord(
+            name=name,
+            signatures=[folder.signature for folder in folders],
+            specs=[str(folder.spec_file) for folder in folders],
+            array=array,
+            time=time.time(),
+        )
+        record.write(path)
         self.log.mkdir(exist_ok=True)  # a job whose log cannot be opened fails before it says anything
         script = self.arrays / f"{name}.sh"
         write_atomic(script, self.script(path, len(folders) if array else None))
         job_id, cluster = self._sbatch(script, path)
-        write_json(path, content | {"job_id": job_id, "cluster": cluster})
-        return {element.signature: element.job_id for element in _elements(content | {"job_id": job_id})}
+        record = record.model_copy(update={"job_id": job_id, "cluster": cluster})
+        record.write(path)
+        return {element.signature: element.job_id for element in _elements(record)}
 
     def _sbatch(self, script: Path, token: Path) -> tuple[str, str | None]:
         """The array's id and the cluster that sbatch named. Raises _TooMany, Later, SubmitRefused.
@@ -203,8 +201,9 @@ class SlurmCluster:
             if status is not kept:
                 self.notes.append(f"{signature}: job {status.job_id} is withdrawn: job {kept.job_id} lives as well")
                 path = self.arrays / f"{status.name}.json"
-                array = read_json(path) or {}
-                write_json(path, array | {"withdrawn": [*array.get("withdrawn", []), signature]})
+                array = ArrayRecord.read(path)
+                if array is not None:
+                    array.model_copy(update={"withdrawn": (*array.withdrawn, signature)}).write(path)
                 self.client.cancel(status.job_id, status.name, status.cluster)
         return kept
 
@@ -230,32 +229,21 @@ class SlurmCluster:
 
     def _sent_elements(self, queued: dict[tuple[str, int], QueuedJob]) -> Iterator[SentElement]:
         """Every trial of every array of this sweep that may have been accepted, oldest first."""
-        arrays = [(path, array) for path in self.arrays.glob("*.json") if (array := read_json(path)) is not None]
-        for path, array in sorted(arrays, key=lambda each: float(each[1]["time"])):
-            self._note_seen(path, array, queued)
-            if array["job_id"] is not None or not self._is_refused(path, array):
+        for path, known in sorted(_arrays(self.sweep), key=lambda each: each[1].time):
+            array = self._brought_up_to_date(known, queued)
+            if array != known:
+                array.write(path)
+            if array.job_id is not None or not array.refused:
                 yield from _elements(array)
 
-    def _note_seen(self, path: Path, array: Record, queued: dict[tuple[str, int], QueuedJob]) -> None:
-        """Write down once that squeue shows an array, and the id of one for which sbatch gave no answer."""
-        if array.get("seen"):
-            self._missing.trusted.add(array.get("cluster"))
-            return
-        ids = {job.job_id.partition("_")[0] for (name, _), job in queued.items() if name == array["name"]}
-        if ids:
-            array |= {"seen": True, "job_id": array["job_id"] or min(ids)}
-            write_json(path, array)
-            self._missing.trusted.add(array.get("cluster"))
-
-    def _is_refused(self, path: Path, array: Record) -> bool:
-        """For an array that sbatch gave no answer for; what is found out is written down."""
-        if not array.get("refused"):
-            refused = self._missing.is_refused(array)
-            if refused or array["job_id"] is not None:
-                array["refused"] = refused
-                write_json(path, array)
-            return refused
-        return True
+    def _brought_up_to_date(self, array: ArrayRecord, queued: dict[tuple[str, int], QueuedJob]) -> ArrayRecord:
+        """With what is found out once: that squeue shows it, and the id of one for which sbatch gave no answer."""
+        ids = {job.job_id.partition("_")[0] for (name, _), job in queued.items() if name == array.name}
+        if ids and not array.seen:
+            array = array.model_copy(update={"seen": True, "job_id": array.job_id or min(ids)})
+        if array.seen:
+            self._missing.trusted.add(array.cluster)
+        return array if array.job_id is not None or array.refused else self._missing.looked_for(array)
 
     def log_of(self, folder: RunFolder, job_id: str) -> Path:
         return self.log / f"{job_id}_0_log.out"
@@ -274,25 +262,30 @@ def clusters_of(keys: SlurmKeys, sweep: Path) -> str | None:
     chosen = keys.clusters or os.environ.get("SBATCH_CLUSTERS") or os.environ.get("SLURM_CLUSTERS")
     if chosen:
         return chosen
-    named = {(read_json(path) or {}).get("cluster") for path in (sweep / "arrays").glob("*.json")}
+    named = {array.cluster for _, array in _arrays(sweep)}
     return ",".join(sorted(name for name in named if name)) or None
 
 
-def _elements(array: Record) -> list[SentElement]:
-    """The trials of an array file."""
-    single = not array.get("array", True)
+def _arrays(sweep: Path) -> list[tuple[Path, ArrayRecord]]:
+    """Every array of a sweep, with its file."""
+    paths = (sweep / "arrays").glob("*.json")
+    return [(path, array) for path in paths if (array := ArrayRecord.read(path)) is not None]
+
+
+def _elements(array: ArrayRecord) -> list[SentElement]:
+    """The trials of an array."""
     return [
         SentElement(
-            name=array["name"],
+            name=array.name,
             index=index,
             signature=signature,
-            array_id=array["job_id"],
-            single=single,
-            cluster=array.get("cluster"),
-            sent_at=float(array["time"]),
+            array_id=array.job_id,
+            single=not array.array,
+            cluster=array.cluster,
+            sent_at=array.time,
         )
-        for index, signature in enumerate(array["signatures"])
-        if signature not in array.get("withdrawn", [])
+        for index, signature in enumerate(array.signatures)
+        if signature not in array.withdrawn
     ]
 
 

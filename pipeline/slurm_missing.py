@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from heatmark.foundation.command import CommandFailed
-from heatmark.foundation.files import Record
 from heatmark.pipeline.slurm_client import ALIVE, SlurmClient
 from heatmark.pipeline.submit import UNANSWERED, UNSEEN, JobStatus
 from heatmark.workloads.lease import is_held_by
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.array_record import ArrayRecord
+from heatmark.workloads.run_folder.folder import RunFolder
 
 # How long an array that sbatch gave no answer for may still turn up in squeue: one that showed this sweep's jobs, any.
 UNANSWERED_S, UNANSWERED_UNTRUSTED_S = 60.0, 600.0
@@ -55,16 +55,20 @@ class MissingJobs:
         self.trusted: set[str | None] = set()
         self._since: dict[str, float] = {}
 
-    def is_refused(self, array: Record) -> bool:
-        """Whether an array that sbatch gave no answer for was surely not accepted: nothing knows its name."""
-        age_s = time.time() - float(array["time"])
+    def looked_for(self, array: ArrayRecord) -> ArrayRecord:
+        """An array that sbatch gave no answer for, with its id where something knows its name.
+
+        It counts as refused where nothing does for so long that it was surely not accepted.
+        """
+        age_s = time.time() - array.time
         if age_s < UNANSWERED_S:
-            return False
-        trusted = array.get("cluster") in self.trusted or self.client.is_only_cluster()
+            return array
+        trusted = array.cluster in self.trusted or self.client.is_only_cluster()
         limit_s = UNANSWERED_S if trusted else UNANSWERED_UNTRUSTED_S
+        job_id = None
         with suppress(CommandFailed):
-            array["job_id"] = self.client.id_of_name(array["name"])
-        return array["job_id"] is None and age_s >= limit_s
+            job_id = self.client.id_of_name(array.name)
+        return array.model_copy(update={"job_id": job_id, "refused": job_id is None and age_s >= limit_s})
 
     def statuses(self, missing: Mapping[str, SentElement], folders: Mapping[str, RunFolder]) -> dict[str, JobStatus]:
         """By signature: the newest job of each trial."""
@@ -115,7 +119,8 @@ class MissingJobs:
         if known is not None and known[0] == element.name:
             self._since.pop(element.job_id, None)
             return None if known[1] in ALIVE else known[1]
-        if (folder.failure() or {}).get("job") == element.job_id:
+        failure = folder.failure()
+        if failure is not None and failure.job == element.job_id:
             return "FAILED"
         trusted = element.cluster in self.trusted
         if known is not None:  # the number was given out again, by a controller that lost its memory

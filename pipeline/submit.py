@@ -1,4 +1,4 @@
-"""What the broker needs of a cluster, and which cluster a sweep file asks for."""
+"""What the broker needs of a cluster, and the command line of a job."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from heatmark.pipeline.cluster_section import ClusterSection, SlurmKeys
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.pipeline.cluster_section import SlurmKeys
+from heatmark.workloads.run_folder.folder import RunFolder
 
 # A warning that comes while Python is still starting would end it: it is held back (coreutils 8.31 or newer) until the
 # job has its handlers (Interruption.listen), and then delivered.
@@ -94,14 +94,3 @@ def node_command(module: str, arguments: Sequence[str], keys: SlurmKeys | None =
     launcher = f"{keys.launcher} " if keys and keys.launcher else ""
     command = [python, "-u", "-m", module, *arguments]
     return f"{shlex.join(['sh', '-c', HOLD_SIGNALS, 'job'])} {launcher}{shlex.join(command)}"
-
-
-def make_cluster(settings: ClusterSection, sweep: Path) -> Cluster:
-    """The cluster a sweep file asks for. sweep: the sweep's folder."""
-    if settings.executor == "slurm":
-        from heatmark.pipeline.slurm_cluster import SlurmCluster
-
-        return SlurmCluster(settings, sweep)
-    from heatmark.pipeline.local_cluster import LocalCluster
-
-    return LocalCluster(settings)

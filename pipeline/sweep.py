@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import types
@@ -10,109 +9,115 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
 
-from heatmark.datasets.augment import RecipeName
-from heatmark.datasets.formats import FORMATS, FormatName
-from heatmark.datasets.geometry import Convention
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, drawn_formats
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.nearest import nearest
+from heatmark.foundation.section import Section
 from heatmark.foundation.variables import expand_variables
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.clusters import CLUSTERS
 from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
-from heatmark.workloads.spec import DataSpec, Section, TrainSpec
+from heatmark.workloads.spec import Channels, DataSettings, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-METHOD_FIELDS = {field for method in METHODS.values() for field in method.model_fields} - {"name"}
-AXES = ["method", "backbone", "dataset", "seed", *sorted(METHOD_FIELDS), *TrainSpec.model_fields]
-
 
 Grid = dict[str, list[Any]]
 
 
 class SyntheticSection(Section):
-    """A data set drawn in its format. people_train, people_val: annotated people (rhd: images) per split."""
+    """A data set drawn in its format."""
 
-    people_train: int = Field(ge=1)
-    people_val: int = Field(ge=1)
-    seed: int = Field(0, ge=0)
+    people_train: int = Field(ge=1, description="Annotated people to train on (rhd: images).")
+    people_val: int = Field(ge=1, description="Annotated people to validate on (rhd: images).")
+    seed: int = Field(0, ge=0, description="Of the drawing.")
 
 
-class DataSection(Section):
-    """One data set: where it is (`root`) or how it is drawn (`synthetic`), and how people are cropped (DataSpec).
+class DataSection(DataSettings):
+    """One data set: where it is or how it is drawn, and how people are cropped.
 
-    input_size, scale, rotation, half_body, shift: as the format usually has them under that augmentation
-    (datasets/formats.py) where they are left out.
-    detections: with bbox_source `det`, the file of the boxes that people are validated in.
+    input_size, scale, rotation, half_body and shift are as the format usually has them under that augmentation
+    (datasets/formats/) where they are left out.
     """
 
-    root: str | None = None
-    synthetic: SyntheticSection | None = None
-    format: FormatName = "coco"
-    input_size: tuple[int, int] | None = None
-    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
-    detections: str | None = None
-    padding: float = DataSpec.model_fields["padding"].default
-    scale: float | None = None
-    rotation: float | None = None
-    flip: float = DataSpec.model_fields["flip"].default
-    augmentation: RecipeName = "sbl"
-    half_body: float | None = None
-    shift: float | None = None
-    geometry: Convention = "biased"
-    delta_mm: float = DataSpec.model_fields["delta_mm"].default
+    root: str | None = Field(None, description="The folder that it is in.")
+    synthetic: SyntheticSection | None = Field(None, description="How it is drawn.")
+    detections: str | None = Field(
+        None, description="With bbox_source `det`, the file of the boxes that people are validated in."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_format_usually_has_it(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        found = FORMATS.get(str(given.get("format", USUAL_FORMAT)))
+        variation = found.variation.get(given.get("augmentation", "sbl")) if found else None
+        if found is None or variation is None:
+            return given  # refused by the field's own check
+        usual = {"input_size": found.input_size, **variation._asdict()}
+        stated = {key: value for key, value in given.items() if not (key in usual and value is None)}
+        size = stated.get("input_size")
+        return {**usual, **stated, **({"input_size": tuple(size)} if isinstance(size, list) else {})}
 
 
 class PretrainedSection(Section):
-    """Weights to start from. file: as published. channels: the order of colours they were trained on."""
+    """Weights to start from."""
 
-    file: str
-    channels: Literal["rgb", "bgr"] = "rgb"
+    file: str = Field(description="As published.")
+    channels: Channels = Field("rgb", description="The order of colours they were trained on.")
 
 
 class TuneSection(Section):
-    """Ray Tune. scheduler: `fifo` runs every trial to its end; `asha` stops the worse ones early by `metric`, which
-    biases a comparison of convergence and is stamped on the report. grace_epochs: epochs before ASHA may stop a trial.
-    """
+    """Ray Tune."""
 
-    scheduler: Literal["fifo", "asha"] = "fifo"
-    metric: str = "gtbox/AP"
-    mode: Literal["max", "min"] = "max"
-    grace_epochs: int = Field(5, ge=1)
-    reduction_factor: int = Field(3, ge=2)
-    dashboard: bool = True
+    scheduler: Literal["fifo", "asha"] = Field(
+        "fifo",
+        description="`fifo` runs every trial to its end; `asha` stops the worse ones early, which biases a "
+        "comparison of convergence and is stamped on the report.",
+    )
+    metric: str = Field("gtbox/AP", description="What ASHA goes by.")
+    mode: Literal["max", "min"] = Field("max", description="Which of it is better.")
+    grace_epochs: int = Field(5, ge=1, description="Epochs before ASHA may stop a trial.")
+    reduction_factor: int = Field(3, ge=2, description="One in so many trials goes on at each of ASHA's rungs.")
+    dashboard: bool = Field(True, description="Ray's page of the sweep.")
 
 
 class TrackingSection(Section):
-    """MLflow. uri: a tracking server or a database, environment variables filled in, or None for SQLite in the sweep's
-    folder. enabled: mirror at all.
-    """
+    """MLflow."""
 
-    enabled: bool = True
-    uri: str | None = None
+    enabled: bool = Field(True, description="Whether the sweep is mirrored at all.")
+    uri: str | None = Field(
+        None,
+        description="A tracking server or a database, environment variables filled in; None is SQLite in the "
+        "sweep's folder.",
+    )
 
 
 class ReportSection(Section):
     """The report at the end of a run."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="Whether it is built.")
 
 
 class SweepFile(Section):
-    """The whole file. grid: a value or a list of values for each axis; or a list of such grids, one after the other, of
-    which cells that are the same are run once. pretrained: first weights, by backbone.
-    """
+    """The whole file."""
 
-    name: Name
-    grid: list[Grid]
-    train: TrainSpec = TrainSpec()
-    data: dict[Name, DataSection]
-    pretrained: dict[str, PretrainedSection] = Field(default_factory=dict)
-    cluster: ClusterSection = ClusterSection()
-    tune: TuneSection = TuneSection()
-    tracking: TrackingSection = TrackingSection()
-    report: ReportSection = ReportSection()
+    name: Name = Field(description="A folder, a job's name and an MLflow experiment.")
+    grid: list[Grid] = Field(
+        description="A value or a list of values for each axis; or a list of such grids, one after the other, of "
+        "which cells that are the same are run once."
+    )
+    train: TrainSpec = Field(TrainSpec(), description="What all trials have in common.")
+    data: dict[Name, DataSection] = Field(description="The data sets, by name.")
+    pretrained: dict[str, PretrainedSection] = Field(default_factory=dict, description="First weights, by backbone.")
+    cluster: ClusterSection = Field(ClusterSection(), description="Where trials run.")
+    tune: TuneSection = Field(TuneSection(), description="How Ray Tune walks them.")
+    tracking: TrackingSection = Field(TrackingSection(), description="Where MLflow keeps them.")
+    report: ReportSection = Field(ReportSection(), description="The report at the end.")
 
     @field_validator("grid", mode="before")
     @classmethod
@@ -166,10 +171,17 @@ def apply_change(content: dict[str, Any], change: str) -> None:
     place[last] = parse_yaml(value, f"--set {change}")
 
 
+def axes() -> list[str]:
+    """What a grid may vary: any field of a method among it."""
+    fields = {field for method in METHODS.values() for field in method.model_fields} - {"name"}
+    return ["method", "backbone", "dataset", "seed", *sorted(fields), *TrainSpec.model_fields]
+
+
 def _check_axes(grid: Grid, path: Path) -> None:
+    valid = axes()
     for axis, values in grid.items():
-        if axis not in AXES:
-            raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, AXES)}")
+        if axis not in valid:
+            raise InputError(f"{path}: grid.{axis}: unknown axis{nearest(axis, valid)}")
         if not values:
             raise InputError(f"{path}: grid.{axis}: no value; give at least one or leave the axis out")
     for axis in ("method", "backbone", "dataset"):
@@ -185,26 +197,38 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
             raise InputError(
                 f"{path}: grid.dataset: {name!r} is not described under data{nearest(str(name), sweep.data)}"
             )
-    if sweep.cluster.executor == "local" and sweep.cluster.nodes > 1:
-        raise InputError(f"{path}: cluster.nodes: {sweep.cluster.nodes}: this machine is one node; use executor: slurm")
+    most = sweep.cluster.kind.most_nodes
+    if most is not None and sweep.cluster.nodes > most:
+        others = ", ".join(name for name, kind in CLUSTERS.items() if kind.most_nodes is None)
+        raise InputError(
+            f"{path}: cluster.nodes: {sweep.cluster.nodes}: executor {sweep.cluster.executor} has {most} for a trial; "
+            f"use executor: {others}"
+        )
     for name in sweep.pretrained:
         if name not in sweep.named("backbone"):
             raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.named('backbone'))}")
     for name, data in sweep.data.items():
-        if (data.root is None) == (data.synthetic is None):
-            raise InputError(f"{path}: data.{name}: give either root (a folder) or synthetic (a drawn data set)")
-        if (data.bbox_source == "det") != (data.detections is not None):
-            raise InputError(
-                f"{path}: data.{name}.detections: give the file of the boxes with bbox_source det, and only then"
-            )
-        sources = ("gt", "det", *FORMATS[data.format].boxes)
-        if data.bbox_source not in sources:
-            raise InputError(
-                f"{path}: data.{name}.bbox_source: {data.format} has no {data.bbox_source} boxes; "
-                f"valid: {', '.join(sources)}"
-            )
-        if data.detections is not None and (data.format != "coco" or data.synthetic is not None):
-            raise InputError(f"{path}: data.{name}.detections: only for coco in a root folder; leave it out")
+        _check_data(data, f"{path}: data.{name}")
+
+
+def _check_data(data: DataSection, where: str) -> None:
+    """Raises InputError for what its format does not have."""
+    found = FORMATS[data.format]
+    if (data.root is None) == (data.synthetic is None):
+        raise InputError(f"{where}: give either root (a folder) or synthetic (a drawn data set)")
+    if data.synthetic is not None and found.recipe is None:
+        raise InputError(
+            f"{where}.synthetic: nothing is drawn in the format {data.format}; give root (a folder), "
+            f"or a format of these: {', '.join(drawn_formats())}"
+        )
+    if (data.bbox_source == "det") != (data.detections is not None):
+        raise InputError(f"{where}.detections: give the file of the boxes with bbox_source det, and only then")
+    if data.bbox_source not in found.box_sources:
+        raise InputError(
+            f"{where}.bbox_source: {data.format} has no {data.bbox_source} boxes; valid: {', '.join(found.box_sources)}"
+        )
+    if data.detections is not None and data.synthetic is not None:
+        raise InputError(f"{where}.detections: only for a data set in a root folder; leave it out")
 
 
 def _check_asha(sweep: SweepFile, path: Path) -> None:
@@ -213,10 +237,9 @@ def _check_asha(sweep: SweepFile, path: Path) -> None:
     for name in sweep.named("dataset"):
         data = sweep.data[name]
         headline = FORMATS[data.format].headline
-        family = headline.partition("@")[0]
-        families = {family, {"AP": "AR", "AUC": "PCK"}.get(family, family), "EPE"}
+        families = {_family(each) for each in (headline, *FORMATS[data.format].shown, "EPE")}
         boxes, _, measured = metric.partition("/")
-        if boxes != f"{data.bbox_source}box" or re.split(r"[@/0-9 ]", measured)[0] not in families:
+        if boxes != f"{data.bbox_source}box" or _family(measured) not in families:
             usual = f"{data.bbox_source}box/{headline}"
             raise InputError(f"{path}: tune.metric: {metric!r} is not measured on {name}; for example {usual!r}")
     if (sweep.tune.mode == "min") != ("/EPE" in metric):
@@ -226,19 +249,17 @@ def _check_asha(sweep: SweepFile, path: Path) -> None:
         )
 
 
+def _family(metric: str) -> str:
+    """PCK of `PCK@0.2/knee`, AP of AP75."""
+    return re.split(r"[@/0-9 ]", metric)[0]
+
+
 def expand_path(text: str) -> Path:
     """`~` and environment variables filled in; relative paths are relative to where the command is run.
 
     Raises InputError naming a variable that is not set.
     """
     return Path(expand_variables(text)).expanduser().absolute()
-
-
-def nearest(wrong: str, valid: typing.Iterable[str]) -> str:
-    """A hint for an error message."""
-    names = [str(name) for name in valid]
-    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(names)}"
 
 
 def validated(adapter: TypeAdapter[Any], content: Any, where: str) -> Any:

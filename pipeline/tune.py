@@ -14,7 +14,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 from heatmark.pipeline.broker import Broker, decide_cancel
 from heatmark.pipeline.relay import relay
 from heatmark.pipeline.sweep import TuneSection
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 
 RELAY_CPUS = 0.001  # a relay only waits; the trial's real resources belong to its job
 # A relay that dies is started anew and replays the epochs on record; its job knows nothing of it.
@@ -49,7 +49,7 @@ def run_tune(
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker, between_steps), TBXLoggerCallback()],
+            callbacks=[JobCallback(broker, between_steps), TBXLoggerCallback()],  # type: ignore[no-untyped-call]
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
@@ -60,14 +60,14 @@ def run_tune(
 def trial_folder_name(trial: Any) -> str:
     """What TensorBoard calls a trial: method, beta and signature."""
     folder = RunFolder(Path(trial.config["folder"]))
-    method = (folder.spec() or {"method": {"name": "trial"}})["method"]
-    beta = [f"beta-{method['beta']:g}"] if method.get("beta") else []
-    return "-".join([method["name"], *beta, folder.signature])
+    method = folder.spec().method
+    beta = getattr(method, "beta", None)
+    return "-".join([method.name, *([f"beta-{beta:g}"] if beta else []), folder.signature])
 
 
 def _scheduler(settings: TuneSection, epochs: int) -> Any:
     if settings.scheduler == "fifo":
-        return FIFOScheduler()
+        return FIFOScheduler()  # type: ignore[no-untyped-call]
     return ASHAScheduler(
         time_attr="epoch",
         metric=settings.metric,
@@ -78,7 +78,7 @@ def _scheduler(settings: TuneSection, epochs: int) -> Any:
     )
 
 
-class JobCallback(tune.Callback):  # type: ignore[misc]
+class JobCallback(tune.Callback):
     """In the driver: a trial that starts gets a job; one that the scheduler stopped loses it.
 
     Tune calls on_trial_complete when a trial ends or is stopped by a decision, and not when the driver is interrupted.
@@ -102,7 +102,6 @@ class JobCallback(tune.Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = RunFolder(Path(trial.config["folder"]))
-        spec = folder.spec() or {}
-        stopped_early = len(folder.metrics()) < spec["train"]["epochs"]
+        stopped_early = len(folder.epochs()) < folder.spec().train.epochs
         if stopped_early and folder.result() is None and not folder.cancel_file.exists():
             decide_cancel(folder, by="scheduler", reason="stopped early by ASHA")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_atomic
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Document
 from heatmark.reports.rendering.html_file import render_html
@@ -16,19 +18,24 @@ from heatmark.reports.rendering.table_files import write_exports
 from heatmark.reports.sections.document import assemble
 
 
-def build_report(sweep: Path) -> list[Path]:
+def build_report(sweep: Path, on_unread: Callable[[str], None] = lambda line: None) -> list[Path]:
     """Write report.pdf, report.html and report/ into a sweep folder; InputError if it is none.
 
     Returns the two, and the csv of the accuracy; every table is in report/tables/ as csv, parquet and LaTeX, the
     figures in report/figures/, the predictions in report/predictions/, and the verdict in report/note.md.
+    on_unread: called with what is wrong with each file that could not be read, once the report is written without it.
     """
-    document = assemble(collect(sweep))
+    study = Study(collect(sweep))
+    document = assemble(study)
     try:
-        return _write(sweep, document)
+        written = _write(sweep, document)
     except OSError as error:
         raise InputError(
             f"{sweep}: the report cannot be written there ({error}); make room, or copy the folder elsewhere"
         ) from error
+    for line in study.unread:
+        on_unread(line)
+    return written
 
 
 def _write(sweep: Path, document: Document) -> list[Path]:

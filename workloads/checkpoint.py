@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from heatmark.foundation.files import read_json, sync_folder, write_json
-from heatmark.foundation.hashes import file_sha256
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import sync_folder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.manifest import FileRecord, Manifest
 
 STATE_FILE = "state.pt"
 MANIFEST_FILE = "manifest.json"
@@ -36,9 +37,8 @@ def save(folder: RunFolder, state: dict[str, Any], step: int, keep: int, signatu
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        files = {STATE_FILE: _describe(temporary / STATE_FILE)}
-        content = {"schema_version": 1, "signature": signature or folder.signature, "files": files}
-        write_json(temporary / MANIFEST_FILE, content)
+        files = {STATE_FILE: FileRecord.of(temporary / STATE_FILE)}
+        Manifest(signature=signature or folder.signature, files=files).write(temporary / MANIFEST_FILE)
     except Exception:
         shutil.rmtree(temporary, ignore_errors=True)  # on a full disk half a checkpoint would only take up room
         raise
@@ -79,20 +79,16 @@ def load(folder: RunFolder, signature: str | None = None) -> tuple[dict[str, Any
 def defect(path: Path, signature: str) -> str | None:
     """What is wrong with a checkpoint, or None."""
     try:
-        manifest = read_json(path / MANIFEST_FILE)
-    except ValueError:
-        return "its manifest is not JSON"
+        manifest = Manifest.read(path / MANIFEST_FILE)
+    except InputError as error:
+        return f"its manifest is no good: {error}"
     if manifest is None:
         return "it has no manifest"
-    if manifest.get("signature") != signature:
-        return f"it belongs to trial {manifest.get('signature')}"
-    for name, expected in manifest["files"].items():
+    if manifest.signature != signature:
+        return f"it belongs to trial {manifest.signature}"
+    for name, expected in manifest.files.items():
         if not (path / name).is_file():
             return f"{name} is missing"
-        if _describe(path / name) != expected:
+        if FileRecord.of(path / name) != expected:
             return f"{name} differs from its manifest (truncated or damaged)"
     return None
-
-
-def _describe(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}

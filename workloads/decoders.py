@@ -42,9 +42,12 @@ PLAIN: dict[str, Decoder] = {
     "dark": Decoder(decoding_refined.dark, merges_maps=True),
     "udp": Decoder(decoding_refined.udp),
 }
-WITH_BETA: dict[str, Callable[..., Tensor]] = {
-    "soft": decoding.soft_argmax,
-    "bcir": decoding.bias_compensated_argmax,
+# Each for one beta.
+WITH_BETA: dict[str, Callable[[float], Decoder]] = {
+    "soft": lambda beta: Decoder(partial(decoding.soft_argmax, beta=beta)),
+    "bcir": lambda beta: Decoder(
+        partial(decoding.bias_compensated_argmax, beta=beta), undefined=partial(decoding.mass_is_short, beta=beta)
+    ),
 }
 NAMES = (*PLAIN, *WITH_BETA)
 
@@ -59,9 +62,7 @@ def chosen_decoders(names: list[str], betas: list[str]) -> dict[str, Decoder]:
         if name in PLAIN:
             chosen[name] = PLAIN[name]
         elif name in WITH_BETA:
-            for beta in map(_beta, betas):
-                undefined = partial(decoding.mass_is_short, beta=beta) if name == "bcir" else None
-                chosen[f"{name}@{beta:g}"] = Decoder(partial(WITH_BETA[name], beta=beta), undefined=undefined)
+            chosen |= {f"{name}@{beta:g}": WITH_BETA[name](beta) for beta in map(_beta, betas)}
         else:
             raise InputError(f"--decoders {name}: unknown decoder; valid: {', '.join(NAMES)}")
     return chosen

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from heatmark.datasets.boxes import in_boxes
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import apply_affine, crop_size, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import Batch, CropLoader
@@ -22,10 +23,14 @@ from heatmark.models import decoding
 from heatmark.models.maps import Maps, split_maps
 from heatmark.models.shared import shared
 from heatmark.workloads.engine import network_input
-from heatmark.workloads.heatmap_samples import Sample, heatmaps_file, samples_of
+from heatmark.workloads.heatmap_samples import Sample, heatmaps_of, samples_of
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.records import Description, describe, records
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder import evaluation
+from heatmark.workloads.run_folder import heatmaps as heatmaps_file
+from heatmark.workloads.run_folder.evaluation import Records
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.heatmaps import Heatmaps
 from heatmark.workloads.spec import TrialSpec
 
 Array = npt.NDArray[np.float64]
@@ -34,23 +39,23 @@ Array = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Evaluation:
     """metrics: by name, None where there was nothing to measure. predictions: COCO's results format. usual_file: the
-    same in the file that the format's own tools take, where that is another. records: see records.py. heatmaps: of
-    the people that were to be looked at, see heatmap_samples.py.
+    same in the file that the format's own tools take, where that is another. heatmaps: of the people that were to be
+    looked at (heatmap_samples.py).
     """
 
     metrics: Metrics
     predictions: list[dict[str, Any]]
     usual_file: bytes | None
-    records: bytes | None = None
-    heatmaps: bytes | None = None
+    records: Records | None = None
+    heatmaps: Heatmaps | None = None
 
     def write(self, folder: RunFolder, epoch: int) -> None:
         """epoch: the one just trained, counted from 0."""
         write_atomic(folder.predictions_file, json.dumps(self.predictions))
         for path, content in (
             (folder.usual_predictions_file, self.usual_file),
-            (folder.records_file(epoch), self.records),
-            (folder.heatmaps_file(epoch), self.heatmaps),
+            (folder.records_file(epoch), evaluation.encode(self.records) if self.records else None),
+            (folder.heatmaps_file(epoch), heatmaps_file.encode(self.heatmaps) if self.heatmaps else None),
         ):
             if content is not None:
                 write_atomic(path, content)
@@ -88,7 +93,7 @@ def evaluate(
     return replace(
         evaluation,
         records=records(spec, people, predictions, described),
-        heatmaps=heatmaps_file(people, samples) if samples else None,
+        heatmaps=heatmaps_of(people, samples) if samples else None,
     )
 
 
@@ -114,7 +119,7 @@ def measure(spec: TrialSpec, people: PoseDataset, predictions: Predictions) -> E
     data_format = FORMATS[spec.data.format]
     # The source of the boxes is part of a metric's name: it is worth about 2 AP.
     found = data_format.measure(people, predictions)
-    metrics = {f"{spec.data.bbox_source}box/{name}": value for name, value in found.items()}
+    metrics = {in_boxes(spec.data.bbox_source, name): value for name, value in found.items()}
     return Evaluation(metrics, as_results(people, predictions), data_format.usual_file(people, predictions))
 
 

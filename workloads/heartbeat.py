@@ -10,20 +10,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from heatmark.foundation.clock import utc_now
-from heatmark.foundation.files import read_json, write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.failure import Failure
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.heartbeats import Beat, beat_file, beats
 
 EXIT_HUNG = 3
 # A rank that was woken up has this long to write down its own stack before the job ends.
 WAKE_S = 3.0
+# Between two beats. They renew the lease, which counts as given up after four of these (workloads/lease.py).
+LONGEST_PAUSE_S = 30.0
 
 
 class Heartbeat(threading.Thread):
-    """Writes heartbeats/rank-<r>.json every quarter of hang_s, and ends the job once this rank makes no progress.
+    """Writes heartbeats/rank-<r>.json again and again, and ends the job once this rank makes no progress.
 
     hang_s: the longest time that one step, one evaluation batch or one save may take; a hang is found within 1.25 times
     this. A stopped rank hangs its peers in their next collective call: they find it by its old heartbeat, wake it up if
@@ -49,15 +50,15 @@ class Heartbeat(threading.Thread):
     def run(self) -> None:
         while True:
             self._beat()
-            if self._closed.wait(self.hang_s / 4):
+            if self._closed.wait(min(self.hang_s / 4, LONGEST_PAUSE_S)):
                 return
             idle_s = time.monotonic() - self._progress
             if idle_s > self.hang_s:
                 self._end_job(idle_s)
 
     def _beat(self) -> None:
-        content = {"pid": os.getpid(), "host": socket.gethostname(), "step": self.step, "time": utc_now()}
-        write_json(heartbeat_file(self.folder, self.rank), content)
+        beat = Beat(pid=os.getpid(), host=socket.gethostname(), step=self.step, time=utc_now())
+        beat.write(beat_file(self.folder.path, self.rank))
         self.on_beat()
 
     def _end_job(self, idle_s: float) -> None:
@@ -70,40 +71,22 @@ class Heartbeat(threading.Thread):
         message = f"rank {self.rank} made no progress for {idle_s:.0f} s at step {self.step}; stack in {stacks}"
         if silent:
             message += f"; silent ranks: {', '.join(str(rank) for rank in silent)}"
-        if (self.folder.failure() or {}).get("kind") != "hung" or silent:
-            failure = {"schema_version": 1, "kind": "hung", "message": message, "rank": self.rank, "time": utc_now()}
-            write_json(self.folder.failure_file, failure)
+        known = self.folder.failure()
+        if known is None or known.kind != "hung" or silent:
+            failure = Failure(kind="hung", message=message, rank=self.rank, time=utc_now())
+            failure.write(self.folder.failure_file)
         for beat in silent.values():
             _wake(beat)
         time.sleep(WAKE_S)
         os._exit(EXIT_HUNG)
 
 
-def heartbeat_file(folder: RunFolder, rank: int) -> Path:
-    return folder.path / "heartbeats" / f"rank-{rank}.json"
-
-
-def clear_heartbeats(folder: RunFolder) -> None:
-    """Those of an earlier attempt, which may have had more ranks."""
-    for path in (folder.path / "heartbeats").glob("rank-*.json"):
-        path.unlink(missing_ok=True)
-
-
-def silent_ranks(folder: RunFolder, longer_than_s: float) -> dict[int, dict[str, Any]]:
+def silent_ranks(folder: RunFolder, longer_than_s: float) -> dict[int, Beat]:
     """Ranks whose last heartbeat is older than this: rank -> that heartbeat."""
-    silent = {}
-    for path in sorted((folder.path / "heartbeats").glob("rank-*.json")):
-        try:
-            mtime = path.stat().st_mtime
-            beat = read_json(path)
-        except OSError:
-            continue
-        if beat is not None and time.time() - mtime > longer_than_s:
-            silent[int(path.stem.removeprefix("rank-"))] = beat | {"mtime": mtime}
-    return silent
+    return {rank: beat for rank, beat, age_s in beats(folder.path) if age_s > longer_than_s}
 
 
-def _wake(beat: dict[str, Any]) -> None:
-    if beat["host"] == socket.gethostname():
+def _wake(beat: Beat) -> None:
+    if beat.host == socket.gethostname():
         with contextlib.suppress(OSError):
-            os.kill(beat["pid"], signal.SIGCONT)
+            os.kill(beat.pid, signal.SIGCONT)

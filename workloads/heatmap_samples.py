@@ -1,12 +1,7 @@
-"""The heatmaps of a few people after some epochs, as the report draws them (the paper's Figs. 7, 10 and 11).
-
-One .npz per epoch. P people, K joints: density_PKHW (float16, the weight of each pixel in the read-out), crop_PRC3
-(uint8, RGB, what the network saw), true_PK2 and found_PK2 (heatmap pixels), labelled_PK, image_id_P, annotation_id_P.
-"""
+"""Which people's heatmaps are kept after which epochs, for the report to draw (workloads/run_folder/heatmaps.py)."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,6 +13,7 @@ from torch import Tensor
 from heatmark.datasets.loader import Batch, heatmap_joints
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.subsets import labelled_joints
+from heatmark.workloads.run_folder.heatmaps import Heatmaps
 from heatmark.workloads.spec import TrialSpec
 
 PEOPLE: Final = 2
@@ -66,20 +62,17 @@ def samples_of(
     ]
 
 
-def heatmaps_file(people: PoseDataset, samples: Sequence[Sample]) -> bytes:
-    """The .npz of an epoch, people in the order of the data set."""
+def heatmaps_of(people: PoseDataset, samples: Sequence[Sample]) -> Heatmaps:
+    """Those of an epoch, people in the order of the data set."""
     ordered = sorted(samples, key=lambda sample: int(sample["person"]))
     who = [people.people[int(sample["person"])] for sample in ordered]
-    names = {
-        "density": "density_PKHW",
-        "crop": "crop_PRC3",
-        "true": "true_PK2",
-        "found": "found_PK2",
-        "labelled": "labelled_PK",
-    }
-    columns: dict[str, Any] = {name: np.stack([sample[key] for sample in ordered]) for key, name in names.items()}
-    columns["image_id_P"] = np.array([person.image_id for person in who])
-    columns["annotation_id_P"] = np.array([person.annotation_id for person in who])
-    file = io.BytesIO()
-    np.savez_compressed(file, **columns)
-    return file.getvalue()
+    column = {name: np.stack([sample[name] for sample in ordered]) for name in ordered[0]}
+    return Heatmaps(
+        density_PKHW=column["density"],
+        crop_PRC3=column["crop"],
+        true_PK2=column["true"],
+        found_PK2=column["found"],
+        labelled_PK=column["labelled"],
+        image_id_P=np.array([person.image_id for person in who]),
+        annotation_id_P=np.array([person.annotation_id for person in who]),
+    )

@@ -16,12 +16,15 @@ import traceback
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.command import print_in_any_locale
-from heatmark.foundation.files import read_json, write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.array_record import ArrayRecord
+from heatmark.workloads.run_folder.ends import EndKind
+from heatmark.workloads.run_folder.events import Ended, How, Started
+from heatmark.workloads.run_folder.failure import Failure
+from heatmark.workloads.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
     from heatmark.workloads.launch import Launch
@@ -36,7 +39,12 @@ EXIT_RUN_AGAIN = 144
 NO_PROGRESS_LIMIT = 3
 # CUDA's words, and those of torch on a CPU.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
-KINDS = {"InputError": "user", "DivergedError": "diverged", "LeaseHeld": "lease", "LeaseLost": "lease"}
+KINDS: dict[str, EndKind | Literal["lease"]] = {
+    "InputError": "user",
+    "DivergedError": "diverged",
+    "LeaseHeld": "lease",
+    "LeaseLost": "lease",
+}
 
 
 class Interruption:
@@ -62,23 +70,6 @@ class Interruption:
         self.signal = number
 
 
-def read_spec(path: Path) -> TrialSpec:
-    """The TrialSpec in a file. Raises InputError naming the file and the field."""
-    from pydantic import ValidationError
-
-    from heatmark.foundation.errors import InputError
-    from heatmark.workloads.spec import TrialSpec
-
-    try:
-        return TrialSpec.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the spec.json of a run folder") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{path}: {where}: {first['msg']}") from error
-
-
 def _say(line: str) -> None:
     """In this rank's own log."""
     print(f"{utc_now()} {line}", flush=True)
@@ -93,6 +84,7 @@ def run_trial(spec_file: Path, sent_by_sweep: bool = False) -> int:
     interruption = Interruption()
     interruption.listen()
     from heatmark.workloads.launch import Launch
+    from heatmark.workloads.run_folder.spec_file import read_spec
 
     launch = Launch.from_environment(sent_by_sweep)
     folder = RunFolder(spec_file.parent)
@@ -130,8 +122,8 @@ def _use_scratch() -> None:
 
 
 def _run_rank(spec: TrialSpec, folder: RunFolder, launch: Launch, interruption: Interruption, log: Any) -> int:
-    from heatmark.workloads.heartbeat import clear_heartbeats
     from heatmark.workloads.lease import hold_lease
+    from heatmark.workloads.run_folder.heartbeats import clear_beats
     from heatmark.workloads.stage import staged
 
     folder.log.mkdir(parents=True, exist_ok=True)
@@ -139,7 +131,7 @@ def _run_rank(spec: TrialSpec, folder: RunFolder, launch: Launch, interruption: 
     holding = hold_lease(folder, launch.job, launch.restart) if launch.rank == 0 else nullcontext()
     with holding as lease, staged(spec, _say) as spec:
         if launch.rank == 0:
-            clear_heartbeats(folder)  # those of an earlier attempt, which may have had more ranks
+            clear_beats(folder.path)  # those of an earlier attempt, which may have had more ranks
         return _in_process_group(spec, folder, launch, interruption, lease, log)
 
 
@@ -159,8 +151,16 @@ def _in_process_group(
 
 def _announce(folder: RunFolder, launch: Launch, attempt: int) -> None:
     folder.failure_file.unlink(missing_ok=True)
-    where = {"job": launch.job, "restart": launch.restart, "ranks": launch.world_size, "nodes": launch.nodes}
-    folder.append_event({"event": "start", "attempt": attempt, **where, "time": utc_now()})
+    folder.append_event(
+        Started(
+            attempt=attempt,
+            time=utc_now(),
+            job=launch.job,
+            restart=launch.restart,
+            ranks=launch.world_size,
+            nodes=launch.nodes,
+        )
+    )
 
 
 def _train(
@@ -178,7 +178,8 @@ def _train(
 
     trial = Trial(spec, folder, ranks, attempt, interruption, log, lease)
     trial.heartbeat = Heartbeat(folder, ranks.rank, spec.runtime.hang_s, lease.renew if lease else lambda: None)
-    how, code = "finished", 0
+    how: How = "finished"
+    code = 0
     try:
         trial.run()
     except Interrupted:
@@ -186,8 +187,7 @@ def _train(
     finally:
         trial.heartbeat.close()
     if ranks.is_first:
-        event = {"event": "end", "attempt": attempt, "how": how, "step": trial.position.step, "time": utc_now()}
-        folder.append_event(event)
+        folder.append_event(Ended(attempt=attempt, time=utc_now(), how=how, step=trial.position.step))
         log(f"attempt {attempt + 1} ends: {how}")
     ranks.barrier()
     if how == "requeue" and launch.in_slurm:
@@ -197,13 +197,13 @@ def _train(
 
 def _after_interruption(
     folder: RunFolder, launch: Launch, ranks: Ranks, interruption: Interruption, progressed: bool
-) -> tuple[str, int]:
+) -> tuple[How, int]:
     """What follows once the state is saved, the same on all ranks: the signal may have reached one of them only."""
     warned = ranks.maximum([float(interruption.signal == signal.SIGUSR2)])[0] > 0
     if not (warned or launch.in_slurm):
         return "stopped", 0
-    ends = [event for event in folder.events() if event["event"] == "end"]
-    idle = [end["how"] == "requeue" and end["step"] == ends[-1]["step"] for end in ends[-NO_PROGRESS_LIMIT:]]
+    ends = [event for event in folder.events() if isinstance(event, Ended)]
+    idle = [end.how == "requeue" and end.step == ends[-1].step for end in ends[-NO_PROGRESS_LIMIT:]]
     if not progressed and len(idle) == NO_PROGRESS_LIMIT and all(idle):
         raise RuntimeError(
             f"interrupted {NO_PROGRESS_LIMIT + 1} times in a row without a single step: "
@@ -246,13 +246,13 @@ def _fail(folder: RunFolder, launch: Launch, error: Exception) -> int:
     if kind == "lease":
         return EXIT_FAILED
     if folder.failure() is None or kind != "crash":
-        failure = {"schema_version": 1, "kind": kind, "message": message, "rank": launch.rank, "job": launch.job}
+        failure = Failure(kind=kind, message=message, rank=launch.rank, time=utc_now(), job=launch.job, traceback=text)
         with suppress(OSError):  # the disk may be full: it is in the log then, if anywhere
-            write_json(folder.failure_file, failure | {"time": utc_now(), "traceback": text})
+            failure.write(folder.failure_file)
     return EXIT_USER_ERROR if kind == "user" else EXIT_FAILED
 
 
-def _kind_of(error: BaseException) -> tuple[str, str]:
+def _kind_of(error: BaseException) -> tuple[EndKind | Literal["lease"], str]:
     """The kind of a failure and what to say. A full disk has other names by the time that torch has written to it."""
     message = str(error) or type(error).__name__
     cause: BaseException | None = error
@@ -269,11 +269,11 @@ def main(arguments: list[str]) -> int:
     """The command of a job."""
     print_in_any_locale()
     if arguments[0] == "--array":
-        array = read_json(Path(arguments[1]))
+        array = ArrayRecord.read(Path(arguments[1]))
         assert array is not None, f"no array file {arguments[1]}"
         # A job of its own may carry the index of another array, in which its driver runs.
-        index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0")) if array.get("array", True) else 0
-        return run_trial(Path(array["specs"][index]), sent_by_sweep=True)
+        index = int(os.environ.get("SLURM_ARRAY_TASK_ID", "0")) if array.array else 0
+        return run_trial(Path(array.specs[index]), sent_by_sweep=True)
     return run_trial(Path(arguments[0]))
 
 

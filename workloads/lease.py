@@ -12,17 +12,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.file_lock import locked
-from heatmark.foundation.files import read_json, write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.heartbeat import LONGEST_PAUSE_S
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.lease_record import LeaseRecord
 
 # A holder on another host is seen by the time of its last heartbeat only.
-STALE_S = 120.0
+STALE_S = 4 * LONGEST_PAUSE_S
 
 
 class LeaseHeld(RuntimeError):
@@ -38,18 +38,18 @@ class Lease:
     """Proof of being the writer of a run folder."""
 
     folder: RunFolder
-    content: dict[str, Any]
+    content: LeaseRecord
 
     def check(self) -> None:
         """Raises LeaseLost. To be called before every write."""
-        held = read_json(self.folder.lease_file)
+        held = LeaseRecord.read(self.folder.lease_file)
         if held != self.content:
-            by = "nobody" if held is None else f"job {held['job']}, attempt {held['restart']}"
+            by = "nobody" if held is None else f"job {held.job}, attempt {held.restart}"
             raise LeaseLost(f"{self.folder.path} is now written by {by}; this attempt stops")
 
     def renew(self) -> None:
         """Show other hosts that the holder lives."""
-        if read_json(self.folder.lease_file) == self.content:
+        if LeaseRecord.read(self.folder.lease_file) == self.content:
             os.utime(self.folder.lease_file)
 
 
@@ -57,34 +57,36 @@ class Lease:
 def hold_lease(folder: RunFolder, job: str, restart: int) -> Iterator[Lease]:
     """Hold a run folder. Raises LeaseHeld while another live process does, but for an earlier attempt of the job."""
     me = psutil.Process()
-    mine = {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "job": job, "restart": restart}
-    lease = Lease(folder, mine | {"time": utc_now()})
+    mine = LeaseRecord(
+        host=socket.gethostname(), pid=me.pid, started=me.create_time(), job=job, restart=restart, time=utc_now()
+    )
+    lease = Lease(folder, mine)
     with locked(folder.lease_file.with_suffix(".lock")):
         holder = live_holder(folder)
-        if holder is not None and not (holder["job"] == job and holder["restart"] < restart):
-            by = f"process {holder['pid']} on {holder['host']}, job {holder['job']}"
+        if holder is not None and not (holder.job == job and holder.restart < restart):
+            by = f"process {holder.pid} on {holder.host}, job {holder.job}"
             raise LeaseHeld(f"{folder.path} is written by {by}")
-        write_json(folder.lease_file, lease.content)
+        lease.content.write(folder.lease_file)
     try:
         yield lease
     finally:
-        if read_json(folder.lease_file) == lease.content:
+        if LeaseRecord.read(folder.lease_file) == lease.content:
             folder.lease_file.unlink(missing_ok=True)
 
 
-def live_holder(folder: RunFolder) -> dict[str, Any] | None:
+def live_holder(folder: RunFolder) -> LeaseRecord | None:
     """The lease of a process that lives, or None."""
-    content = read_json(folder.lease_file)
+    content = LeaseRecord.read(folder.lease_file)
     if content is None:
         return None
-    if content["host"] != socket.gethostname():
+    if content.host != socket.gethostname():
         age_s = time.time() - folder.lease_file.stat().st_mtime
         return content if age_s < STALE_S else None
-    if content["pid"] == os.getpid():
+    if content.pid == os.getpid():
         return None  # on this host alone: in containers of two nodes the numbers are often the same
     try:
-        process = psutil.Process(content["pid"])
-        alive = process.create_time() == content["started"] and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(content.pid)
+        alive = process.create_time() == content.started and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
     return content if alive else None
@@ -93,4 +95,4 @@ def live_holder(folder: RunFolder) -> dict[str, Any] | None:
 def is_held_by(folder: RunFolder, job: str) -> bool:
     """Whether a process of this job holds the folder and lives."""
     holder = live_holder(folder)
-    return holder is not None and holder["job"] == job
+    return holder is not None and holder.job == job

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heatmark.foundation.clock import utc_now
-from heatmark.foundation.files import Record
+from heatmark.workloads.run_folder.epoch import EpochRecord
 
 
 @dataclass
@@ -43,21 +43,20 @@ class Position:
         self.epoch_s = self.data_s = 0.0
         self.sums = {}
 
-    def record(self, attempt: int, lr: float, val: Mapping[str, float | None] | None) -> Record:
+    def record(self, attempt: int, lr: float, val: Mapping[str, float | None] | None) -> EpochRecord:
         """The line of metrics.jsonl for the epoch that is under way, at its end."""
         epoch_s = max(self.epoch_s, 1e-9)
-        return {
-            "schema_version": 1,
-            "epoch": self.epoch,
-            "step": self.step,
-            "samples_seen": self.samples_seen,
-            "attempt": attempt,
-            "time": utc_now(),
-            "wall_s": round(self.wall_s, 3),
-            "epoch_s": round(epoch_s, 3),
-            "images_per_s": round(self.epoch_samples / epoch_s, 2),
-            "data_s": round(self.data_s, 3),
-            "lr": lr,
-            "train": {name: total / max(1, self.batch) for name, total in self.sums.items()},
-            "val": None if val is None else dict(val),
-        }
+        return EpochRecord(
+            epoch=self.epoch,
+            step=self.step,
+            samples_seen=self.samples_seen,
+            attempt=attempt,
+            time=utc_now(),
+            wall_s=round(self.wall_s, 3),
+            epoch_s=round(epoch_s, 3),
+            images_per_s=round(self.epoch_samples / epoch_s, 2),
+            data_s=round(self.data_s, 3),
+            lr=lr,
+            train={name: total / max(1, self.batch) for name, total in self.sums.items()},
+            val=val,
+        )

@@ -7,14 +7,10 @@ means over the labelled joints inside the crop. The file's metadata say what the
 
 from __future__ import annotations
 
-import io
-import json
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -27,10 +23,9 @@ from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.predictions import Predictions, truth_of
 from heatmark.models import diagnostics
 from heatmark.models.losses import inside
+from heatmark.workloads.run_folder.evaluation import Records
 from heatmark.workloads.spec import TrialSpec
 
-SCHEMA_VERSION: Final = 1
-METADATA_KEY: Final = b"heatmark"
 # Squares of Eq. 26, windows and sigmas of Tables 13 to 15.
 REACHES: Final = tuple(range(13))
 WINDOWS: Final = (4, 8)
@@ -53,7 +48,7 @@ Description = dict[str, Array]
 @torch.no_grad()
 def describe(spec: TrialSpec, heatmap_BKHW: Tensor, batch: Batch) -> Description:
     """What the heatmaps of a batch look like around the true joints: a row per person."""
-    true_BK2 = heatmap_joints(batch, spec.data.pitch).double().to(heatmap_BKHW.device)
+    true_BK2 = heatmap_joints(batch, spec.data.pitch, torch.float64).to(heatmap_BKHW.device)
     counts_BK = inside(true_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
     density_BKHW = spec.method.visible_density(heatmap_BKHW)
     statistics = [diagnostics.chi_square(density_BKHW, true_BK2, window, SIGMAS) for window in WINDOWS]
@@ -75,62 +70,52 @@ def _mean_over_joints(value_BKS: Tensor, counts_BK: Tensor) -> Array:
     return mean
 
 
-def records(spec: TrialSpec, people: PoseDataset, predictions: Predictions, described: Description) -> bytes:
-    """The parquet file. described: rows as in `predictions`."""
+def records(spec: TrialSpec, people: PoseDataset, predictions: Predictions, described: Description) -> Records:
+    """Of an evaluation. described: rows as in `predictions`."""
     found = predictions.people(people)
     order = np.array(sorted(range(len(found)), key=lambda row: (found[row].image_id, found[row].annotation_id)))
-    columns = _columns(people, found, predictions) | described
-    table = pa.table({name: _arrow(np.asarray(column)[order]) for name, column in columns.items()})
-    metadata = {METADATA_KEY: json.dumps(_metadata(spec, people))}
-    file = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
-    return file.getvalue()
-
-
-def _metadata(spec: TrialSpec, people: PoseDataset) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "format": spec.data.format,
-        "boxes": spec.data.bbox_source,
-        "joints": list(people.skeleton.joints),
-        "reaches": list(REACHES),
-        "windows": list(WINDOWS),
-        "sigmas": list(SIGMAS),
-    }
-
-
-def _columns(people: PoseDataset, found: list[Person], predictions: Predictions) -> dict[str, Any]:
     joints_NK2, confidence_NK = predictions.joints_NK3[..., :2], predictions.joints_NK3[..., 2]
     true_NK2, labelled_NK = truth_of(found)
     error_NK = np.where(labelled_NK > 0, distances(joints_NK2, true_NK2), np.nan)
-    area_N = np.array([person.area for person in found])
-    sigmas = people.skeleton.sigmas
-    oks_N = person_oks(joints_NK2, true_NK2, labelled_NK, area_N, sigmas) if sigmas else np.full(len(found), np.nan)
-    identity = {
-        "image_id": np.array([person.image_id for person in found], dtype=np.int64),
-        "annotation_id": np.array([person.annotation_id for person in found], dtype=np.int64),
-    }
-    factors = {factor.__name__: np.array([factor(person) for person in found], np.float32) for factor in FACTORS}
     in_space = {}
     if predictions.depth_NK is not None:
         error_mm_NK = space_errors(xyz_of(people, predictions), true_xyz_of(people, predictions))
-        in_space["error_mm"] = error_mm_NK.astype(np.float32)
-    return {
-        **identity,
-        "score": predictions.score_N.astype(np.float32),
-        "oks": oks_N.astype(np.float32),
-        **factors,
-        "reference_length": np.array([person.reference_length or np.nan for person in found], np.float32),
-        "error": error_NK.astype(np.float32),
+        in_space["error_mm_NK"] = error_mm_NK.astype(np.float32)[order]
+    numbers = _numbers(people, found, predictions, described)
+    return Records(
+        format=spec.data.format,
+        boxes=spec.data.bbox_source,
+        joints=tuple(people.skeleton.joints),
+        reaches=REACHES,
+        windows=WINDOWS,
+        sigmas=SIGMAS,
+        image_N=np.array([person.image_id for person in found], dtype=np.int64)[order],
+        annotation_N=np.array([person.annotation_id for person in found], dtype=np.int64)[order],
+        numbers={name: value_N.astype(np.float32)[order] for name, value_N in numbers.items()},
+        error_NK=error_NK.astype(np.float32)[order],
+        visibility_NK=np.stack([person.visibility_K for person in found]).astype(np.uint8)[order],
+        confidence_NK=confidence_NK.astype(np.float32)[order],
+        joints_NK2=joints_NK2.astype(np.float32)[order],
+        activation_NS=described["activation_sum"][order],
+        chi_square_NWG=described["chi_square"][order].reshape(len(found), len(WINDOWS), len(SIGMAS)),
         **in_space,
-        "visibility": np.stack([person.visibility_K for person in found]).astype(np.uint8),
-        "confidence": confidence_NK.astype(np.float32),
-        "joints": joints_NK2.reshape(len(found), -1).astype(np.float32),
+    )
+
+
+def _numbers(
+    people: PoseDataset, found: list[Person], predictions: Predictions, described: Description
+) -> dict[str, Array]:
+    """The columns of one number per person."""
+    joints_NK2 = predictions.joints_NK3[..., :2]
+    true_NK2, labelled_NK = truth_of(found)
+    area_N = np.array([person.area for person in found])
+    sigmas = people.skeleton.sigmas
+    oks_N = person_oks(joints_NK2, true_NK2, labelled_NK, area_N, sigmas) if sigmas else np.full(len(found), np.nan)
+    return {
+        **{factor.__name__: np.array([factor(person) for person in found]) for factor in FACTORS},
+        "score": predictions.score_N,
+        "oks": oks_N,
+        "reference_length": np.array([person.reference_length or np.nan for person in found]),
+        "fitted_sigma": described["fitted_sigma"][:, 0],
+        "log_mass_ratio": described["log_mass_ratio"][:, 0],
     }
-
-
-def _arrow(column: Array) -> pa.Array:
-    """A fixed-size list for more than one value per person."""
-    if column.ndim == 2 and column.shape[1] > 1:
-        return pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), column.shape[1])
-    return pa.array(column.ravel())

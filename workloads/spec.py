@@ -3,66 +3,56 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from heatmark.datasets.augment import RecipeName
-from heatmark.datasets.formats import FORMATS, FormatName
-from heatmark.datasets.geometry import Convention, heatmap_pitch, mirror_lag
+from heatmark.datasets.crop_settings import CropSettings
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, FormatName
+from heatmark.datasets.geometry import heatmap_pitch, mirror_lag
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.foundation.hashes import sha256_of
-from heatmark.foundation.variables import expand_variables
+from heatmark.foundation.section import Section
+from heatmark.models.backbones import KnownBackbone
 from heatmark.models.methods import AnyMethod
 from heatmark.workloads.labels import trial_label
+from heatmark.workloads.runtime import RuntimeSpec
 
 SCHEMA_VERSION: Final = 1
 # Raise it when the same spec would give other numbers than before: old results are then not taken for new ones.
 SCIENCE_VERSION = 1
 
 
-class Section(BaseModel):
-    """A part of a config: typed, frozen, every number finite, and no key it does not know."""
+class DataSettings(CropSettings):
+    """Of which format a data set is, and in which boxes its people are cropped."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    format: FormatName = Field(USUAL_FORMAT, description="The data set's native format (datasets/formats/).")
+    bbox_source: str = Field(
+        "gt",
+        description="`gt` boxes, `det` for a detection file, or others that the format has (for rhd, `gt` is hand3d's "
+        "square and `mmpose` the extent of the joints); part of every metric's name, about 2 AP apart.",
+    )
+    delta_mm: float = Field(
+        DELTA_MM, gt=0, description="For rhd, of Eq. 27: how near the seen surface is to a visible joint."
+    )
 
 
-class DataSpec(Section):
-    """Which people, and how they are cropped.
+class DataSpec(DataSettings):
+    """Which people, and how they are cropped."""
 
-    name: the data set's name in the sweep file. format: its native format. fingerprint: hash of the annotations and
-    of which images are there (or of the parameters of a drawn data set), so that other data is another experiment.
-    input_size: width and height of the crop in pixels. stride: input pixels per heatmap pixel.
-    bbox_source: `gt` boxes or `det` for a detection file; part of every metric's name (about 2 AP apart). For rhd,
-    `gt` is hand3d's square and `mmpose` the extent of the joints.
-    padding: the box grows by this factor (SBL 1.25). augmentation: whose distributions scale, rotation, half_body and
-    shift are the amplitudes of (datasets/augment.py). flip: probability of mirroring. geometry: the convention of all
-    pixels (datasets/geometry.py), SimpleBaseline's or UDP's. delta_mm: for rhd, of Eq. 27: how near the seen surface is
-    to a visible joint.
-    """
-
-    name: str
-    format: FormatName = "coco"
-    fingerprint: str
-    input_size: tuple[int, int] = (192, 256)
-    stride: int = Field(4, ge=1)
-    bbox_source: Literal["gt", "det", "mmpose"] = "gt"
-    padding: float = Field(1.25, gt=0)
-    scale: float = Field(0.3, ge=0, lt=1)
-    rotation: float = Field(40.0, ge=0, le=180)
-    flip: float = Field(0.5, ge=0, le=1)
-    augmentation: RecipeName = "sbl"
-    half_body: float = Field(0.0, ge=0, le=1)
-    shift: float = Field(0.0, ge=0, lt=1)
-    geometry: Convention = "biased"
-    delta_mm: float = Field(DELTA_MM, gt=0)
+    name: str = Field(description="The data set's name in the sweep file.")
+    fingerprint: str = Field(
+        description="Hash of the annotations and of which images are there, or of the parameters of a drawn data set: "
+        "other data is another experiment."
+    )
+    stride: int = Field(4, ge=1, description="Input pixels per heatmap pixel.")
 
     @model_validator(mode="after")
-    def _size_fits_stride(self) -> DataSpec:
-        if any(side <= 0 or side % 32 for side in self.input_size):
-            raise ValueError(f"input_size {list(self.input_size)}: both sides must be positive multiples of 32")
+    def _boxes_are_the_formats(self) -> DataSpec:
+        valid = FORMATS[self.format].box_sources
+        if self.bbox_source not in valid:
+            raise ValueError(f"bbox_source: {self.format} has no {self.bbox_source} boxes; valid: {', '.join(valid)}")
         return self
 
     @property
@@ -82,26 +72,31 @@ class DataSpec(Section):
 
 
 class TrainSpec(Section):
-    """How long and how fast a trial learns. Defaults are SimpleBaseline's COCO recipe.
+    """How long and how fast a trial learns. Defaults are SimpleBaseline's COCO recipe."""
 
-    batch_size: people per optimizer step over all ranks. milestones: epochs after which lr is multiplied by lr_gamma;
-    None means at 90/140 and 120/140 of the epochs. flip_test: average the prediction with that of the mirrored crop.
-    eval_every: epochs between evaluations (the last is always evaluated). max_people: a part of the data, 0 for all.
-    depth: learn poses in 2.5D, with a depth map beside every heatmap; for data sets in 3D (rhd). depth_weight: of its
-    loss; at 1 a millimetre along the view counts as one across it, and with detection a bone length as a peak.
-    """
-
-    epochs: int = Field(140, ge=1)
-    batch_size: int = Field(128, ge=1)
-    lr: float = Field(1e-3, gt=0)
-    milestones: tuple[int, ...] | None = None
-    lr_gamma: float = Field(0.1, gt=0, le=1)
-    flip_test: bool = True
-    eval_every: int = Field(1, ge=1)
-    max_people: int = Field(0, ge=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
-    depth: bool = False
-    depth_weight: float = Field(1.0, ge=0)
+    epochs: int = Field(140, ge=1, description="Passes over the training people.")
+    batch_size: int = Field(128, ge=1, description="People per optimizer step over all ranks.")
+    lr: float = Field(1e-3, gt=0, description="Adam's learning rate at the beginning.")
+    milestones: tuple[int, ...] | None = Field(
+        None,
+        description="Epochs after which lr is multiplied by lr_gamma; None is at 90/140 and 120/140 of the epochs.",
+    )
+    lr_gamma: float = Field(0.1, gt=0, le=1, description="What the learning rate is multiplied by at a milestone.")
+    flip_test: bool = Field(True, description="Average the prediction with that of the mirrored crop.")
+    eval_every: int = Field(1, ge=1, description="Epochs between evaluations; the last is always evaluated.")
+    max_people: int = Field(0, ge=0, description="A part of the data: the first so many people, 0 for all.")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="Of the network; heads, softmax, expectation and loss are in fp32 always."
+    )
+    depth: bool = Field(
+        False, description="Learn poses in 2.5D, with a depth map beside every heatmap; for data sets in 3D (rhd)."
+    )
+    depth_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Of the depth's loss; at 1 a millimetre along the view counts as one across it, and with detection "
+        "a bone length as a peak.",
+    )
 
     @model_validator(mode="after")
     def _milestones_ascend(self) -> TrainSpec:
@@ -118,48 +113,18 @@ class TrainSpec(Section):
         return self.model_copy(update={"milestones": tuple(steps)})
 
 
+Channels = Literal["rgb", "bgr"]
+
+
 class PretrainedSpec(Section):
-    """The weights a trial starts from.
+    """The weights a trial starts from."""
 
-    sha256: of their file. channels: the order of colours they were trained on, which the trial's images are then given
-    in: `bgr` for SimpleBaseline's files and HRNet's pose_resnet_*, `rgb` for all others.
-    """
-
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    channels: Literal["rgb", "bgr"] = "rgb"
-
-
-class RuntimeSpec(Section):
-    """How the same experiment is carried out here: nothing of it changes the science or enters the signature.
-
-    data_root: the data set's folder. workers: loader processes per rank. threads: torch threads per rank, 0 for
-    torch's own choice. strict: absent or unreadable images end the trial instead of being left out and counted.
-    hang_s: the longest that one step, evaluation batch or save may take before the rank counts as hung.
-    pretrained: the file of the weights that a trial with `pretrained` starts from.
-    detections: the file of the validation boxes where bbox_source is `det`; its hash is in the data's fingerprint.
-    image_cache: a folder for decoded images (datasets/image_cache.py); its variables are filled in by the job.
-    stage: a folder of the node's own disk that the data is copied to (workloads/stage.py). stage_tar: the archive that
-    is unpacked there instead of data_root.
-    """
-
-    data_root: str
-    stage: str | None = None
-    stage_tar: str | None = None
-    pretrained: str | None = None
-    detections: str | None = None
-    image_cache: str | None = None
-    workers: int = Field(0, ge=0)
-    threads: int = Field(0, ge=0)
-    zero_stage: Literal[0, 1, 2] = 0
-    channels_last: bool = True
-    strict: bool = False
-    keep_checkpoints: int = Field(2, ge=1)
-    hang_s: float = Field(600.0, gt=0)
-
-    @property
-    def cache(self) -> Path | None:
-        """Raises InputError naming a variable that is not set where the job runs."""
-        return Path(expand_variables(self.image_cache)).expanduser() if self.image_cache else None
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of their file.")
+    channels: Channels = Field(
+        "rgb",
+        description="The order of colours they were trained on, in which the trial's images are given: `bgr` for "
+        "SimpleBaseline's files and HRNet's pose_resnet_*, `rgb` for all others.",
+    )
 
 
 def in_space() -> list[str]:
@@ -170,15 +135,15 @@ def in_space() -> list[str]:
 class TrialSpec(Section):
     """One cell of the grid."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    science_version: int = SCIENCE_VERSION
-    method: AnyMethod
-    backbone: str
-    data: DataSpec
-    train: TrainSpec
-    pretrained: PretrainedSpec | None = None
-    seed: int = Field(0, ge=0)
-    runtime: RuntimeSpec
+    schema_version: Literal[1] = Field(SCHEMA_VERSION, description="Of these keys.")
+    science_version: int = Field(SCIENCE_VERSION, description="Of the code that the numbers come from.")
+    method: AnyMethod = Field(description="How a heatmap is learned and read (models/methods/).")
+    backbone: KnownBackbone = Field(description="The network (models/backbones/).")
+    data: DataSpec = Field(description="Which people, and how they are cropped.")
+    train: TrainSpec = Field(description="How long and how fast it learns.")
+    pretrained: PretrainedSpec | None = Field(None, description="The weights it starts from; None for random ones.")
+    seed: int = Field(0, ge=0, description="Of the weights, the order of people and their augmentation.")
+    runtime: RuntimeSpec = Field(description="How it is carried out here; not a part of the signature.")
 
     @model_validator(mode="after")
     def _depth_can_be_learned(self) -> TrialSpec:
@@ -199,7 +164,7 @@ class TrialSpec(Section):
         return self.model_dump(mode="json", exclude=excluded)
 
     @property
-    def channels(self) -> Literal["rgb", "bgr"]:
+    def channels(self) -> Channels:
         """The order of colours the network is given."""
         return self.pretrained.channels if self.pretrained else "rgb"
 

@@ -14,12 +14,10 @@ import torch
 from torch import nn
 
 from heatmark.datasets import formats
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.loader import Batch, CropLoader, heatmap_joints, make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
-from heatmark.foundation.files import Record, write_json
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.maps import maps_per_joint, split_maps
 from heatmark.workloads import checkpoint
@@ -32,7 +30,10 @@ from heatmark.workloads.lease import Lease
 from heatmark.workloads.position import Position
 from heatmark.workloads.pretrained import load_pretrained
 from heatmark.workloads.process_group import Ranks, seed_everything
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.events import Saved
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.result import Result
 from heatmark.workloads.spec import TrialSpec
 
 Log = Callable[[str], None]
@@ -62,21 +63,6 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
     if spec.train.max_people:
         people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
     return people
-
-
-def crop_settings(spec: TrialSpec) -> CropSettings:
-    data = spec.data
-    return CropSettings(
-        input_size=data.input_size,
-        padding=data.padding,
-        scale=data.scale,
-        rotation=data.rotation,
-        flip=data.flip,
-        half_body=data.half_body,
-        shift=data.shift,
-        recipe=data.augmentation,
-        geometry=data.geometry,
-    )
 
 
 def build_model(spec: TrialSpec, joints: int) -> nn.Module:
@@ -119,7 +105,7 @@ class Trial:
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self.engine = build_engine(model, spec, ranks)
         self.position = Position()
-        self.last_record: Record | None = None
+        self.last_record: EpochRecord | None = None
         self.unreadable: set[str] = set()
         self.train_loader, self.val_loader = self._loader(training=True), self._loader(training=False)
 
@@ -127,7 +113,7 @@ class Trial:
         people = self.train_people if training else self.val_people
         return make_loader(
             people,
-            crop_settings(self.spec),
+            self.spec.data,
             training=training,
             batch_size=max(1, self.spec.train.batch_size // self.ranks.world_size),
             rank=self.ranks.rank,
@@ -151,7 +137,7 @@ class Trial:
         if self.heartbeat:
             self.heartbeat.close()
         if self._may_write():
-            write_json(self.folder.result_file, self._result())
+            self._result().write(self.folder.result_file)
             self.folder.failure_file.unlink(missing_ok=True)
         self.ranks.barrier()
 
@@ -178,7 +164,8 @@ class Trial:
             return
         load_training_state(self.engine, state["training"], self.ranks)
         self.position = Position(**state["position"])
-        self.last_record = state["record"]
+        saved = state["record"]
+        self.last_record = None if saved is None else EpochRecord.of(saved, "the last epoch in the checkpoint")
         self._publish(self.last_record)
         self.log(f"resumed at epoch {self.position.epoch + 1}, batch {self.position.batch}, step {self.position.step}")
 
@@ -269,31 +256,32 @@ class Trial:
             evaluation.write(self.folder, self.position.epoch)
         return evaluation
 
-    def _save(self, record: Record | None) -> None:
+    def _save(self, record: EpochRecord | None) -> None:
         training = training_state(self.engine, self.ranks)
         if self._may_write():
-            state = {"training": training, "position": asdict(self.position), "record": record}
+            state = {
+                "training": training,
+                "position": asdict(self.position),
+                "record": record.plain() if record else None,
+            }
             keep = self.spec.runtime.keep_checkpoints
             checkpoint.save(self.folder, state, self.position.step, keep, self.spec.signature)
-            event = {"event": "checkpoint", "attempt": self.attempt, "step": self.position.step, "time": utc_now()}
-            self.folder.append_event(event)
+            self.folder.append_event(Saved(attempt=self.attempt, time=utc_now(), step=self.position.step))
         self._progress()
         self.last_record = record
         self.ranks.barrier()
 
-    def _publish(self, record: Record | None) -> None:
+    def _publish(self, record: EpochRecord | None) -> None:
         """Append an epoch unless it is there: a trial that fell back to an older checkpoint repeats epochs."""
         if record is None or not self._may_write():
             return
-        if record["epoch"] not in {known["epoch"] for known in self.folder.metrics()}:
-            self.folder.append_metrics(record)
-        val = record["val"] or {}
+        if record.epoch not in {known.epoch for known in self.folder.epochs()}:
+            self.folder.append_epoch(record)
+        val = record.val or {}
         shown = " ".join(f"{name} {value:.4g}" for name, value in val.items() if value is not None)
-        self.log(f"epoch {record['epoch'] + 1}/{self.spec.train.epochs} loss {record['train']['loss']:.4g} {shown}")
-        if val.get("short_mass"):
-            self.log(
-                f"warning: {val['short_mass']:.2%} of the maps have C <= n: only the guard keeps their joints finite"
-            )
+        self.log(f"epoch {record.epoch + 1}/{self.spec.train.epochs} loss {record.train['loss']:.4g} {shown}")
+        if short := val.get("short_mass"):
+            self.log(f"warning: {short:.2%} of the maps have C <= n: only the guard keeps their joints finite")
 
     def _note_unreadable(self, batch: Batch, people: PoseDataset) -> None:
         for person in batch["person_B"][batch["unreadable_B"]].tolist():
@@ -302,21 +290,19 @@ class Trial:
                 self.unreadable.add(path)
                 self.log(f"unreadable image, left out: {path}")
 
-    def _result(self) -> Record:
+    def _result(self) -> Result:
         assert self.last_record is not None
-        return {
-            "schema_version": 1,
-            "signature": self.spec.signature,
-            "state": "finished",
-            "epochs": self.position.epoch,
-            "final": self.last_record["val"],
-            "wall_s": round(self.position.wall_s, 3),
-            "attempts": self.attempt + 1,
-            "world_size": self.ranks.world_size,
-            "parameters": self.parameters,
-            "unreadable_images": sorted(self.unreadable),
-            "notes": [*self.train_people.notes, *self.val_people.notes],
-            "finished": utc_now(),
-            "versions": versions(),
-            "machine": machine(),
-        }
+        return Result(
+            signature=self.spec.signature,
+            epochs=self.position.epoch,
+            final=self.last_record.val,
+            wall_s=round(self.position.wall_s, 3),
+            attempts=self.attempt + 1,
+            world_size=self.ranks.world_size,
+            parameters=self.parameters,
+            unreadable_images=sorted(self.unreadable),
+            notes=[*self.train_people.notes, *self.val_people.notes],
+            finished=utc_now(),
+            versions=versions(),
+            machine=machine(),
+        )

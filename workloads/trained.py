@@ -15,12 +15,12 @@ from heatmark.foundation.errors import InputError
 from heatmark.models.maps import Maps
 from heatmark.workloads import checkpoint
 from heatmark.workloads.evaluate import all_maps, evaluate, heatmaps
-from heatmark.workloads.job import read_spec
 from heatmark.workloads.launch import Launch
 from heatmark.workloads.process_group import Ranks, process_group
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import read_spec
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.train import build_model, crop_settings, load_split
+from heatmark.workloads.train import build_model, load_split
 
 Log = Callable[[str], None]
 
@@ -67,7 +67,7 @@ def open_trial(folder: Path, log: Log, ranks: Ranks | None = None) -> TrainedTri
     model = _newest(spec, RunFolder(folder.absolute()), len(people.skeleton.joints), log).to(device)
     loader = make_loader(
         people,
-        crop_settings(spec),
+        spec.data,
         training=False,
         batch_size=spec.train.batch_size,
         rank=ranks.rank if ranks else 0,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 
-from heatmark.datasets.array_files import numbers, read_arrays
+from heatmark.datasets.array_files import matlab_file, numbers, read_arrays
 from heatmark.datasets.lspet import JOINTS, load_joints, torso_lengths
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.pckh import pck, pck_by_group, relative_errors
@@ -88,6 +86,4 @@ def load_predictions(path: Path, images: int) -> tuple[npt.NDArray[np.int64], Fl
 def predictions_file(dataset: PoseDataset, predictions: Predictions) -> bytes | None:
     """`preds` and `image_numbers` as a .mat."""
     image_numbers = [person.image_id for person in predictions.people(dataset)]
-    file = io.BytesIO()
-    scipy.io.savemat(file, {"preds": predictions.joints_NK3[..., :2], "image_numbers": image_numbers})
-    return file.getvalue()
+    return matlab_file({"preds": predictions.joints_NK3[..., :2], "image_numbers": image_numbers})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
-from heatmark.datasets.array_files import numbers, read_arrays
+from heatmark.datasets.array_files import matlab_file, numbers, read_arrays
 from heatmark.datasets.metrics.pckh import THRESHOLDS, pckh, relative_errors
 from heatmark.datasets.mpii_files import JOINTS, load_truth
 from heatmark.datasets.people import FloatArray, PoseDataset
@@ -49,6 +47,4 @@ def predictions_file(dataset: PoseDataset, predictions: Predictions) -> bytes | 
     if sorted(person.annotation_id for person in people) != list(range(1, dataset.listed_people + 1)):
         return None
     order_N = np.argsort([person.annotation_id for person in people])
-    file = io.BytesIO()
-    scipy.io.savemat(file, {"preds": predictions.joints_NK3[order_N, :, :2] + 1})
-    return file.getvalue()
+    return matlab_file({"preds": predictions.joints_NK3[order_N, :, :2] + 1})

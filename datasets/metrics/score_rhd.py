@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
-from heatmark.datasets.array_files import numbers, read_arrays
+from heatmark.datasets.array_files import matlab_file, numbers, read_arrays
 from heatmark.datasets.metrics.auc import exact_auc, hand3d_auc, mean_of_joint_means, mmpose_auc
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.hand_space import space_scores, xyz_of
@@ -89,6 +87,4 @@ def predictions_file(dataset: PoseDataset, predictions: Predictions) -> bytes | 
     content = {"preds": predictions.joints_NK3[order_N, :, :2]}
     if predictions.depth_NK is not None:
         content["preds_xyz"] = xyz_of(dataset, predictions)[order_N]
-    file = io.BytesIO()
-    scipy.io.savemat(file, content)
-    return file.getvalue()
+    return matlab_file(content)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
-import scipy.io
-
+from heatmark.datasets.array_files import matlab_file
 from heatmark.datasets.synthetic.recipe import write_bytes
 
 # A MATLAB 5 file begins with this much free text, in which its writer puts the time of day.
@@ -16,6 +14,4 @@ TEXT = b"MATLAB 5.0 MAT-file, drawn by heatmark"
 
 
 def write_matlab(path: Path, arrays: dict[str, Any]) -> None:
-    file = io.BytesIO()
-    scipy.io.savemat(file, arrays)
-    write_bytes(path, TEXT.ljust(TEXT_BYTES) + file.getvalue()[TEXT_BYTES:])
+    write_bytes(path, TEXT.ljust(TEXT_BYTES) + matlab_file(arrays)[TEXT_BYTES:])

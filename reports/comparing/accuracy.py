@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
 
+from heatmark.datasets.boxes import prefix_of
 from heatmark.reports.comparing.cells import GridCell
-from heatmark.reports.reading.collect import Trial, accounted, finite_numbers
+from heatmark.reports.reading.collect import Trial, accounted
 from heatmark.reports.reading.measures import metrics_of
 
 CONVERGED = 0.8
@@ -66,7 +68,7 @@ def _keys(cell: GridCell) -> dict[str, object]:
         "backbone": cell.spec.backbone,
         "dataset": cell.spec.data.name,
         "format": first.format,
-        "boxes": first.boxes,
+        "boxes": prefix_of(first.boxes),
         "settings": cell.settings,
     }
 
@@ -90,7 +92,7 @@ def _measures(trial: Trial, metrics: Sequence[str]) -> dict[str, object]:
 def wall_seconds(trial: Trial) -> float | None:
     """Training seconds: the result's, or those of the last epoch on record."""
     last = trial.epochs[-1].wall_s if trial.epochs else None
-    return finite_numbers(trial.result).get("wall_s", last)
+    return trial.result.wall_s if trial.result and math.isfinite(trial.result.wall_s) else last
 
 
 def _cell_state(group: pd.DataFrame, metrics: Sequence[str]) -> str:

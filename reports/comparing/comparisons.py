@@ -62,11 +62,15 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """notes: what was left out and why, one line each. resamples: of the images, for every comparison."""
+    """notes: what was left out and why, one line each. resamples: of the images, for every comparison.
+
+    unread: what is wrong with evaluation records that could not be read.
+    """
 
     pairs: tuple[Comparison, ...]
     notes: tuple[str, ...]
     resamples: int
+    unread: tuple[str, ...] = ()
 
 
 def compare(cells: Sequence[GridCell]) -> Comparisons:

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from heatmark.datasets.boxes import in_boxes
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.collect import Epoch, Trial
 from heatmark.reports.statistics.intervals import kaplan_meier
@@ -50,7 +51,7 @@ def arrivals(cell: GridCell, fraction: float) -> list[Arrival]:
 
 
 def _arrival(trial: Trial, fraction: float, common: float | None) -> Arrival | None:
-    key = f"{trial.boxes}/{trial.headline}"
+    key = in_boxes(trial.boxes, trial.headline)
     evaluated = [epoch for epoch in trial.epochs if key in epoch.val]
     if not evaluated:
         return None

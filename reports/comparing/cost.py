@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from heatmark.reports.comparing.accuracy import wall_seconds
 from heatmark.reports.comparing.cells import GridCell
-from heatmark.reports.reading.collect import Trial, accounted, finite_numbers
+from heatmark.reports.reading.collect import Trial, accounted
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,7 @@ def _trial_cost(trial: Trial) -> Cost | None:
         return Cost(spent["gpu_hours"], "GPU h")
     if spent.get("cpu_hours"):
         return Cost(spent["cpu_hours"], "CPU h")
-    seconds, result = wall_seconds(trial), finite_numbers(trial.result)
-    if seconds is None:
+    seconds, result = wall_seconds(trial), trial.result
+    if seconds is None or result is None:
         return None
-    machine = trial.result.get("machine")
-    on_gpus = bool(machine.get("gpus")) if isinstance(machine, dict) else False
-    return Cost(seconds / 3600 * result.get("world_size", 1.0), "GPU h" if on_gpus else "process h")
+    return Cost(seconds / 3600 * result.world_size, "GPU h" if result.machine.get("gpus") else "process h")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heatmark.reports.reading.collect import BOX_SOURCES, Trial, printable
+from heatmark.datasets.boxes import title_of
+from heatmark.reports.reading.collect import Trial, printable
 
 
 def protocol(trials: Sequence[Trial]) -> str:
@@ -12,7 +13,7 @@ def protocol(trials: Sequence[Trial]) -> str:
     specs = [trial.spec for trial in trials if trial.spec]
     if not specs:
         return ""
-    boxes = {BOX_SOURCES.get(trial.boxes, trial.boxes) for trial in trials if trial.spec}
+    boxes = {title_of(trial.boxes) for trial in trials if trial.spec}
     parts = {
         "Data set": {spec.data.name for spec in specs},
         "Boxes": boxes,

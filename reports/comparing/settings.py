@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from heatmark.datasets.boxes import prefix_of, title_of
 from heatmark.reports.comparing.cells import GridCell
-from heatmark.reports.reading.collect import BOX_SOURCES
 from heatmark.reports.reading.measures import headline_of
 
 
 @dataclass(frozen=True)
 class Setting:
-    """format: the data set's, a name of datasets.formats. boxes: the box source, a key of BOX_SOURCES."""
+    """format: the data set's, a name of datasets.formats. boxes: their prefix of metrics, `gtbox`."""
 
     dataset: str
     format: str
@@ -25,12 +25,12 @@ class Setting:
         return headline_of(self.format)
 
     def __str__(self) -> str:
-        return f"{self.dataset}, {self.backbone}, {BOX_SOURCES.get(self.boxes, self.boxes)}"
+        return f"{self.dataset}, {self.backbone}, {title_of(self.boxes)}"
 
 
 def setting_names(settings: Iterable[Setting]) -> tuple[dict[Setting, str], str]:
     """What tells settings apart, for each of them, and what they share."""
-    parts = {each: (each.dataset, each.backbone, BOX_SOURCES.get(each.boxes, each.boxes)) for each in settings}
+    parts = {each: (each.dataset, each.backbone, title_of(each.boxes)) for each in settings}
     unlike = [place for place in range(3) if len({names[place] for names in parts.values()}) > 1]
     shared = [names[place] for names in list(parts.values())[:1] for place in range(3) if place not in unlike]
     return {each: ", ".join(names[place] for place in unlike) for each, names in parts.items()}, ", ".join(shared)
@@ -41,6 +41,6 @@ def settings_of(cells: Iterable[GridCell]) -> dict[Setting, list[GridCell]]:
     found: dict[Setting, list[GridCell]] = {}
     for cell in cells:
         data = cell.spec.data
-        key = Setting(data.name, data.format, cell.spec.backbone, cell.trials[0].boxes)
+        key = Setting(data.name, data.format, cell.spec.backbone, prefix_of(cell.trials[0].boxes))
         found.setdefault(key, []).append(cell)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import pandas as pd
@@ -35,6 +36,11 @@ class Study:
     def evidence(self) -> Evidence:
         return gather_evidence(self.trials)
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What is wrong with the files that could not be read."""
+        return (*(trial.message for trial in self.trials if trial.state == "unreadable"), *self.evidence.notes)
+
     @cached_property
     def cells(self) -> list[GridCell]:
         return grid_cells(self.trials, self.evidence)
@@ -46,7 +52,7 @@ class Study:
 
     @cached_property
     def comparisons(self) -> Comparisons:
-        return compare(self.cells)
+        return replace(compare(self.cells), unread=self.evidence.notes)
 
     @cached_property
     def verdict(self) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
@@ -17,7 +18,8 @@ from heatmark.reports.reading.measures import lower_is_better
 
 # Fewer seeds a side cannot tell a slower method from a slow seed.
 FEWEST_SEEDS = 3
-SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+Word = Literal["supported", "contradicted", "undecided"]
+WORDS: tuple[Word, ...] = get_args(Word)
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,29 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What became of a claim. why: of one that is undecided."""
+
+    word: Word
+    why: str = ""
+
+    @property
+    def decided(self) -> bool:
+        return self.word != "undecided"
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.why}" if self.why else self.word
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One claim of the paper in one setting. evidence: the numbers it rests on. outcome: supported, contradicted, or
-    undecided with the reason.
-    """
+    """One claim of the paper in one setting. evidence: the numbers it rests on."""
 
     hypothesis: str
     claim: str
     setting: Setting
     evidence: str
-    outcome: str
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ def judge(cells: Sequence[GridCell], comparisons: Comparisons) -> Verdict:
         standing for setting, own in settings.items() for standing in _standings(setting, own, comparisons)
     )
     findings = tuple(finding for setting, own in settings.items() for finding in _findings(setting, own, comparisons))
-    return Verdict(standings, findings, tuple(_sentences(settings, standings, findings)))
+    return Verdict(standings, findings, tuple(_sentences(settings, standings, findings, comparisons.unread)))
 
 
 def _standings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Standing]:
@@ -161,8 +176,9 @@ def _difficulty_finding(
         None,
     )
     if pair is None:
-        why = "too few people or images" if cell.digests and detection.digests else "no records"
-        return Finding("H1", claim, setting, why, f"{UNDECIDED}: {why}")
+        absent = "no records that can be read" if comparisons.unread else "no records"
+        why = "too few people or images" if cell.digests and detection.digests else absent
+        return Finding("H1", claim, setting, why, Outcome("undecided", why))
     sign = 1 if pair.first is cell else -1
     low, high = sorted((sign * pair.low, sign * pair.high))
     change = sign * pair.difference
@@ -170,8 +186,8 @@ def _difficulty_finding(
         f"{_pixels(change)} px against {detection.label} ({_pixels(low)} to {_pixels(high)}), {pair.people} people"
     )
     if not pair.clear:
-        return Finding("H1", claim, setting, evidence, f"{UNDECIDED}: p {p_text(pair.p_holm)} after Holm")
-    return Finding("H1", claim, setting, evidence, SUPPORTED if (change < 0) == lower else CONTRADICTED)
+        return Finding("H1", claim, setting, evidence, Outcome("undecided", f"p {p_text(pair.p_holm)} after Holm"))
+    return Finding("H1", claim, setting, evidence, Outcome("supported" if (change < 0) == lower else "contradicted"))
 
 
 def _speed_finding(setting: Setting, detection: GridCell, ipr: GridCell) -> Finding:
@@ -180,7 +196,7 @@ def _speed_finding(setting: Setting, detection: GridCell, ipr: GridCell) -> Find
     medians = [median_times(cell, 0.8).epochs for cell in (detection, ipr)]
     fast, slow = ([arrival.epochs for arrival in arrivals(cell, 0.8) if arrival.arrived] for cell in (detection, ipr))
     if medians[0] is None or medians[1] is None:
-        return Finding("H2", claim, setting, "too few curves reach it", f"{UNDECIDED}: too few curves reach it")
+        return Finding("H2", claim, setting, "too few curves reach it", Outcome("undecided", "too few curves reach it"))
     evidence = (
         f"{medians[1]:g} against {medians[0]:g} epochs, {medians[1] / medians[0]:.2g} times "
         f"(paper: about 60 against 10, six times); {len(slow)} and {len(fast)} seed(s)"
@@ -188,24 +204,29 @@ def _speed_finding(setting: Setting, detection: GridCell, ipr: GridCell) -> Find
     return Finding("H2", claim, setting, evidence, _speed_outcome(fast, slow))
 
 
-def _speed_outcome(fast: Sequence[float], slow: Sequence[float]) -> str:
+def _speed_outcome(fast: Sequence[float], slow: Sequence[float]) -> Outcome:
     if min(len(fast), len(slow)) < FEWEST_SEEDS:
-        return f"{UNDECIDED}: {FEWEST_SEEDS} seeds of each needed"
+        return Outcome("undecided", f"{FEWEST_SEEDS} seeds of each needed")
     if min(slow) > max(fast):
-        return SUPPORTED
+        return Outcome("supported")
     if max(slow) < min(fast):
-        return CONTRADICTED
-    return f"{UNDECIDED}: the seeds overlap"
+        return Outcome("contradicted")
+    return Outcome("undecided", "the seeds overlap")
 
 
 def _sentences(
-    settings: Iterable[Setting], standings: Sequence[Standing], findings: Sequence[Finding]
+    settings: Iterable[Setting], standings: Sequence[Standing], findings: Sequence[Finding], unread: Sequence[str]
 ) -> Iterable[str]:
     if not list(settings):
         yield "No trial has finished, so there is no verdict."
         return
     compared = [standing for standing in standings if standing.comparison]
-    if not compared:
+    if not compared and unread:
+        yield (
+            f"Nothing can be said about chance: the evaluation records of {len(unread)} trial(s) cannot be read "
+            f"({unread[0]}). The order below is that of the means."
+        )
+    elif not compared:
         yield (
             "Nothing can be said about chance: there are no two cells of one data set and backbone whose evaluation "
             "records cover the same people. The order below is that of the means."
@@ -221,8 +242,8 @@ def _sentences(
             + (f"; {rest} cannot be told from chance." if rest else ".")
         )
     for hypothesis, title in (("H1", "Hard people favour regression"), ("H2", "IPR converges more slowly")):
-        own = Counter(finding.outcome.partition(":")[0] for finding in findings if finding.hypothesis == hypothesis)
-        tally = ", ".join(f"{own[word]} {word}" for word in (SUPPORTED, CONTRADICTED, UNDECIDED) if own[word])
+        own = Counter(finding.outcome.word for finding in findings if finding.hypothesis == hypothesis)
+        tally = ", ".join(f"{own[word]} {word}" for word in WORDS if own[word])
         yield f"{title} ({hypothesis}): {tally or 'not tested, as no setting has detection and regression'}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from heatmark.models.backbones import HRNetName, SimpleBaselineName, parse_backbone
+from heatmark.models.backbones import family_of, parse_backbone
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.nearest import nearest_to_paper
 from heatmark.reports.paper.printed import PaperRow
@@ -34,34 +34,16 @@ def match_backbones(cells: Sequence[GridCell]) -> Backbones:
     ours: dict[str, str] = {}
     names = list(dict.fromkeys(cell.spec.backbone for cell in cells))
     for family, wanted in PAPER_BACKBONES.items():
-        own = sorted((name for name in names if _family(name) == family), key=_size)
-        ours |= {paper: name for paper in wanted for name in own if _same(paper, name)}
+        own = sorted((name for name in names if family_of(name) == family), key=_size)
+        ours |= {paper: name for paper in wanted for name in own if parse_backbone(paper) == parse_backbone(name)}
         rest = [name for name in own if name not in ours.values()]
         ours |= dict(zip((paper for paper in wanted if paper not in ours), rest, strict=False))
     return Backbones(ours)
 
 
-def _parsed(name: str) -> SimpleBaselineName | HRNetName | None:
-    try:
-        found = parse_backbone(name)
-    except ValueError:
-        return None
-    return found if isinstance(found, SimpleBaselineName | HRNetName) else None
-
-
-def _family(name: str) -> str:
-    if isinstance(_parsed(name), HRNetName) or name.startswith("hrnet"):
-        return "hrnet"
-    return "sbl" if isinstance(_parsed(name), SimpleBaselineName) or name.startswith("sbl") else ""
-
-
 def _size(name: str) -> tuple[int, int, str]:
-    parsed = _parsed(name)
+    parsed = parse_backbone(name)
     return getattr(parsed, "depth", 0), getattr(parsed, "width", 0), name
-
-
-def _same(paper: str, name: str) -> bool:
-    return _parsed(paper) == _parsed(name)
 
 
 def find_cell(cells: Iterable[GridCell], row: PaperRow, backbones: Backbones) -> GridCell | None:

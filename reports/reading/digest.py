@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.metrics.auc import STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
 from heatmark.datasets.subsets import PRESETS, Factor
 from heatmark.foundation.errors import InputError
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.measures import headline_of
-from heatmark.reports.reading.records import Records, last_records, record_files, records_at
+from heatmark.reports.reading.records import last_records, record_files, records_at
 from heatmark.reports.statistics.bootstrap import Statistic, average_precision, ratio_of_sums
+from heatmark.workloads.run_folder.evaluation import Records
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
@@ -111,7 +114,8 @@ class Digest:
         inside_N = np.isin(self.image_N, image_I)
         if len(self.share_sum_N):
             return self._ratio(image_I, self.share_sum_N, self.share_count_N, self.everyone_N)
-        if not np.isfinite(self.oks_N[inside_N]).all() or not inside_N.any():
+        known = inside_N.any() and np.isfinite(self.oks_N[inside_N]).all()
+        if headline_of(self.format) != "AP" or not known:
             return None
         place_N = np.searchsorted(image_I, self.image_N[inside_N])
         return average_precision(place_N, self.score_N[inside_N], self.oks_N[inside_N])
@@ -126,8 +130,9 @@ class Digest:
 
 
 def parts_of(data_format: str) -> tuple[str, ...]:
-    """Easy parts first. Every joint of a hand is labelled and all hands are of one size: their joints are divided."""
-    return (VISIBLE, HIDDEN) if data_format == "rhd" else DIFFICULTIES
+    """Easy parts first: of the people, or of the joints where the format divides these."""
+    by_joints = data_format in FORMATS and FORMATS[data_format].divided_by == "joints"
+    return (VISIBLE, HIDDEN) if by_joints else DIFFICULTIES
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def gather_evidence(trials: Sequence[Trial]) -> Evidence:
 def digest_near(trial: Trial, error: float) -> Digest | None:
     """The evaluation whose EPE is nearest to an error; None where there are no records of it."""
     points = zip(*trial.curve("EPE"), strict=True)
-    kept = record_files(trial.folder)
+    kept = record_files(trial)
     nearest = min(
         (abs(value - error), number) for number, value in [*points, (0, math.inf)] if number in kept or not number
     )
@@ -213,19 +218,23 @@ def digest(records: Records) -> Digest:
 def _headline_shares(
     records: Records, error_NK: Numbers, labelled_NK: Mask, length_N: Numbers
 ) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-    """What each joint adds to the headline metric, and which joints count; both empty for AP, which is no such mean."""
+    """What each joint adds to the headline metric, and which joints count.
+
+    Both empty for AP, which is no such mean, and for a format's own metric, of which the records say nothing.
+    """
     headline = headline_of(records.format)
-    if headline.startswith("AUC"):
+    within = re.fullmatch(r"PCKh?@(\d*\.?\d+)", headline)
+    if headline == f"AUC@0-{AUC_PX:g}px":
         # The area under each joint's own step: hand3d's trapezoids, of which the mean over joints is the metric.
         steps_T = np.linspace(0, AUC_PX, STEPS)
         area_NK = np.trapezoid((error_NK[..., None] <= steps_T).astype(np.float64), steps_T) / AUC_PX
         return np.where(labelled_NK, area_NK, 0), labelled_NK
-    if not headline.startswith("PCK"):
+    if within is None:
         return np.zeros((0, 0)), np.zeros((0, 0), np.bool_)
     counted_NK = labelled_NK & np.isfinite(length_N)[:, None]
     if headline.startswith("PCKh"):
         counted_NK &= np.isin(np.arange(error_NK.shape[1]), COUNTED)
-    threshold = float(headline.partition("@")[2])
+    threshold = float(within[1])
     with np.errstate(invalid="ignore"):
         within_NK = error_NK / length_N[:, None] <= threshold
     return (within_NK & counted_NK).astype(np.float64), counted_NK

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT
 from heatmark.reports.reading.collect import Trial
-
-SHOWN = {
-    "coco": ("AP", "AP50", "AP75", "AR", "EPE"),
-    "mpii": ("PCKh@0.5", "PCKh@0.10", "PCKh@0.11", "EPE"),
-    "lspet": ("PCK@0.2", "PCK@0.1", "EPE"),
-    "rhd": ("AUC@0-30px", "PCK@0.2", "EPE", "AUC@20-50mm", "AUC@0-50mm", "EPE mm"),
-}
 
 
 def shown_metrics(data_format: str, trials: Sequence[Trial]) -> tuple[str, ...]:
-    """The metrics of a format for a table, its headline first; those in millimetres where a trial has them."""
-    found = {name.partition("/")[2] for trial in trials if trial.format == data_format for name in trial.final}
-    metrics = SHOWN.get(data_format, (headline_of(data_format), "EPE"))
-    return tuple(name for name in metrics if name in found or not name.endswith("mm"))
+    """The metrics of a format for a table, its headline first; those in millimetres where a trial has them.
+
+    A format that names none shows all that its trials have, but for those of a part.
+    """
+    names = (name.partition("/")[2] for trial in trials if trial.format == data_format for name in trial.final)
+    found = dict.fromkeys(name for name in names if name)
+    metrics = FORMATS[data_format].shown if data_format in FORMATS else ()
+    if not metrics:
+        metrics = (headline_of(data_format), *(name for name in found if "/" not in name), "EPE")
+    return tuple(name for name in dict.fromkeys(metrics) if name in found or not name.endswith("mm"))
 
 
 def formats_of(trials: Sequence[Trial]) -> list[str]:
-    """The formats of a sweep's data sets in the order of FORMATS; COCO's where no trial has a spec."""
+    """The formats of a sweep's data sets in the order of FORMATS; the usual one where no trial has a spec."""
     found = {trial.format for trial in trials if trial.spec}
-    return [name for name in FORMATS if name in found] or ["coco"]
+    return [name for name in FORMATS if name in found] or [USUAL_FORMAT]
 
 
 def metrics_of(trials: Sequence[Trial]) -> list[str]:
@@ -34,7 +33,7 @@ def metrics_of(trials: Sequence[Trial]) -> list[str]:
 
 
 def headline_of(data_format: str) -> str:
-    return next((each.headline for name, each in FORMATS.items() if name == data_format), "AP")
+    return FORMATS[data_format if data_format in FORMATS else USUAL_FORMAT].headline
 
 
 def lower_is_better(metric: str) -> bool:

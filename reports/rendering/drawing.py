@@ -20,13 +20,6 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from heatmark.models.methods import METHODS
-
-# Okabe and Ito's colours, told apart with any colour vision; beyond the sixth darker ones.
-PALETTE = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
-    *("#4B2E83", "#7A5230", "#5A626C", "#000000"),
-)
 MUTED = "#5a626c"
 # Inches: the width of the text on the page.
 WIDTH = 6.9
@@ -64,11 +57,6 @@ STYLE: dict[Any, Any] = {
 }
 
 Extent = tuple[float, float, float, float]
-
-
-def method_color(name: str) -> str:
-    """One colour per method, in every figure the same."""
-    return PALETTE[list(METHODS).index(name) % len(PALETTE)]
 
 
 @dataclass

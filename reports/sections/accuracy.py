@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from heatmark.datasets.boxes import title_of
 from heatmark.reports.comparing.accuracy import SETTING
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.study import Study
-from heatmark.reports.reading.collect import BOX_SOURCES, Trial
+from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.measures import amount, formats_of, headline_of, lower_is_better, shown_metrics, unit_of
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
@@ -61,7 +62,7 @@ def _view(table: pd.DataFrame, data_format: str, metrics: Sequence[str], protoco
     """Key columns that do not vary go into the caption's protocol instead of repeating in every row."""
     keys = [key for key in KEY_TITLES if table[key].replace("", pd.NA).dropna().nunique() > (key != "settings")]
     sources = [source for source in table["boxes"].unique() if source]
-    boxes = f" ({BOX_SOURCES.get(sources[0], sources[0])})" if len(sources) == 1 else ""
+    boxes = f" ({title_of(sources[0])})" if len(sources) == 1 else ""
     headline = headline_of(data_format)
     measures = {
         **{name: Column(f"{name}{boxes}", True, unit_of(name)) for name in metrics},
@@ -83,7 +84,7 @@ def _view(table: pd.DataFrame, data_format: str, metrics: Sequence[str], protoco
 
 def _row(row: Mapping[Any, Any], keys: list[str], measures: list[str], best: set[str]) -> tuple[Cell, ...]:
     beta = Cell(MISSING, order=-1.0) if pd.isna(row["beta"]) else Cell(f"{row['beta']:g}", order=float(row["beta"]))
-    named = [Cell(BOX_SOURCES.get(row[key], row[key]) or MISSING, order=row[key]) for key in keys]
+    named = [Cell(_named(key, row[key]) or MISSING, order=row[key]) for key in keys]
     seeds = Cell(str(row["seeds"]), order=float(row["seeds"]))
     values = [_value(row, measure, measure in best) for measure in measures]
     return (
@@ -94,6 +95,10 @@ def _row(row: Mapping[Any, Any], keys: list[str], measures: list[str], best: set
         *values,
         Cell(row["state"], order=row["state"]),
     )
+
+
+def _named(key: str, value: str) -> str:
+    return title_of(value) if key == "boxes" and value else value
 
 
 def _value(row: Mapping[Any, Any], measure: str, best: bool) -> Cell:

@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.measures import amount, unit_of
-from heatmark.reports.rendering.drawing import LOG_FROM_RATIO, Drawing, drawn, method_color, plain_log_scale
+from heatmark.reports.rendering.drawing import LOG_FROM_RATIO, Drawing, drawn, plain_log_scale
+from heatmark.reports.rendering.method_colors import method_color
 
 Style = dict[str, Any]
 

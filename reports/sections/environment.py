@@ -27,10 +27,9 @@ def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
     """Versions and machines of the finished trials; where they differ, every value with its number of trials."""
     counts: dict[str, dict[str, int]] = {}
     for trial in trials:
-        for section in ("versions", "machine"):
-            entries = trial.result.get(section)
-            for name, value in (entries if isinstance(entries, dict) else {}).items():
-                values = counts.setdefault(printable(MACHINE.get(str(name), str(name))), {})
+        for entries in (trial.result.versions, trial.result.machine) if trial.result else ():
+            for name, value in entries.items():
+                values = counts.setdefault(printable(MACHINE.get(name, name)), {})
                 text = printable(_plain(value))
                 values[text] = values.get(text, 0) + 1
     for name, values in counts.items():

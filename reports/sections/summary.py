@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from heatmark.datasets.boxes import title_of
 from heatmark.reports.comparing.accuracy import SETTING
-from heatmark.reports.reading.collect import BOX_SOURCES, Sweep
+from heatmark.reports.reading.collect import Sweep
 from heatmark.reports.reading.measures import amount, headline_of, lower_is_better, unit_of
 from heatmark.workloads.labels import cell_label
 
@@ -37,7 +38,7 @@ def _ahead(rows: pd.DataFrame, metrics: Sequence[str]) -> str:
     dataset, backbone, boxes = (str(rows[key].iloc[0]) for key in SETTING)
     leads = [lead for lead in (_lead(rows, metric) for metric in metrics) if lead]
     what = "; ".join(leads) if leads else f"no finished trial has an {' or '.join(metrics)}"
-    return f"On {dataset} with {backbone} ({BOX_SOURCES.get(boxes, boxes)}), {what}."
+    return f"On {dataset} with {backbone} ({title_of(boxes)}), {what}."
 
 
 def _headline(rows: pd.DataFrame) -> str:

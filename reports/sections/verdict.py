@@ -10,7 +10,7 @@ from heatmark.reports.comparing.comparisons import EVERYONE, Comparisons
 from heatmark.reports.comparing.cost import Cost
 from heatmark.reports.comparing.settings import setting_names
 from heatmark.reports.comparing.study import Study
-from heatmark.reports.comparing.verdict import UNDECIDED, Standing, Verdict, p_text
+from heatmark.reports.comparing.verdict import Standing, Verdict, p_text
 from heatmark.reports.reading.measures import amount, lower_is_better, unit_of
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
@@ -158,8 +158,8 @@ def _findings(verdict: Verdict) -> Export:
     for finding in verdict.findings[:MOST_ROWS]:
         texts = [finding.hypothesis, finding.claim, finding.evidence]
         texts[2:2] = [names[finding.setting]] if several else []
-        decided = not finding.outcome.startswith(UNDECIDED)
-        rows.append((*(Cell(text, order=text) for text in texts), Cell(finding.outcome, "", decided, finding.outcome)))
+        outcome = Cell(str(finding.outcome), "", finding.outcome.decided, str(finding.outcome))
+        rows.append((*(Cell(text, order=text) for text in texts), outcome))
     caption = (
         "The paper's two findings as hypotheses. H1: regression is better on hard people and detection on easy ones "
         "(easy, medium and hard as the paper divides them: by joints, size and occlusion; of hands, hidden and visible "
@@ -183,7 +183,7 @@ def _findings(verdict: Verdict) -> Export:
                 "claim": finding.claim,
                 **vars(finding.setting),
                 "measured": finding.evidence,
-                "outcome": finding.outcome,
+                "outcome": str(finding.outcome),
             }
             for finding in verdict.findings
         ]

@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from heatmark.datasets.augment import (
-    RECIPES,
-    Augmentation,
-    CropSettings,
-    Purpose,
-    half_body_box,
-    random_stream,
-    sample_augmentation,
-)
+from heatmark.datasets.augment import RECIPES, Augmentation, Purpose, half_body_box, random_stream, sample_augmentation
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.skeletons import COCO_PERSON, MPII_PERSON
 
 DRAWS = 20_000
@@ -81,7 +74,7 @@ def test_order_and_augmentation_never_share_numbers() -> None:
 
 
 def test_rle_draws_evenly() -> None:
-    factor, degrees, _ = numbers(CropSettings(scale=0.25, rotation=45, recipe="rle")).T
+    factor, degrees, _ = numbers(CropSettings(scale=0.25, rotation=45, augmentation="rle")).T
     turned = degrees[degrees != 0]
     assert len(turned) / DRAWS == pytest.approx(0.5, abs=0.015)
     for drawn, low, high in ((factor, 0.75, 1.25), (turned, -45, 45)):
@@ -91,7 +84,7 @@ def test_rle_draws_evenly() -> None:
 
 
 def test_mmpose_draws_a_normal_without_its_tails() -> None:
-    factor, degrees, _ = numbers(CropSettings(scale=0.5, rotation=80, recipe="mmpose")).T
+    factor, degrees, _ = numbers(CropSettings(scale=0.5, rotation=80, augmentation="mmpose")).T
     turned = degrees[degrees != 0]
     assert len(turned) / DRAWS == pytest.approx(0.6, abs=0.015)
     for drawn, middle, reach in ((factor, 1.0, 0.5), (turned, 0.0, 80.0)):
@@ -101,7 +94,7 @@ def test_mmpose_draws_a_normal_without_its_tails() -> None:
 
 
 def test_a_recipes_half_bodies_and_shifts_have_its_probabilities() -> None:
-    settings = CropSettings(half_body=0.3, shift=0.16, recipe="mmpose")
+    settings = CropSettings(half_body=0.3, shift=0.16, augmentation="mmpose")
     drawn = [sample_augmentation(settings, 7, 3, person) for person in range(DRAWS)]
     halves = [each.half for each in drawn if each.half]
     assert len(halves) / DRAWS == pytest.approx(0.3, abs=0.015)
@@ -109,7 +102,7 @@ def test_a_recipes_half_bodies_and_shifts_have_its_probabilities() -> None:
     shifts = np.array([each.shift for each in drawn if each.shift != (0.0, 0.0)])
     assert len(shifts) / DRAWS == pytest.approx(0.3, abs=0.015)
     assert abs(shifts).max() <= 0.16 and shifts.std() == pytest.approx(0.16 * 0.5396, rel=0.03)
-    hrnet = CropSettings(half_body=1.0, recipe="hrnet")
+    hrnet = CropSettings(half_body=1.0, augmentation="hrnet")
     upper = [sample_augmentation(hrnet, 7, 3, person).half == "upper" for person in range(DRAWS)]
     # P(randn() < 0.5), HRNet's own way of choosing.
     assert np.mean(upper) == pytest.approx(0.6915, abs=0.015)

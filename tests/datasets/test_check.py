@@ -14,12 +14,12 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.check import check, recognise
 from heatmark.datasets.coco import load_coco
-from heatmark.datasets.contact_sheet import contact_sheet, target_overlay
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.stats import dataset_stats, subset_stats
 from heatmark.foundation.errors import InputError
+from heatmark.workloads.contact_sheet import contact_sheet, target_overlay
 
 EXIF = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
 
@@ -165,6 +165,16 @@ def test_the_target_lies_on_the_joints() -> None:
         np.zeros((64, 64, 3), np.uint8), np.array([[20.0, 40.0], [4.0, 4.0]]), np.array([1.0, 0]), 4
     )
     assert overlay_HW3[40, 20].tolist() == [255, 210, 60] and overlay_HW3[4, 4].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("geometry", "last"), [("biased", 60.0), ("udp", 63.0)])
+def test_the_last_pixel_of_a_target_lies_where_the_geometry_has_it(geometry: Any, last: float) -> None:
+    """Heatmap pixel 15 of 16 is input pixel 60 of 64, and the last one under UDP."""
+    joint_K2, labelled_K = np.array([[last, last]]), np.ones(1)
+    overlay_HW3 = target_overlay(np.zeros((64, 64, 3), np.uint8), joint_K2, labelled_K, geometry=geometry)
+    rows, columns = np.nonzero(overlay_HW3[..., 0] >= 254)
+    assert (rows.max(), columns.max()) == (last, last)
+    assert overlay_HW3[int(last), int(last)].tolist() == pytest.approx([255, 210, 60], abs=1)
 
 
 def test_a_contact_sheet_has_a_row_for_each_person(coco: Any) -> None:

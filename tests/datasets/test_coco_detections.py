@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.coco_detections import detections_fingerprint, load_detections
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import crop_size
 from heatmark.datasets.loader import make_loader

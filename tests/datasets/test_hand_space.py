@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.formats import FORMATS, score
 from heatmark.datasets.hand_depth import INDEX_BASE, WRIST, relative_depth
 from heatmark.datasets.loader import PersonCrops, collate
@@ -35,10 +35,10 @@ def perfect(hands: PoseDataset) -> Predictions:
 
 
 def test_a_crop_carries_the_same_depths_however_it_is_turned(hands: PoseDataset) -> None:
-    plain = PersonCrops(hands, CropSettings((64, 64)), training=False, seed=0)[0, 0]
+    plain = PersonCrops(hands, CropSettings(input_size=(64, 64)), training=False, seed=0)[0, 0]
     # The drawn fingers bend by 5 mm a joint over bones of 90 mm to the base of the index finger.
     assert plain["depth_K"][1:5] * 90 == pytest.approx([15, 10, 5, 0]) and plain["depth_K"][WRIST] == 0
-    varied = PersonCrops(hands, CropSettings((64, 64), rotation=90.0), training=True, seed=0)
+    varied = PersonCrops(hands, CropSettings(input_size=(64, 64), rotation=90.0), training=True, seed=0)
     crops = [varied[epoch, 0] for epoch in range(8)]
     assert len({crop["joints_K2"][1, 0] > crop["joints_K2"][17, 0] for crop in crops}) == 2
     assert all(crop["depth_K"].tolist() == plain["depth_K"].tolist() for crop in crops)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import apply_affine
 from heatmark.datasets.loader import Batch, evaluation_batches, make_loader, training_batches
 from heatmark.datasets.people import PoseDataset
@@ -240,7 +240,7 @@ def test_workers_survive_the_signals_of_a_job(dataset: PoseDataset) -> None:
 CRASH = """
 import sys
 from pathlib import Path
-from heatmark.datasets.augment import CropSettings
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.loader import make_loader
 loader = make_loader(load_coco(Path(sys.argv[1]), "train"), CropSettings(), training=True, batch_size=1, workers=2)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from heatmark.datasets.augment import CropSettings
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.geometry import apply_affine, crop_affine
 from heatmark.datasets.loader import make_loader

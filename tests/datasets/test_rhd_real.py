@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.check import check
-from heatmark.datasets.contact_sheet import contact_sheet
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.hand_depth import project, relative_depth
 from heatmark.datasets.metrics.hand_space import xyz_of
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.rhd import load_rhd
+from heatmark.workloads.contact_sheet import contact_sheet
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_real_hands_are_sound_people(hands: PoseDataset) -> None:
         assert (person.joints_K2 >= [x - 1e-6, y - 1e-6]).all()
         assert (person.joints_K2 <= [x + side + 1e-6, y + side + 1e-6]).all()
         assert 90 < np.linalg.norm(person.hand.xyz_K3[8] - person.hand.xyz_K3[0]) < 100
-    assert contact_sheet(hands, CropSettings((256, 256)), 3).shape == (3 * 224, 6 * 224, 3)
+    assert contact_sheet(hands, CropSettings(input_size=(256, 256)), 3).shape == (3 * 224, 6 * 224, 3)
 
 
 def test_real_hands_come_back_from_25d_within_a_millimetre(hands: PoseDataset) -> None:

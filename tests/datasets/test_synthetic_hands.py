@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from heatmark.datasets.formats import score
+from heatmark.datasets.formats import make_recipe, score
 from heatmark.datasets.hand_depth import project
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd_files import (
@@ -28,7 +28,6 @@ from heatmark.datasets.rhd_files import (
 from heatmark.datasets.synthetic.hand import sample_hand
 from heatmark.datasets.synthetic.recipe import write_tree
 from heatmark.datasets.synthetic.solids import Limb, Slab
-from heatmark.datasets.synthetic.trees import make_recipe
 
 IMAGES, HELD_OUT = 36, 6
 # No finger is thicker: a joint nearer to the surface than this has nothing in front of it.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from heatmark.datasets.formats import score
+from heatmark.datasets.formats import make_recipe, score
 from heatmark.datasets.geometry import crop_size
 from heatmark.datasets.lspet import load_joints, load_lspet, split_of
 from heatmark.datasets.mpii import load_mpii
@@ -21,7 +21,6 @@ from heatmark.datasets.synthetic.lspet_tree import image_numbers
 from heatmark.datasets.synthetic.pictures import picture_stream
 from heatmark.datasets.synthetic.recipe import write_tree
 from heatmark.datasets.synthetic.scene import compose
-from heatmark.datasets.synthetic.trees import make_recipe
 
 PEOPLE = (70, 30)
 

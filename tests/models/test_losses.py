@@ -17,7 +17,7 @@ from heatmark.models.losses import (
     normalised_distance,
     shrinkage_loss,
 )
-from heatmark.models.variants import RegularizedIntegral
+from heatmark.models.methods.ipr_l_reg import RegularizedIntegral
 
 JOINTS = torch.tensor([[[10.0, 15.0], [20.4, 30.6], [-7.0, 3.0], [2.0, -1.0]]])
 LABELLED = torch.tensor([[1.0, 1.0, 1.0, 0.0]])

@@ -12,7 +12,9 @@ from torch import nn
 from heatmark.models import decoding
 from heatmark.models.maps import Maps, maps_per_joint, split_maps
 from heatmark.models.methods import METHODS, AnyMethod, BiasCompensated, Detection, IntegralRegression
-from heatmark.models.variants import DebiasedIntegral, IntegralWithPrior, RegularizedIntegral
+from heatmark.models.methods.ipr_debias import DebiasedIntegral
+from heatmark.models.methods.ipr_l_de import IntegralWithPrior
+from heatmark.models.methods.ipr_l_reg import RegularizedIntegral
 
 JOINTS = torch.tensor([[[10.0, 15.0], [3.25, 8.5]], [[11.0, 4.0], [100.0, 4.0]]])
 LABELLED = torch.tensor([[1.0, 1.0], [1.0, 0.0]])

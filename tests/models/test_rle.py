@@ -11,7 +11,7 @@ from torch import Tensor
 from heatmark.models import likelihood
 from heatmark.models.flow import RealNvp
 from heatmark.models.maps import Maps
-from heatmark.models.variants import Rle
+from heatmark.models.methods.rle import Rle
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.foundation.files import write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from tests.made_up import planned
 
 # What each says where a test does not care: an empty queue, no accounting, arrays of up to 1001 elements.
 QUIET = {
@@ -57,10 +57,7 @@ class SitePrograms:
 
 def waiting_trials(sweep: Path, count: int) -> list[RunFolder]:
     """Run folders that a cluster can be asked to send."""
-    folders = [RunFolder(sweep / f"{number:016x}") for number in range(count)]
-    for folder in folders:
-        write_json(folder.spec_file, {"signature": folder.signature})
-    return folders
+    return [planned(sweep / f"{number:016x}") for number in range(count)]
 
 
 def arrays_sent(sweep: Path) -> list[dict[str, object]]:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.foundation.clock import utc_now
-from heatmark.foundation.files import write_json
 from heatmark.pipeline import accounting
-from heatmark.pipeline.accounting import account, cost, parse_attempts
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.pipeline.accounting import Attempt, account, cost, parse_attempts
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.job_record import JobRecord
 
 # Two attempts of one array element, as `sacct -X -D` of SLURM 22.05 prints them: 2 CPUs and 4 GPUs each.
 SACCT = """\
@@ -27,14 +26,14 @@ def test_every_attempt_counts_and_what_came_after_the_last_checkpoint_is_wasted(
     attempts = parse_attempts(SACCT)
     assert [attempt.state for attempt in attempts] == ["PREEMPTED", "COMPLETED", "CANCELLED"]
     spent = cost(attempts[:2], checkpoints=[TEN_20, TEN_20 - 300])
-    assert spent["cpu_hours"] == pytest.approx(1.5 * 2) and spent["gpu_hours"] == pytest.approx(1.5 * 4)
+    assert spent.cpu_hours == pytest.approx(1.5 * 2) and spent.gpu_hours == pytest.approx(1.5 * 4)
     # 10:20 to 10:30 on 2 CPUs and 4 GPUs.
-    assert spent["wasted_cpu_hours"] == pytest.approx(2 / 6) and spent["wasted_gpu_hours"] == pytest.approx(4 / 6)
+    assert spent.wasted_cpu_hours == pytest.approx(2 / 6) and spent.wasted_gpu_hours == pytest.approx(4 / 6)
 
 
 def test_an_attempt_without_a_checkpoint_is_wasted_whole() -> None:
     spent = cost(parse_attempts(SACCT)[2:], checkpoints=[])
-    assert spent["wasted_cpu_hours"] == spent["cpu_hours"] == pytest.approx(0.1)
+    assert spent.wasted_cpu_hours == spent.cpu_hours == pytest.approx(0.1)
 
 
 # What sacct prints at its first, second and every later call.
@@ -53,8 +52,7 @@ esac
 @pytest.fixture
 def ended(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "trial")
-    submission = {"job_id": "31_0", "time": utc_now(), "adopted": False}
-    write_json(folder.job_file, {"state": "finished", "time": utc_now(), "submissions": [submission]})
+    JobRecord.new("slurm").submitted("31_0", adopted=False).ended("finished", None).write(folder.job_file)
     return folder
 
 
@@ -83,7 +81,7 @@ def test_what_it_never_knows_is_told_and_what_it_knew_once_is_kept(
     write_sacct(tmp_path, monkeypatch, "#!/bin/sh\n")
     assert account([ended], said.append) == 0
     assert said == ["accounting lacks the end of jobs 31_0; the same sweep, run again, fills it in"]
-    write_json(ended.accounting_file, {"attempts": 1, "cpu_hours": 1.0})
+    cost([Attempt("31_0", "COMPLETED", 0, 1800, 1800, 2, 0)], []).write(ended.accounting_file)
     assert account([ended], said.append) == 0 and json.loads(ended.accounting_file.read_text())["cpu_hours"] == 1.0
 
 

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from heatmark.foundation.clock import utc_now
-from heatmark.foundation.files import write_json
-from heatmark.pipeline import broker as broker_module
 from heatmark.pipeline.broker import Broker, decide_cancel, reopen
 from heatmark.pipeline.submit import UNSEEN, JobStatus, SubmitRefused
-from heatmark.workloads.heartbeat import heartbeat_file
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.ends import EndKind
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.heartbeats import Beat, beat_file
+from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.spec_file import write_spec
+from tests.made_up import fail, finish, job_of, made_spec, planned, start, until
 
 
 class ScriptedCluster:
@@ -40,7 +42,7 @@ class ScriptedCluster:
         for folder in folders[: self.room]:
             assert folder.signature not in self.live, "a second job for one trial"
             job = folder.job()
-            assert job is not None and job["state"] == "pending", "a job was sent without a trace"
+            assert job is not None and job.state == "pending", "a job was sent without a trace"
             self.sent.append(folder.signature)
             self.live[folder.signature] = f"job-{len(self.sent)}"
         return {folder.signature: self.live[folder.signature] for folder in folders[: self.room]}
@@ -75,25 +77,24 @@ def broker(cluster: ScriptedCluster) -> Iterator[Broker]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    folder = RunFolder(tmp_path / "0123456789abcdef")
-    write_json(folder.spec_file, {})
-    return folder
+    return planned(tmp_path / "0123456789abcdef")
 
 
-def until(condition: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
+def reason_of(folder: RunFolder) -> str:
+    return job_of(folder).reason or ""
 
 
-def job_state(folder: RunFolder) -> Any:
-    return (folder.job() or {}).get("state")
+def job_state(folder: RunFolder) -> str | None:
+    job = folder.job()
+    return job.state if job else None
 
 
-def end_job(cluster: ScriptedCluster, folder: RunFolder, **failure: Any) -> None:
-    if failure:
-        write_json(folder.failure_file, failure)
+def waits_for(folder: RunFolder) -> str | None:
+    job = folder.job()
+    return job.waits_for if job else None
+
+
+def end_job(cluster: ScriptedCluster, folder: RunFolder) -> None:
     cluster.live.pop(folder.signature)
 
 
@@ -103,7 +104,7 @@ def test_a_wanted_trial_gets_one_job_and_ends_with_its_result(
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
     time.sleep(0.05)
-    write_json(folder.result_file, {"state": "finished"})
+    finish(folder)
     end_job(cluster, folder)
     broker.wait_until_ended()
     assert cluster.sent == [folder.signature] and job_state(folder) == "finished"
@@ -112,12 +113,11 @@ def test_a_wanted_trial_gets_one_job_and_ends_with_its_result(
 def test_a_live_job_that_was_never_written_down_is_adopted(
     broker: Broker, cluster: ScriptedCluster, folder: RunFolder
 ) -> None:
-    pending = {"schema_version": 1, "state": "pending", "job_id": None, "reason": None, "submissions": []}
-    write_json(folder.job_file, pending)
+    JobRecord.new("scripted").pending().write(folder.job_file)
     cluster.live[folder.signature] = "orphan"
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
-    assert cluster.sent == [] and (folder.job() or {})["job_id"] == "orphan"
+    assert cluster.sent == [] and job_of(folder).job_id == "orphan"
 
 
 def test_a_job_lost_without_a_word_is_sent_again_within_its_budget(
@@ -128,19 +128,19 @@ def test_a_job_lost_without_a_word_is_sent_again_within_its_budget(
         until(lambda sent=sent: len(cluster.sent) == sent and job_state(folder) == "submitted")
         end_job(cluster, folder)
     broker.wait_until_ended()
-    job = folder.job()
-    assert job is not None and job["state"] == "failed" and "after 2 such jobs" in job["reason"]
+    assert job_state(folder) == "failed" and "after 2 such jobs" in reason_of(folder)
 
 
 @pytest.mark.parametrize("kind", ["user", "diverged"])
 def test_what_another_try_cannot_mend_is_not_tried_again(
-    kind: str, broker: Broker, cluster: ScriptedCluster, folder: RunFolder
+    kind: EndKind, broker: Broker, cluster: ScriptedCluster, folder: RunFolder
 ) -> None:
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
-    end_job(cluster, folder, kind=kind, message="because")
+    fail(folder, kind, "because")
+    end_job(cluster, folder)
     broker.wait_until_ended()
-    assert len(cluster.sent) == 1 and (folder.job() or {})["reason"].startswith(f"{kind}: because (log in ")
+    assert len(cluster.sent) == 1 and reason_of(folder).startswith(f"{kind}: because (log in ")
 
 
 @pytest.mark.parametrize(("state", "sent"), [("OUT_OF_MEMORY", 2), ("TIMEOUT", 4), ("NODE_FAIL", 6)])
@@ -153,9 +153,8 @@ def test_each_kind_of_end_has_a_budget_of_its_own(
         until(lambda count=count: len(cluster.sent) == count and job_state(folder) == "submitted")
         end_job(cluster, folder)
     broker.wait_until_ended()
-    job = folder.job()
-    assert job is not None and job["state"] == "failed" and f"the job ended as {state}" in job["reason"]
-    assert len(job["submissions"]) == len(cluster.sent) == sent
+    assert job_state(folder) == "failed" and f"the job ended as {state}" in reason_of(folder)
+    assert len(job_of(folder).submissions) == len(cluster.sent) == sent
 
 
 def test_a_job_cancelled_outside_is_a_decision_and_not_sent_again(
@@ -177,22 +176,22 @@ def test_a_job_that_can_never_start_is_cancelled_and_told(
     stuck = JobStatus("job-1", "PENDING", alive=True, stuck="PartitionTimeLimit")
     cluster.jobs = lambda folders: {folder.signature: stuck} if cluster.live else {}  # type: ignore[method-assign]
     broker.wait_until_ended()
-    assert (folder.job() or {})["reason"].startswith("user: the job can never start: PartitionTimeLimit")
+    assert reason_of(folder).startswith("user: the job can never start: PartitionTimeLimit")
     assert cluster.cancelled == [folder.signature] and len(cluster.sent) == 1
 
 
 def test_a_running_job_without_a_sign_of_life_is_ended_and_sent_again(
     broker: Broker, cluster: ScriptedCluster, folder: RunFolder
 ) -> None:
-    write_json(folder.spec_file, {"runtime": {"hang_s": 0.1}})
+    write_spec(folder.spec_file, made_spec(hang_s=0.1))
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
     time.sleep(0.1)
-    write_json(heartbeat_file(folder, 0), {"pid": 1, "host": "elsewhere"})
+    Beat(pid=1, host="elsewhere", step=0, time=utc_now()).write(beat_file(folder.path, 0))
     until(lambda: len(cluster.sent) == 2)
     assert cluster.cancelled[0] == folder.signature
-    first = (folder.job() or {})["submissions"][0]
-    assert first["kind"] == "hung" and "no sign of life from rank 0" in first["message"]
+    first = job_of(folder).submissions[0]
+    assert first.kind == "hung" and "no sign of life from rank 0" in (first.message or "")
 
 
 def test_jobs_that_the_cluster_refuses_are_sent_once(
@@ -209,14 +208,13 @@ def test_jobs_that_the_cluster_refuses_are_sent_once(
     until(lambda: job_state(folder) == "failed")
     broker.wait_until_ended()
     assert len(asked) == 1 and broker.open_trials() == []
-    assert (folder.job() or {})["reason"] == "user: sbatch: Invalid partition name specified"
+    assert reason_of(folder) == "user: sbatch: Invalid partition name specified"
 
 
 def test_trials_wait_while_the_cluster_has_no_room(broker: Broker, cluster: ScriptedCluster, tmp_path: Path) -> None:
     cluster.room = 1
-    folders = [RunFolder(tmp_path / name) for name in ("a", "b", "c")]
+    folders = [planned(tmp_path / name) for name in ("a", "b", "c")]
     for folder in folders:
-        write_json(folder.spec_file, {})
         broker.want(folder)
     until(lambda: len(cluster.sent) == 3)
     assert sorted(cluster.sent) == ["a", "b", "c"]
@@ -239,13 +237,14 @@ def test_a_full_disk_ends_no_driver_and_sends_no_second_job(
 ) -> None:
     said: list[str] = []
     refusals = [True, False, True, True]  # of the trace before the job is sent, and of its id
+    whole = JobRecord.write
 
-    def full(path: Path, value: Any) -> None:
+    def full(job: JobRecord, path: Path) -> None:
         if refusals and refusals.pop(0):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write_json(path, value)
+        whole(job, path)
 
-    monkeypatch.setattr(broker_module, "write_json", full)
+    monkeypatch.setattr(JobRecord, "write", full)
     broker = Broker(cluster, retries=1, poll_s=0.01, log=said.append)
     broker.start()
     broker.want(folder)
@@ -291,7 +290,7 @@ def test_what_a_trial_waits_for_is_on_record_and_told_unless_every_queue_says_it
     broker.start()
     broker.want(folder)
     for shown[0], status in enumerate(statuses):
-        until(lambda status=status: ((folder.job() or {}).get("waiting") or {}).get("for") == status.waits_for)
+        until(lambda status=status: folder.job() and waits_for(folder) == status.waits_for)
     broker.close()
     assert [line for line in said if "wait" in line] == ["1 trial waits: QOSMaxCpuPerUserLimit"]
 
@@ -301,26 +300,25 @@ def test_what_was_left_out_waits_in_the_clusters_words(
 ) -> None:
     cluster.room, cluster.waits_for = 0, "sbatch: Requested nodes are busy"
     broker.want(folder)
-    until(lambda: (folder.job() or {}).get("waiting"))
-    assert (folder.job() or {})["waiting"]["for"] == "sbatch: Requested nodes are busy"
+    until(lambda: waits_for(folder))
+    assert waits_for(folder) == "sbatch: Requested nodes are busy"
     cluster.room = 1
     until(lambda: job_state(folder) == "submitted")
-    assert (folder.job() or {})["waiting"] is None
+    assert waits_for(folder) is None
 
 
 def test_a_result_counts_and_a_decision_is_carried_out_though_nothing_shows_the_job(
     broker: Broker, cluster: ScriptedCluster, tmp_path: Path
 ) -> None:
-    done, unwanted = folders = [RunFolder(tmp_path / name) for name in ("done", "unwanted")]
+    done, unwanted = folders = [planned(tmp_path / name) for name in ("done", "unwanted")]
     unseen = JobStatus("12_0", UNSEEN, alive=True, waits_for="squeue does not show job 12_0")
     cluster.jobs = lambda folders: dict.fromkeys(cluster.sent, unseen)  # type: ignore[method-assign]
     for folder in folders:
-        write_json(folder.spec_file, {})
         broker.want(folder)
     until(lambda: all(job_state(folder) == "submitted" for folder in folders))
     time.sleep(0.05)
     assert len(cluster.sent) == 2 and len(broker.open_trials()) == 2
-    write_json(done.result_file, {"state": "finished"})
+    finish(done)
     decide_cancel(unwanted, by="user", reason="enough")
     broker.wait_until_ended()
     assert (job_state(done), job_state(unwanted)) == ("finished", "cancelled")
@@ -330,9 +328,7 @@ def test_a_result_counts_and_a_decision_is_carried_out_though_nothing_shows_the_
 def test_a_job_that_never_began_is_told_by_its_last_words_and_tried_again_only_where_others_began(
     cluster: ScriptedCluster, tmp_path: Path
 ) -> None:
-    first, other, second = folders = [RunFolder(tmp_path / name) for name in ("first", "other", "second")]
-    for folder in folders:
-        write_json(folder.spec_file, {})
+    first, other, second = [planned(tmp_path / name) for name in ("first", "other", "second")]
     logs = cluster.log_of(first, "job-1"), cluster.log_of(second, "job-2"), cluster.log_of(second, "job-3")
     words = (
         "slurmstepd: error: execve(): sh: No such file or directory\nsrun: error: node1: Exited with exit code 2\n"
@@ -347,23 +343,23 @@ def test_a_job_that_never_began_is_told_by_its_last_words_and_tried_again_only_w
     until(lambda: job_state(first) == "submitted")
     end_job(cluster, first)
     broker.wait_until_ended()
-    reason = (first.job() or {})["reason"]
+    reason = reason_of(first)
     assert reason.startswith("user: the job ended before the trial began: ") and "execve(): sh: No such file" in reason
     assert cluster.sent == ["first"]
 
-    other.append_event({"event": "start", "job": "job-9", "time": utc_now()})
+    start(other, "job-9")
     broker.want(second)
     for count in (2, 3):
         until(lambda count=count: len(cluster.sent) == count and job_state(second) == "submitted")
         end_job(cluster, second)
     broker.wait_until_ended()
     broker.close()
-    assert (second.job() or {})["reason"].startswith("launch: ") and cluster.sent == ["first", "second", "second"]
+    assert reason_of(second).startswith("launch: ") and cluster.sent == ["first", "second", "second"]
 
 
 def test_trials_that_wait_for_the_same_are_told_in_one_line(cluster: ScriptedCluster, tmp_path: Path) -> None:
     said: list[str] = []
-    folders = [RunFolder(tmp_path / f"{number:02}") for number in range(20)]
+    folders = [planned(tmp_path / f"{number:02}") for number in range(20)]
     broker = Broker(cluster, retries=1, poll_s=0.01, log=said.append)
 
     def held(folders: Sequence[RunFolder]) -> dict[str, JobStatus]:
@@ -376,10 +372,9 @@ def test_trials_that_wait_for_the_same_are_told_in_one_line(cluster: ScriptedClu
 
     cluster.jobs = held  # type: ignore[method-assign]
     for folder in folders:
-        write_json(folder.spec_file, {})
         broker.want(folder)
     broker.start()
-    until(lambda: all((folder.job() or {}).get("waiting") for folder in folders))
+    until(lambda: all(waits_for(folder) for folder in folders))
     broker.close()
     (line,) = [line for line in said if "wait" in line]
     assert line.startswith("20 trials wait: JobHeldAdmin; release it with: scontrol release job-")

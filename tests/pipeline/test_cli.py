@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,10 +17,10 @@ import numpy as np
 import pytest
 
 from heatmark.foundation.errors import InputError
-from heatmark.foundation.files import write_json
 from heatmark.pipeline import cli
 from heatmark.pipeline.cli import _decoding_columns
 from heatmark.workloads.decode import decode_file
+from tests.made_up import planned_sweep
 
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -172,7 +173,7 @@ def test_a_file_where_runs_should_go_is_named(tmp_path: Path) -> None:
 
 def test_a_folders_name_is_printed_as_it_stands(tmp_path: Path) -> None:
     sweep = tmp_path / "[bold] :smile: é" / "[/runs]"
-    write_json(sweep / "sweep.json", {"name": "x", "cells": []})
+    planned_sweep(sweep)
     done = heatmark("sweep", "cancel", sweep)
     assert done.returncode == 0 and done.stdout == "cancelled 0 trials\n"
     done = heatmark("sweep", "status", sweep)
@@ -229,3 +230,25 @@ def test_every_package_of_the_source_is_installed() -> None:
     assert set(re.findall(r'^"heatmark\.[a-z_.]+" = "([a-z_/]+)"$', project, re.MULTILINE)) == source
     listed = set(re.findall(r'^    "heatmark\.([a-z_.]+)",$', project, re.MULTILINE))
     assert {name.replace(".", "/") for name in listed} == source
+
+
+def test_every_package_tells_that_it_has_types(tmp_path: Path) -> None:
+    """PEP 561: without py.typed in the package that is built, a type checker takes everything from it as Any."""
+    root = Path(__file__).resolve().parents[2]
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, source)
+    for top in ("foundation", "models", "datasets", "workloads", "pipeline", "reports"):
+        shutil.copytree(root / top, source / top)
+    build = "from setuptools import setup; setup()"
+    subprocess.run(
+        [sys.executable, "-c", build, "-q", "build_py", "--build-lib", str(tmp_path / "built")],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    packages = {path.parent for path in (tmp_path / "built").rglob("__init__.py")}
+    assert packages
+    assert [path for path in packages if not (path / "py.typed").is_file()] == []

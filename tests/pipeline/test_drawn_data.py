@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.datasets.formats import load_split
+from heatmark.datasets.formats import drawn_formats, load_split
 from heatmark.datasets.people import SPLITS
-from heatmark.datasets.synthetic.trees import TREES
 from heatmark.pipeline.plan import data_notes, draw_missing_data, make_plan
 from heatmark.pipeline.sweep import load_sweep
 
 DEMO = Path(__file__).resolve().parents[2] / "sweeps" / "demo.yaml"
 
 
-@pytest.mark.parametrize("format", TREES)
+@pytest.mark.parametrize("format", drawn_formats())
 def test_a_sweep_draws_its_data_in_any_format(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     few = "data.drawn.synthetic={people_train: 5, people_val: 3, seed: 1}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from heatmark.pipeline.local_cluster import RUN_VARIABLE, LocalCluster
 from heatmark.pipeline.sweep import ClusterSection
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 
 
 def test_a_job_is_found_through_a_link_to_its_folder(tmp_path: Path) -> None:

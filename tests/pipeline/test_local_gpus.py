@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from heatmark.foundation.files import write_json
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_cluster import LocalCluster, _processes_of
 from heatmark.pipeline.local_gpus import choose_gpus, gpus_here
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from tests.made_up import planned
 
 
 @pytest.fixture
@@ -46,10 +46,7 @@ def environments(cluster: LocalCluster, folders: list[RunFolder]) -> list[dict[s
 
 
 def trials(sweep: Path, names: str) -> list[RunFolder]:
-    folders = [RunFolder(sweep / name) for name in names]
-    for folder in folders:
-        write_json(folder.spec_file, {})
-    return folders
+    return [planned(sweep / name) for name in names]
 
 
 @pytest.mark.usefixtures("four_gpus")

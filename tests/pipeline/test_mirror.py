@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from heatmark.foundation.files import write_json
 from heatmark.pipeline import mirror as mirror_module
 from heatmark.pipeline.mirror import Mirror, default_uri, flat
 from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
+from tests.made_up import finish, made_epoch, planned, planned_sweep, start
 
 SPEC = {
     "method": {"name": "ipr", "beta": 10.0},
@@ -25,28 +26,17 @@ SPEC = {
 }
 
 
-def epoch(number: int) -> dict[str, Any]:
-    return {
-        "epoch": number,
-        "time": f"2026-01-01T00:00:0{number}.000Z",
-        "samples_seen": 100 * (number + 1),
-        "wall_s": 1.0,
-        "images_per_s": 10.0,
-        "data_s": 0.1,
-        "lr": 1e-3,
-        "train": {"loss": 1.0 / (number + 1)},
-        "val": {"gtbox/AP": 0.1 * number, "gtbox/APL": None},
-    }
+def epoch(number: int) -> EpochRecord:
+    return made_epoch(number, {"gtbox/AP": 0.1 * number, "gtbox/APL": None})
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     spec = TrialSpec.model_validate_json(json.dumps(SPEC))
-    folder = RunFolder(tmp_path / "sweep" / spec.signature)
-    write_json(folder.spec_file, spec.model_dump(mode="json"))
-    write_json(tmp_path / "sweep" / "sweep.json", {"name": "test", "cells": []})
+    folder = planned(tmp_path / "sweep" / spec.signature, spec)
+    planned_sweep(tmp_path / "sweep", name="test")
     for number in (0, 1):
-        folder.append_metrics(epoch(number))
+        folder.append_epoch(epoch(number))
     return folder
 
 
@@ -62,7 +52,7 @@ def history(mirror: Mirror, name: str) -> list[tuple[int, float]]:
 def test_every_epoch_arrives_once_over_restarts_and_lost_offsets(folder: RunFolder) -> None:
     sweep = folder.path.parent
     Mirror(sweep, None).sync()
-    folder.append_metrics(epoch(2))
+    folder.append_epoch(epoch(2))
     again = Mirror(sweep, None)
     again.sync()
     again.sync()
@@ -79,10 +69,10 @@ def test_every_epoch_arrives_once_over_restarts_and_lost_offsets(folder: RunFold
 
 def test_states_follow_the_run_folder_and_nothing_is_left_running(folder: RunFolder) -> None:
     mirror = Mirror(folder.path.parent, None)
-    folder.append_event({"event": "start", "attempt": 0})
+    start(folder)
     mirror.sync()
     assert child_runs(mirror)[0].info.status == "RUNNING"
-    write_json(folder.result_file, {"state": "finished"})
+    finish(folder)
     mirror.sync()
     mirror.close("FINISHED")
     assert {run.info.status for run in mirror.client.search_runs([mirror.experiment])} == {"FINISHED"}

@@ -19,26 +19,26 @@ from heatmark.foundation.files import read_json, write_json
 from heatmark.pipeline.mirror import Mirror, _try_sync
 from heatmark.pipeline.mirror_identity import FILE, identity_of
 from heatmark.pipeline.mlflow_runs import PARENT, SweepRuns
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.folder import run_folders
 from heatmark.workloads.spec import TrialSpec
+from tests.made_up import planned, planned_sweep
 from tests.pipeline.test_mirror import SPEC, epoch
 
 
 def make_sweep(path: Path, epochs: int = 2) -> Path:
     """Two trials of a sweep named `test`."""
-    write_json(path / "sweep.json", {"name": "test", "cells": []})
+    planned_sweep(path, name="test")
     for seed in (0, 1):
         spec = TrialSpec.model_validate_json(json.dumps({**SPEC, "seed": seed}))
-        folder = RunFolder(path / spec.signature)
-        write_json(folder.spec_file, spec.model_dump(mode="json"))
+        folder = planned(path / spec.signature, spec)
         for number in range(epochs):
-            folder.append_metrics(epoch(number))
+            folder.append_epoch(epoch(number))
     return path
 
 
 def train_on(sweep: Path, number: int) -> None:
     for folder in run_folders(sweep):
-        folder.append_metrics(epoch(number))
+        folder.append_epoch(epoch(number))
 
 
 @pytest.fixture(scope="session")
@@ -144,8 +144,10 @@ def forget_identity(mirror: Mirror, sweep: Path) -> None:
             mirror.client.delete_tag(run_id, tag)
     (sweep / FILE).unlink()
     for folder in run_folders(sweep):
-        content = read_json(folder.path / "mlflow.json") or {}
-        write_json(folder.path / "mlflow.json", {key: content[key] for key in ("target", "run_id", "offset", "state")})
+        content = read_json(folder.mirror_file) or {}
+        state = [content["state"][name] for name in ("state", "job_id", "attempts")]
+        earlier = {key: content[key] for key in ("target", "run_id", "offset")}
+        write_json(folder.mirror_file, {**earlier, "state": [*map(str, state), "-"]})
 
 
 def test_a_sweep_of_an_earlier_version_goes_on_in_its_runs(tmp_path: Path, uri: str) -> None:

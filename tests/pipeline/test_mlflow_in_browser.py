@@ -17,11 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.foundation.files import write_json
 from heatmark.pipeline.mirror import Mirror
-from heatmark.workloads.run_folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from tests.browser import chromium, loaded
+from tests.made_up import planned, planned_sweep
 from tests.pipeline.test_mirror import SPEC, child_runs, epoch
 
 METHODS = ({"name": "detection"}, {"name": "ipr", "beta": 10.0}, {"name": "bcir", "beta": 10.0})
@@ -33,13 +32,12 @@ def mirror(tmp_path: Path) -> Mirror:
     """Three trials of three epochs in a SQLite store."""
     chromium()
     sweep = tmp_path / "three"
-    write_json(sweep / "sweep.json", {"name": "three", "cells": []})
+    planned_sweep(sweep)
     for method in METHODS:
         spec = TrialSpec.model_validate_json(json.dumps({**SPEC, "method": method}))
-        folder = RunFolder(sweep / spec.signature)
-        write_json(folder.spec_file, spec.model_dump(mode="json"))
+        folder = planned(sweep / spec.signature, spec)
         for number in range(3):
-            folder.append_metrics(epoch(number))
+            folder.append_epoch(epoch(number))
     found = Mirror(sweep, None)
     found.sync()
     found.close("FINISHED")

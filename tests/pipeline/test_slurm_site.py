@@ -12,7 +12,6 @@ import pytest
 
 from heatmark.foundation.command import CommandFailed
 from heatmark.foundation.errors import InputError
-from heatmark.foundation.files import write_json
 from heatmark.pipeline import slurm_missing
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.plan import make_plan
@@ -20,6 +19,7 @@ from heatmark.pipeline.site import SITE_VARIABLE, read_site
 from heatmark.pipeline.slurm_client import SlurmClient
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.pipeline.sweep import load_sweep
+from tests.made_up import fail
 from tests.pipeline.site_programs import SitePrograms, arrays_sent, waiting_trials
 
 
@@ -174,7 +174,7 @@ def test_the_jobs_own_word_that_it_failed_counts_once_the_controller_does_not_sa
     (trial,) = trials = waiting_trials(slurm.sweep, 1)
     slurm.submit(trials)
     (array,) = [path.stem for path in slurm.arrays.glob("*.json")]
-    write_json(trial.failure_file, {"schema_version": 1, "kind": "user", "message": "m", "job": "4711_0"})
+    fail(trial, "user", job="4711_0")
     site.says("scontrol", f"echo JobId=4711 JobName={array} JobState=COMPLETING")
     assert slurm.jobs(trials)[trial.signature].alive
     site.says("scontrol", "echo 'Job 4711_0 not found'; exit 1")

@@ -123,7 +123,7 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("data.drawn.detections", "a.json"), "data.drawn.detections: give the file of the boxes with bbox_source"),
     (changed("data.drawn.bbox_source", "mmpose"), "bbox_source: coco has no mmpose boxes; valid: gt, det"),
     (changed("train.depth", True), "train.depth: drawn is coco, whose joints are not in 3D; use it with rhd"),
-    (changed("data.drawn.format", "voc"), "data.drawn.format: \"voc\": Input should be 'coco'"),
+    (changed("data.drawn.format", "voc"), "data.drawn.format: \"voc\": unknown format 'voc'; did you mean 'coco'?"),
     (changed("data.drawn.input_size", [100, 128]), "both sides must be positive multiples of 32"),
     (changed("cluster.ranks", 3), "cannot be shared equally by 3 ranks"),
     (changed("data.drawn", {"root": "/no/such/folder"}), "/no/such/folder"),

@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.foundation.files import write_json
 from heatmark.pipeline.local_cluster import RUN_VARIABLE
-from heatmark.workloads.run_folder import run_folders
+from heatmark.workloads.run_folder.folder import run_folders
+from tests.made_up import job_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SWEEP: dict[str, Any] = {
@@ -98,20 +98,20 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
     path = write_sweep(tmp_path, train={"epochs": 8})
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: sum(bool(folder.metrics()) for folder in run_folders(sweep)) == 2, driver)
+    until(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
     driver.kill()
     driver.wait()
     time.sleep(1)
     assert live_jobs(sweep), "the jobs died with their driver"
-    sent = {folder.signature: (folder.job() or {})["submissions"] for folder in run_folders(sweep)}
+    sent = {folder.signature: job_of(folder).submissions for folder in run_folders(sweep)}
 
     code, output = run("run", path, cwd=tmp_path)
     assert code == 0, output
     folders = list(run_folders(sweep))
     assert len(folders) == 2 and all(folder.result() for folder in folders)
     for folder in folders:
-        assert [record["epoch"] for record in folder.metrics()] == list(range(8))
-        assert len(folder.attempts()) == 1 and (folder.job() or {})["submissions"] == sent[folder.signature]
+        assert [record.epoch for record in folder.epochs()] == list(range(8))
+        assert len(folder.attempts()) == 1 and job_of(folder).submissions == sent[folder.signature]
     client, runs = mlflow_runs(sweep)
     assert len(runs) == 3 and {each.info.status for each in runs} == {"FINISHED"}
     for each in runs:
@@ -127,12 +127,12 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
         assert steps_of(written, "ray/tune/gtbox/EPE") == list(range(1, 9))
 
     # As after a driver that died between a trial's result and the end of its job.
-    write_json(folders[0].job_file, (folders[0].job() or {}) | {"state": "submitted"})
+    job_of(folders[0]).model_copy(update={"state": "submitted"}).write(folders[0].job_file)
     before = [folder.metrics_file.stat().st_mtime_ns for folder in folders]
     code, output = run("run", path, cwd=tmp_path)
     assert code == 0 and "2 finished before, 0 to run" in output, output
     assert [folder.metrics_file.stat().st_mtime_ns for folder in folders] == before
-    assert [(folder.job() or {})["state"] for folder in folders] == ["finished", "finished"]
+    assert [job_of(folder).state for folder in folders] == ["finished", "finished"]
 
 
 def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
     path = write_sweep(tmp_path, train={"epochs": 6}, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: sum(bool(folder.metrics()) for folder in run_folders(sweep)) == 2, driver)
+    until(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
     workers = psutil.Process(driver.pid).children(recursive=True)
     relays = [each for each in workers if each.cmdline() and each.cmdline()[0].startswith("ray::ImplicitFunc")]
     assert len(relays) == 2
@@ -150,7 +150,7 @@ def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
     assert driver.returncode == 0, output
     for folder in run_folders(sweep):
         assert folder.result() and len(folder.attempts()) == 1, output
-        assert [record["epoch"] for record in folder.metrics()] == list(range(6))
+        assert [record.epoch for record in folder.epochs()] == list(range(6))
 
 
 def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
@@ -169,8 +169,8 @@ def test_asha_stops_a_trial_and_its_job(tmp_path: Path) -> None:
     states = {json.loads(folder.spec_file.read_text())["train"]["lr"]: folder for folder in run_folders(sweep)}
     stopped = states[1e-9]
     assert states[1e-3].result() is not None
-    assert stopped.result() is None and (stopped.job() or {})["reason"] == "stopped early by ASHA"
-    assert len(stopped.metrics()) < 16 and not live_jobs(sweep)
+    assert stopped.result() is None and job_of(stopped).reason == "stopped early by ASHA"
+    assert len(stopped.epochs()) < 16 and not live_jobs(sweep)
 
 
 def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     path = write_sweep(tmp_path, train={"epochs": 40}, cluster=cluster, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: any(folder.metrics() for folder in run_folders(sweep)), driver)
+    until(lambda: any(folder.epochs() for folder in run_folders(sweep)), driver)
     second, output = run("run", path, cwd=tmp_path)
     assert second == 2 and "another driver runs this sweep" in output
     code, output = run("cancel", sweep, cwd=tmp_path)
@@ -188,11 +188,11 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     assert not live_jobs(sweep)
     states = {status["state"] for status in json.loads(run("status", sweep, "--json", cwd=tmp_path)[1])["trials"]}
     assert states == {"cancelled"}
-    began = next(folder for folder in run_folders(sweep) if folder.metrics())
-    epochs = len(began.metrics())
+    began = next(folder for folder in run_folders(sweep) if folder.epochs())
+    epochs = len(began.epochs())
 
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: len(began.metrics()) > epochs, driver)
+    until(lambda: len(began.epochs()) > epochs, driver)
     # As SLURM and timeout(1) do it: twice, to the process and to its group.
     driver.send_signal(signal.SIGTERM)
     time.sleep(0.5)
@@ -203,8 +203,8 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     assert run("cancel", sweep, cwd=tmp_path)[0] == 0
     assert not live_jobs(sweep)
     # Without a driver, too, what is on record is what was done.
-    assert {(folder.job() or {})["state"] for folder in run_folders(sweep)} == {"cancelled"}
-    assert [record["epoch"] for record in began.metrics()] == list(range(len(began.metrics())))
+    assert {job_of(folder).state for folder in run_folders(sweep)} == {"cancelled"}
+    assert [record.epoch for record in began.epochs()] == list(range(len(began.epochs())))
 
 
 def test_a_driver_that_is_stopped_while_ray_starts_ends_in_order(tmp_path: Path) -> None:

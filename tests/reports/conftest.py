@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.skeletons import COCO_PERSON
-from heatmark.foundation.files import write_json
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
-from heatmark.workloads.run_folder import RunFolder
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
+from tests.made_up import finish, made_epoch, planned, planned_sweep
 
 EPOCHS = 12
 METHODS = (
@@ -39,7 +40,7 @@ STANDING_K2 = np.array(
 def trial_spec(method: Any, data_root: Path, seed: int = 0, name: str = "drawn", **train: Any) -> TrialSpec:
     return TrialSpec(
         method=method,
-        backbone="sbl_r18_w16",
+        backbone="sbl-r18-w16",
         data=DataSpec(name=name, fingerprint="0123abcd"),
         train=TrainSpec(epochs=EPOCHS, batch_size=32, **train).resolved(),
         seed=seed,
@@ -48,9 +49,7 @@ def trial_spec(method: Any, data_root: Path, seed: int = 0, name: str = "drawn",
 
 
 def write_spec(sweep: Path, spec: TrialSpec) -> RunFolder:
-    run = RunFolder(sweep / spec.signature)
-    write_json(run.spec_file, {**spec.model_dump(mode="json"), "signature": spec.signature})
-    return run
+    return planned(sweep / spec.signature, spec)
 
 
 def write_epochs(run: RunFolder, rank: int, count: int = EPOCHS) -> dict[str, float]:
@@ -62,19 +61,15 @@ def write_epochs(run: RunFolder, rank: int, count: int = EPOCHS) -> dict[str, fl
         val = {"gtbox/AP": ap, "gtbox/AP50": round(min(1.0, 1.3 * ap), 4), "gtbox/AP75": round(0.9 * ap, 4)}
         val |= {"gtbox/APM": ap, "gtbox/APL": ap, "gtbox/AR": round(ap + 0.04, 4), "gtbox/EPE": round(4 / ap, 3)}
         loss = round((2 + 10 * rank) * (1.1 - grown), 5)
-        line = {"schema_version": 1, "epoch": epoch, "step": 40 * (epoch + 1), "samples_seen": 1280 * (epoch + 1)}
-        line |= {"attempt": 0, "time": f"2026-03-04T10:{epoch:02d}:00.000Z", "wall_s": 7.5 * (epoch + 1)}
-        line |= {"epoch_s": 7.5, "images_per_s": 170.0 + rank, "data_s": 0.4, "lr": 1e-3}
-        run.append_metrics({**line, "train": {"loss": loss, "l_de": loss, "l_re": None}, "val": val})
+        spent = {"samples_seen": 1280 * (epoch + 1), "wall_s": 7.5 * (epoch + 1), "images_per_s": 170.0 + rank}
+        train = {"loss": loss, "l_de": loss, "l_re": None}
+        when = f"2026-03-04T10:{epoch:02d}:00.000Z"
+        run.append_epoch(made_epoch(epoch, val, time=when, train=train, **spent))
     return val
 
 
 def write_result(run: RunFolder, final: dict[str, float]) -> None:
-    versions = {"heatmark": "0.1.0", "python": "3.11.2", "torch": "2.13.0+cpu", "deepspeed": "0.19.8"}
-    machine = {"host": "node0", "cpu": "Example CPU @ 2.0 GHz", "cores": 2, "memory_gib": 15.6, "gpus": []}
-    result = {"schema_version": 1, "signature": run.signature, "state": "finished", "epochs": EPOCHS, "final": final}
-    result |= {"wall_s": 95.25, "attempts": 1, "world_size": 1, "finished": "2026-03-04T10:20:00.000Z"}
-    write_json(run.result_file, {**result, "versions": versions, "machine": machine, "parameters": 1234567})
+    finish(run, final, epochs=EPOCHS)
 
 
 def write_predictions(run: RunFolder, data_root: Path, rank: int) -> None:
@@ -115,9 +110,7 @@ def write_val_tree(root: Path, people: int = 8) -> None:
 
 
 def write_plan(sweep: Path, specs: list[TrialSpec], name: str = "demo", scheduler: str = "fifo") -> None:
-    cells = [{"signature": spec.signature, "label": spec.label} for spec in specs]
-    plan = {"schema_version": 1, "name": name, "created": "2026-03-04T09:59:00.000Z", "scheduler": scheduler}
-    write_json(sweep / "sweep.json", {**plan, "cells": cells})
+    planned_sweep(sweep, specs, name, scheduler=scheduler)
 
 
 def write_sweep(sweep: Path, data_root: Path, seeds: int = 1) -> list[TrialSpec]:

@@ -11,12 +11,14 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
 from heatmark.reports.build import build_report
-from heatmark.workloads.run_folder import RunFolder
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
+from tests.made_up import fail, finish, made_epoch, planned, planned_sweep
 from tests.reports.recorded import Arrays, made_up_people, with_errors, write_records
 
 EPOCHS, PEOPLE = 20, 100
@@ -33,7 +35,7 @@ def write_many(sweep: Path, count: int) -> None:
     grid = itertools.product(
         METHODS, (1e-3, 3e-4, 1e-4, 3e-5), (32, 64), ("sbl-r18-w16", "hrnet-w8"), ("a", "b"), range(4)
     )
-    cells = []
+    specs = []
     for number, (method, lr, batch, backbone, name, seed) in enumerate(itertools.islice(grid, count)):
         spec = TrialSpec(
             method=method,
@@ -43,30 +45,28 @@ def write_many(sweep: Path, count: int) -> None:
             seed=seed,
             runtime=RuntimeSpec(data_root=str(sweep / "gone")),
         )
-        cells.append({"signature": spec.signature, "label": spec.label})
+        specs.append(spec)
         _write_run(RunFolder(sweep / spec.signature), spec, number, people)
-    (sweep / "sweep.json").write_text(json.dumps({"schema_version": 1, "name": "many", "cells": cells}))
+    planned_sweep(sweep, specs, "many")
 
 
 def _write_run(run: RunFolder, spec: TrialSpec, number: int, people: Arrays) -> None:
-    run.path.mkdir(parents=True)
-    run.spec_file.write_text(json.dumps({**spec.model_dump(mode="json"), "signature": spec.signature}))
+    planned(run.path, spec)
     epochs = EPOCHS // 2 if number % 50 in (0, 1) else EPOCHS
-    lines = [_line(epoch, 0.3 + 0.4 * (number % 97) / 97) for epoch in range(epochs)]
-    run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    lines = [_epoch(epoch, 0.3 + 0.4 * (number % 97) / 97) for epoch in range(epochs)]
+    run.metrics_file.write_text("".join(json.dumps(line.plain()) + "\n" for line in lines))
     if number % 50 == 0:
-        run.failure_file.write_text(json.dumps({"kind": "crash", "message": "made up", "time": "2027-01-01"}))
+        fail(run, "crash", "made up", time="2027-01-01")
     if epochs < EPOCHS:
         return
-    result = {"state": "finished", "final": lines[-1]["val"], "wall_s": 900.0, "finished": "2026-03-04T10:20:00.000Z"}
-    run.result_file.write_text(json.dumps(result))
+    finish(run, lines[-1].val, wall_s=900.0)
     keypoints = {"category_id": 1, "score": 0.5, "keypoints": [10.5] * 51}
     predictions = [{"image_id": 1000 + row // 2, "annotation_id": 5000 + row, **keypoints} for row in range(PEOPLE)]
     run.predictions_file.write_text(json.dumps(predictions))
     write_records(run.path, with_errors(people, 3 + (number % 97) / 20, seed=number), epoch=EPOCHS - 1)
 
 
-def _line(epoch: int, final: float) -> dict[str, Any]:
+def _epoch(epoch: int, final: float) -> EpochRecord:
     ap = final * (1 - 0.8 ** (epoch + 1))
     val = {
         "gtbox/AP": ap,
@@ -76,8 +76,8 @@ def _line(epoch: int, final: float) -> dict[str, Any]:
         "gtbox/EPE": 4 / ap,
         "gtbox/EPE/hard": 9 / ap,
     }
-    line = {"epoch": epoch, "samples_seen": 1000 * (epoch + 1), "wall_s": 45.0 * (epoch + 1), "images_per_s": 100.0}
-    return {**line, "time": "2026-03-04T10:00:00.000Z", "train": {"loss": 1 - ap}, "val": val}
+    spent = {"samples_seen": 1000 * (epoch + 1), "wall_s": 45.0 * (epoch + 1), "images_per_s": 100.0}
+    return made_epoch(epoch, val, time="2026-03-04T10:00:00.000Z", train={"loss": 1 - ap}, **spent)
 
 
 def main(folder: Path, count: int) -> None:

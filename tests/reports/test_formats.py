@@ -9,12 +9,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from heatmark.datasets.formats import FORMATS
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
+from heatmark.reports.reading.measures import shown_metrics
 from heatmark.reports.rendering.document import Document
 from heatmark.reports.sections.document import assemble
 from heatmark.workloads.spec import DataSpec
+from tests.made_up import made_epoch
 
 Replay = dict[str, Callable[..., Any]]
 FINALS = {
@@ -38,13 +42,13 @@ def mixed(tmp_path: Path, replay: Replay) -> Path:
             headline = next(iter(final))
             for epoch in range(9):
                 val = {f"gtbox/{headline}": min(0.1 * (epoch + 1), final[headline] + gain), "gtbox/EPE": 30.0 - epoch}
-                run.append_metrics({"epoch": epoch, "time": "", "wall_s": epoch, "train": {"loss": 1.0}, "val": val})
+                run.append_epoch(made_epoch(epoch, val, time="", train={"loss": 1.0}))
             replay["write_result"](run, {f"gtbox/{name}": value + gain for name, value in final.items()})
     return sweep
 
 
 def read_document(sweep: Path) -> Document:
-    return assemble(collect(sweep))
+    return assemble(Study(collect(sweep)))
 
 
 def test_each_format_has_a_table_of_its_own_metrics(mixed: Path) -> None:
@@ -80,7 +84,7 @@ def test_the_csv_holds_all_formats_and_no_metric_of_another(mixed: Path) -> None
 
 def test_the_summary_names_each_formats_metric(mixed: Path) -> None:
     text = " ".join(read_document(mixed).summary)
-    assert "On drawn mpii with sbl_r18_w16 (GT boxes), Detection has the highest PCKh@0.5, 87.5 %" in text
+    assert "On drawn mpii with sbl-r18-w16 (GT boxes), Detection has the highest PCKh@0.5, 87.5 %" in text
     assert "Detection has the highest PCK@0.2, 70.0 %, 2.0 points above IPR" in text
 
 
@@ -88,3 +92,12 @@ def test_curves_are_of_the_headline_metric(mixed: Path) -> None:
     captions = [figure.caption for figure in read_document(mixed).section("Convergence").figures]
     assert any(caption.startswith("PCKh@0.5 and EPE on the validation people") for caption in captions)
     assert any(caption.startswith("PCK@0.2 and EPE") for caption in captions)
+
+
+def test_a_format_that_names_no_metrics_shows_all_it_measures(monkeypatch: pytest.MonkeyPatch, mixed: Path) -> None:
+    """Its headline first, and of those of a part none."""
+    monkeypatch.setattr(type(FORMATS["lspet"]), "shown", ())
+    lspet = read_document(mixed).section("Accuracy").tables[2]
+    titles = [column.title.removesuffix(" (GT boxes)") for column in lspet.columns]
+    assert [title for title in titles if title in FINALS["lspet"]] == ["PCK@0.2", "PCK@0.1", "EPE"]
+    assert shown_metrics("lspet", ()) == ("PCK@0.2", "EPE")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.foundation.files import write_json
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
 from heatmark.reports.comparing.cells import grid_cells
 from heatmark.reports.paper.figures.beta_effects import beta_effects, beta_lines
@@ -25,7 +24,8 @@ from heatmark.reports.paper.figures.shapes import shapes_of
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import gather_evidence
 from heatmark.reports.rendering.figure import Figure
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.cost import Cost
+from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
@@ -79,10 +79,10 @@ def test_a_method_that_was_not_run_is_named_with_its_sweep_line(tmp_path: Path, 
     )
     figures = paper_figures(grid_cells(collect(sweep).trials, gather_evidence(collect(sweep).trials)))
     named = {figure.title: figure for figure in figures}
-    assert line in named["Fig. 4, drawn, sbl_r18_w16"].absent
-    assert line in named["Fig. 8, drawn, sbl_r18_w16"].absent
-    assert "beta: [1, 5, 10, 20]" in named["Effect of β, drawn, sbl_r18_w16"].absent
-    assert "sigma: 0.5" in named["Fig. 5, drawn, sbl_r18_w16"].absent
+    assert line in named["Fig. 4, drawn, sbl-r18-w16"].absent
+    assert line in named["Fig. 8, drawn, sbl-r18-w16"].absent
+    assert "beta: [1, 5, 10, 20]" in named["Effect of β, drawn, sbl-r18-w16"].absent
+    assert "sigma: 0.5" in named["Fig. 5, drawn, sbl-r18-w16"].absent
     assert all(figure.svg or figure.absent for figure in figures)
 
 
@@ -149,7 +149,9 @@ def test_cost_is_in_gpu_hours_where_they_are_accounted(sweep: Path) -> None:
     unit, points = points_of(read_setting(sweep))
     assert unit.endswith("minutes") and points[0].spent == pytest.approx(95.25 / 60)
     for number, path in enumerate(sorted(sweep.glob("*/spec.json"))):
-        write_json(RunFolder(path.parent).accounting_file, {"gpu_hours": 1.5 + number, "cpu_hours": 9.0})
+        wasted = {"wasted_cpu_hours": 0.0, "wasted_gpu_hours": 0.0}
+        cost = Cost(attempts=1, states=["COMPLETED"], gpu_hours=1.5 + number, cpu_hours=9.0, **wasted)
+        cost.write(RunFolder(path.parent).accounting_file)
     setting = read_setting(sweep)
     assert points_of(setting)[0] == "GPU hours"
     assert any(words.endswith("in 1.5 GPU hours") for words in said(accuracy_and_cost(setting)))
@@ -191,7 +193,7 @@ def test_settings_beyond_the_most_are_named(tmp_path: Path, replay: Replay) -> N
         add_trial(tmp_path / "demo", replay, spec, AP=0.5, EPE=4.0)
     trials = collect(tmp_path / "demo").trials
     *_, last = paper_figures(grid_cells(trials, gather_evidence(trials)))
-    assert last.title == "Further settings" and "data_6 with sbl_r18_w16, data_7 with sbl_r18_w16" in last.absent
+    assert last.title == "Further settings" and "data_6 with sbl-r18-w16, data_7 with sbl-r18-w16" in last.absent
 
 
 def test_a_legend_has_the_columns_it_has_room_for() -> None:

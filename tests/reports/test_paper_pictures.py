@@ -20,10 +20,10 @@ from heatmark.reports.paper.figures.sample_people import sample_people
 from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import gather_evidence
-from heatmark.reports.reading.heatmap_files import heatmap_files, read_heatmaps
-from heatmark.reports.reading.records import read_records
 from heatmark.reports.rendering.picture_grid import overlay
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.evaluation import read_records
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.heatmaps import read_heatmaps
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
 ROWS, COLUMNS, STRIDE = 16, 12, 4
@@ -101,7 +101,7 @@ def test_an_epoch_that_was_not_kept_is_no_picture(sweep: Path) -> None:
 
 def test_heatmaps_that_are_no_good_are_refused(tmp_path: Path) -> None:
     good = write_heatmaps(tmp_path, 3)
-    assert list(heatmap_files(RunFolder(tmp_path))) == [4] and len(read_heatmaps(good)) == 1
+    assert list(RunFolder(tmp_path).heatmaps_files()) == [3] and len(read_heatmaps(good)) == 1
     content = dict(np.load(good))
     np.savez(good, **{**content, "true_PK2": np.zeros((1, 3, 2))})
     with pytest.raises(InputError, match="heatmaps-0003"):

@@ -13,7 +13,7 @@ import pytest
 from heatmark.datasets.people import Person
 from heatmark.datasets.subsets import PRESETS, cell_counts
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
-from heatmark.models.variants import IntegralWithPrior
+from heatmark.models.methods.ipr_l_de import IntegralWithPrior
 from heatmark.pipeline import plan
 from heatmark.pipeline.sweep import load_sweep
 from heatmark.reports.comparing.cells import grid_cells
@@ -24,6 +24,7 @@ from heatmark.reports.paper.tables import FORMAT_OF, compare_with_paper, file_na
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import gather_evidence
 from heatmark.workloads.spec import DataSpec
+from tests.made_up import fail, made_epoch
 from tests.reports.recorded import SIGMAS, WINDOWS, made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
@@ -125,7 +126,7 @@ def test_table_3_sets_our_net_beside_the_papers_first_of_its_family(recorded: Pa
     assert entry(table, "+ BCIR, hrnet-w32, 192x256", "AP").state == "not run"
     assert entry(table, "Hourglass [5], 8-stage Hourglass, 192x256", "AP").state == "published, not run here"
     row = next(row for row in table.rows if row.key == "+ BCIR, sbl-r50, 192x256")
-    assert row.heads == ("+ BCIR", "R", "ResNet-50, 192 × 256", "sbl_r18_w16, 192 × 256")
+    assert row.heads == ("+ BCIR", "R", "ResNet-50, 192 × 256", "sbl-r18-w16, 192 × 256")
     assert "data set drawn; boxes GT boxes; flip test yes" in table.caption and "seeds 0, 1" in table.caption
     assert "3 people of drawn, there 6,352" in table.remarks[0]
 
@@ -164,7 +165,7 @@ def test_table_7_has_detection_where_it_was_no_better_than_ipr(tmp_path: Path, r
     detection = write_trial(tmp_path, replay, Detection(), {"EPE": 5.0}, format="rhd")
     ipr = write_trial(tmp_path, replay, IntegralRegression(beta=10.0), {"EPE": 8.9}, format="rhd")
     for epoch, error in enumerate((20.0, 9.0, 6.0, 5.0)):
-        detection.append_metrics({"epoch": epoch, "time": "", "train": {}, "val": {"gtbox/EPE": error}})
+        detection.append_epoch(made_epoch(epoch, {"gtbox/EPE": error}, time="", train={}))
         write_records(detection.path, three_people(error), epoch=epoch, data_format="rhd")
     write_records(ipr.path, three_people(1.0), epoch=3, data_format="rhd")
     table = compared(tmp_path)[7]
@@ -269,7 +270,7 @@ def test_one_data_set_under_several_names_is_one(tmp_path: Path, replay: Replay)
 
 def test_failed_trials_are_no_numbers(tmp_path: Path, replay: Replay) -> None:
     run = replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path))
-    run.failure_file.write_text('{"kind": "crash", "message": "", "time": "2026-03-05T00:00:00Z"}')
+    fail(run, "crash", "")
     tables = compared(tmp_path)
     assert entry(tables[3], "SBL [7], sbl-r50, 192x256", "AP").state == "failed"
     assert entry(tables[1], "32²-64²", "11-17 D").state == "failed"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Crop, Sheet
 from heatmark.reports.rendering.figure import Figure
@@ -42,7 +44,7 @@ def test_files_of_an_earlier_report_go(tmp_path: Path) -> None:
 
 
 def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> None:
-    document = assemble(collect(sweep))
+    document = assemble(Study(collect(sweep)))
     text = note(document)
     assert text.startswith("5 of 5 trials finished.") and "\n- " in text
     assert all(
@@ -50,4 +52,5 @@ def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> N
         for words in document.section("Verdict").words
         for sentence in words.sentences
     )
-    assert r"sbl\_r18\_w16" in text
+    named = replace(document, summary=("On my_people with sbl-r18-w16.",))
+    assert r"On my\_people with sbl-r18-w16." in note(named)

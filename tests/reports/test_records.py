@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ import pytest
 from heatmark.foundation.errors import InputError
 from heatmark.models.methods import Detection
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.records import last_records, read_records, record_files, records_at
+from heatmark.reports.reading.records import last_records, record_files, records_at
+from heatmark.workloads.run_folder.evaluation import read_records
 from tests.reports.recorded import REACHES, SIGMAS, WINDOWS, made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
@@ -49,7 +52,7 @@ def test_nulls_are_no_values(tmp_path: Path) -> None:
 def test_the_newest_evaluation_counts_and_others_can_be_asked_for(tmp_path: Path, replay: Replay) -> None:
     run = replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path))
     (trial,) = collect(tmp_path).trials
-    assert last_records(trial) is None and record_files(None) == {}
+    assert last_records(trial) is None and record_files(trial) == {}
     for epoch in (2, 11, 5):
         write_records(run.path, with_errors(made_up_people(4), 4.0), epoch=epoch)
     newest, third = last_records(trial), records_at(trial, 3)
@@ -69,3 +72,22 @@ def test_a_file_that_is_no_good_is_named(tmp_path: Path) -> None:
     for path, why in ((torn, "epoch-0003"), (newer, "schema_version 2"), (short, "activation_sum"), (bare, "heatmark")):
         with pytest.raises(InputError, match=why):
             read_records(path)
+
+
+@pytest.mark.parametrize("column", ["score", "root_of_area"])
+def test_a_column_of_another_name_is_an_error_and_no_finding(column: str, tmp_path: Path, replay: Replay) -> None:
+    """The report is written, says on its first page what it is without, and gives no other reason for it."""
+    sweep = tmp_path / "demo"
+    specs = replay["write_sweep"](sweep, tmp_path / "data")
+    for spec in specs:
+        path = write_records(sweep / spec.signature, with_errors(made_up_people(60), 4.0))
+        table = pq.read_table(path)
+        names = ["renamed" if name == column else name for name in table.column_names]
+        pq.write_table(table.rename_columns(names).replace_schema_metadata(table.schema.metadata), path)
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", "report", str(sweep)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and done.stdout.count("wrote ") == 3
+    assert done.stderr.count(f"epoch-0011.parquet: column {column}: missing") == 5
+    note = (sweep / "report" / "note.md").read_text().replace("\\", "")
+    assert "the evaluation records of 5 trial(s) cannot be read" in note and f"column {column}: missing" in note
+    assert "cover the same people" not in note

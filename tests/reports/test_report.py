@@ -22,11 +22,14 @@ from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_json
 from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
+from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.rendering.document import Document, Words
 from heatmark.reports.rendering.pdf_file import render_pages
 from heatmark.reports.sections.document import assemble
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.lease_record import LeaseRecord
+from tests.made_up import fail, final_of, made_epoch, made_result
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
@@ -66,7 +69,7 @@ class Page(HTMLParser):
 
 
 def read_document(sweep: Path) -> Document:
-    return assemble(collect(sweep))
+    return assemble(Study(collect(sweep)))
 
 
 def without(document: Document, title: str) -> Document:
@@ -86,13 +89,13 @@ def test_the_csv_holds_the_numbers_of_the_run_folders(sweep: Path) -> None:
     results = {run.signature: run for run in map(RunFolder, sweep.iterdir()) if run.spec_file.is_file()}
     assert len(table) == len(results) == 5
     for run in results.values():
-        method, result = run.spec()["method"], run.result()  # type: ignore[index]
-        label = {"detection": "Detection", "ipr": "IPR", "bcir": "BCIR"}[method["name"]]
+        method, final = run.spec().method, final_of(run)
+        label = {"detection": "Detection", "ipr": "IPR", "bcir": "BCIR"}[method.name]
         rows = table.loc[label].reset_index()
-        beta = method.get("beta")
+        beta = getattr(method, "beta", None)
         row = rows[rows["beta"].isna() if beta is None else rows["beta"] == beta].iloc[0]
         for metric in ("AP", "AP50", "AP75", "AR", "EPE"):
-            assert row[metric] == result["final"][f"gtbox/{metric}"]  # type: ignore[index]
+            assert row[metric] == final[f"gtbox/{metric}"]
         assert (row["wall_s"], row["seeds"], row["state"]) == (95.25, 1, "finished")
 
 
@@ -155,7 +158,7 @@ def test_the_page_holds_the_same_numbers_and_fetches_nothing(sweep: Path) -> Non
 def test_names_with_markup_print_literally(tmp_path: Path, sweep: Path, replay: Replay) -> None:
     spec = replay["trial_spec"](Detection(), tmp_path / "data", name=HOSTILE)
     run = replay["write_spec"](sweep, spec)
-    write_json(run.failure_file, {"kind": "crash", "message": HOSTILE * 30, "time": "2026-03-05T00:00:00.000Z"})
+    fail(run, "crash", HOSTILE * 30, time="2026-03-05T00:00:00.000Z")
     finished = replay["trial_spec"](Detection(), tmp_path / "data")
     result_file = sweep / finished.signature / "result.json"
     write_json(result_file, {**json.loads(result_file.read_text()), "machine": {HOSTILE: HOSTILE}})
@@ -174,7 +177,7 @@ def test_a_folder_that_is_no_sweep_is_refused(tmp_path: Path, sweep: Path) -> No
     with pytest.raises(InputError, match="give its parent"):
         build_report(next(path.parent for path in sweep.glob("*/spec.json")))
     (sweep / "sweep.json").write_text("{")
-    with pytest.raises(InputError, match=r"sweep\.json: not JSON"):
+    with pytest.raises(InputError, match=r"sweep\.json: damaged: not JSON .*plan the sweep again"):
         build_report(sweep)
 
 
@@ -197,16 +200,16 @@ def test_every_state_of_a_trial_is_told(tmp_path: Path, replay: Replay) -> None:
     failed, running, unreadable, torn, retried = (
         replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path, seed)) for seed in range(5)
     )
-    write_json(failed.failure_file, {"kind": "OutOfMemory", "message": "killed by #9", "time": "2026-03-04T09:00:00Z"})
+    fail(failed, "oom", "killed by #9", time="2026-03-04T09:00:00Z")
     replay["write_epochs"](running, 0, count=3)
-    write_json(running.lease_file, {"host": "node0", "pid": 1})
+    LeaseRecord(host="node0", pid=1, started=0.0, job="1", restart=0, time="").write(running.lease_file)
     unreadable.spec_file.write_text('{"schema_version": 0}')
     torn.metrics_file.write_text('{"epoch": 0}\nnot json\n')
-    write_json(retried.failure_file, {"kind": "Timeout", "message": "", "time": "2026-03-04T09:00:00.000Z"})
+    fail(retried, "hung", "", time="2026-03-04T09:00:00.000Z")
     replay["write_epochs"](retried, 0, count=2)
     build_report(tmp_path)
     states = {trial.signature: (trial.state, trial.message) for trial in collect(tmp_path).trials}
-    assert states[failed.signature] == ("failed", "OutOfMemory: killed by #9\n0 of 12 epochs on record")
+    assert states[failed.signature] == ("failed", "oom: killed by #9\n0 of 12 epochs on record")
     assert (states[running.signature][0], states[retried.signature][0]) == ("running", "unfinished")
     assert "3 of 12 epochs" in states[running.signature][1]
     assert states[unreadable.signature][0] == states[torn.signature][0] == "unreadable"
@@ -216,10 +219,10 @@ def test_every_state_of_a_trial_is_told(tmp_path: Path, replay: Replay) -> None:
 
 def test_missing_values_are_dashes(tmp_path: Path, replay: Replay) -> None:
     run = replay["write_spec"](tmp_path, replay["trial_spec"](Detection(), tmp_path / "gone"))
-    lines = ({"epoch": 0, "train": {"loss": None}, "val": None}, {"epoch": 1, "train": None, "val": {"gtbox/AP": 0.2}})
-    run.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    final = '{"gtbox/AP": NaN, "gtbox/EPE": null, "gtbox/AR": 0.5}'
-    run.result_file.write_text(f'{{"state": "finished", "final": {final}, "finished": "2026-03-04T10:00:00Z"}}')
+    run.append_epoch(made_epoch(0, train={"loss": None}))
+    run.append_epoch(made_epoch(1, {"gtbox/AP": 0.2}, train={}))
+    final = {"gtbox/AP": math.nan, "gtbox/EPE": None, "gtbox/AR": 0.5}
+    run.result_file.write_text(json.dumps(made_result(run.signature, final).plain()))
     build_report(tmp_path)
     (row,) = csv_of(tmp_path).to_dict("records")
     assert pd.isna(row["AP"]) and pd.isna(row["epochs_to_80"]) and row["AR"] == 0.5

@@ -21,9 +21,10 @@ from heatmark.reports.comparing.convergence import arrivals, median_times
 from heatmark.reports.comparing.verdict import Verdict, judge
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import digest, gather_evidence
-from heatmark.reports.reading.records import read_records
 from heatmark.reports.sections.verdict import verdict_exports
+from heatmark.workloads.run_folder.evaluation import read_records
 from heatmark.workloads.spec import DataSpec
+from tests.made_up import made_epoch
 from tests.reports.recorded import Arrays, made_hard_and_easy, made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
@@ -78,7 +79,7 @@ def test_the_better_method_is_found_everywhere(paper_like: Path) -> None:
 
 def test_the_papers_findings_are_supported_where_they_hold(paper_like: Path) -> None:
     findings = {(finding.hypothesis, finding.claim): finding for finding in judged(paper_like)[2].findings}
-    outcomes = {claim: finding.outcome for (_, claim), finding in findings.items()}
+    outcomes = {claim: str(finding.outcome) for (_, claim), finding in findings.items()}
     assert outcomes == {
         "IPR β 10 has the lower EPE on hard people": "supported",
         "BCIR β 10 has the lower EPE on hard people": "supported",
@@ -93,7 +94,7 @@ def test_the_opposite_is_called_contradicted(tmp_path: Path, replay: Replay) -> 
     for seed in range(3):
         write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.3, seed), seed, rank=6)
         write_trial(tmp_path, replay, IPR, faster_on_hard(with_errors(PEOPLE, 3.9, seed), 1.5), seed, rank=0)
-    outcomes = [finding.outcome for finding in judged(tmp_path)[2].findings]
+    outcomes = [str(finding.outcome) for finding in judged(tmp_path)[2].findings]
     assert outcomes == ["contradicted", "contradicted", "contradicted"]
 
 
@@ -127,8 +128,8 @@ def test_chance_is_not_taken_for_a_difference(tmp_path: Path, replay: Replay) ->
     _, comparisons, verdict = judged(tmp_path)
     assert not any(standing.clear for standing in verdict.standings)
     assert all(pair.p_holm >= pair.p and pair.low < 0 < pair.high for pair in comparisons.pairs)
-    assert {finding.outcome.partition(":")[0] for finding in verdict.findings} == {"undecided"}
-    assert "3 seeds of each needed" in verdict.findings[-1].outcome
+    assert {finding.outcome.word for finding in verdict.findings} == {"undecided"}
+    assert "3 seeds of each needed" in verdict.findings[-1].outcome.why
     assert f"{len(verdict.standings)} cannot be told from chance" in verdict.sentences[0]
 
 
@@ -141,7 +142,7 @@ def test_without_records_the_means_are_ordered_and_nothing_is_claimed(tmp_path: 
         *(("AP", "BCIR β 10", None), ("EPE", "BCIR β 10", None))
     ]
     assert verdict_exports(verdict, comparisons)[0].table.rows[0][5].text == "–"
-    assert {finding.outcome for finding in verdict.findings[:3]} == {"undecided: no records"}
+    assert {str(finding.outcome) for finding in verdict.findings[:3]} == {"undecided: no records"}
 
 
 def test_one_trial_and_none(tmp_path: Path, replay: Replay) -> None:
@@ -181,8 +182,7 @@ def test_a_run_that_never_got_there_is_kept(tmp_path: Path, replay: Replay) -> N
     for run, arrives, last in zip(runs, (3, 9, 99), (12, 12, 5), strict=True):
         for epoch in range(last):
             val = {"gtbox/AP": 0.5 if epoch + 1 >= arrives else 0.39}
-            line = {"epoch": epoch, "samples_seen": 100 * (epoch + 1), "wall_s": 3600 * (epoch + 1), "time": ""}
-            run.append_metrics({**line, "train": {}, "val": val})
+            run.append_epoch(made_epoch(epoch, val, wall_s=3600 * (epoch + 1), time="", train={}))
     for run in runs[:2]:
         replay["write_result"](run, {"gtbox/AP": 0.5})
     trials = collect(tmp_path).trials
@@ -242,7 +242,7 @@ def test_hands_are_divided_by_visible_and_hidden_joints(tmp_path: Path, replay: 
     _, _, verdict = judged(tmp_path)
     best = {(standing.metric, standing.subset): standing.best.label for standing in verdict.standings}
     assert (best["EPE", "visible joints"], best["EPE", "hidden joints"]) == ("Detection", "IPR β 10")
-    assert {finding.claim: finding.outcome for finding in verdict.findings if finding.hypothesis == "H1"} == {
+    assert {finding.claim: str(finding.outcome) for finding in verdict.findings if finding.hypothesis == "H1"} == {
         "IPR β 10 has the lower EPE on hidden joints": "supported",
         "IPR β 10 has the higher EPE on visible joints": "supported",
     }

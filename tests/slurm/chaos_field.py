@@ -18,7 +18,7 @@ from chaos_programs import Programs
 from chaos_slurm import ALIVE, Element, Slurm, SlurmFailed
 
 from heatmark.foundation.clock import utc_now
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 
 LOOK_S = 2.0
 # An administrator looks after nodes that SLURM took out of service.
@@ -83,7 +83,7 @@ class Field:
         if not folders:
             return 0.0
         epochs = int(json.loads(folders[0].spec_file.read_text())["train"]["epochs"])
-        return sum(len(folder.metrics()) for folder in folders) / (epochs * len(folders))
+        return sum(len(folder.epochs()) for folder in folders) / (epochs * len(folders))
 
     def elements(self) -> list[Element]:
         """Of trials without a result; none while the controller is away."""
@@ -174,9 +174,9 @@ class Field:
                 self._mend_nodes()
         self._look_at_driver()
         for folder in self.trials():
-            job = folder.job() or {}
-            if job.get("state") in ("failed", "cancelled"):
-                what = f"trial {folder.signature} is {job['state']}: {job['reason']}"
+            job = folder.job()
+            if job is not None and job.state in ("failed", "cancelled"):
+                what = f"trial {folder.signature} is {job.state}: {job.reason}"
                 self._once(what, what)
 
     def _look_for_two_jobs(self) -> None:

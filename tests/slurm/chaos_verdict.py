@@ -14,7 +14,8 @@ from chaos_processes import marked
 from chaos_slurm import Run, read_arrays
 from sent import TIMES
 
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.job_record import Submission
 
 ENDING_S = 90.0
 
@@ -25,7 +26,7 @@ def timeless(record: dict[str, Any]) -> dict[str, Any]:
 
 def all_finished(field: Field, undisturbed: Path) -> list[str]:
     return [
-        f"{folder.signature}: {(folder.job() or {}).get('state')}: {(folder.job() or {}).get('reason')}"
+        f"{folder.signature}: {(job := folder.job()) and f'{job.state}: {job.reason}'}"
         for folder in field.trials()
         if folder.result() is None
     ] or ([] if field.trials() else ["no trial at all"])
@@ -38,14 +39,15 @@ def same_numbers(field: Field, undisturbed: Path) -> list[str]:
     if set(calm) != {folder.signature for folder in field.trials()}:
         wrong.append("other trials than in the undisturbed sweep")
     for folder in field.trials():
-        ours = [timeless(record) for record in folder.metrics()]
-        theirs = [timeless(record) for record in calm[folder.signature].metrics()]
+        ours = [timeless(record.plain()) for record in folder.epochs()]
+        theirs = [timeless(record.plain()) for record in calm[folder.signature].epochs()]
         differing = [mine["epoch"] for mine, other in zip(ours, theirs, strict=False) if mine != other]
         if differing or len(ours) != len(theirs):
             wrong.append(
                 f"{folder.signature}: {len(ours)} lines for {len(theirs)}, differing from epoch {differing[:1]} on"
             )
-        if (folder.result() or {}).get("final") != (calm[folder.signature].result() or {}).get("final"):
+        results = folder.result(), calm[folder.signature].result()
+        if len({json.dumps(result.plain()["final"]) if result else "" for result in results}) > 1:
             wrong.append(f"{folder.signature}: another final result")
     return wrong
 
@@ -54,8 +56,8 @@ def every_epoch_once(field: Field, undisturbed: Path) -> list[str]:
     wrong = []
     for folder in field.trials():
         epochs = json.loads(folder.spec_file.read_text())["train"]["epochs"]
-        found = [record["epoch"] for record in folder.metrics()]
-        attempts = [record["attempt"] for record in folder.metrics()]
+        found = [record.epoch for record in folder.epochs()]
+        attempts = [record.attempt for record in folder.epochs()]
         if found != list(range(epochs)):
             wrong.append(f"{folder.signature}: epochs {found}")
         if attempts != sorted(attempts):
@@ -92,8 +94,7 @@ def every_job_on_record(field: Field, undisturbed: Path) -> list[str]:
             sent.setdefault(signature, []).append(f"{number}_{index}")
     wrong = [f"sbatch accepted {name}, of which nothing is written down" for name in accepted if name not in arrays]
     for folder in field.trials():
-        job = folder.job() or {"submissions": []}
-        recorded = [each["job_id"] for each in [*job.get("earlier", []), *job["submissions"]]]
+        recorded = [each.job_id for each in _sent(folder)]
         own = sent.get(folder.signature, [])
         unrecorded = (set(own) - set(recorded)) & started
         if unrecorded:
@@ -126,7 +127,7 @@ def mirror_is_complete(field: Field, undisturbed: Path) -> list[str]:
             continue
         history = client.get_metric_history(own[0].info.run_id, "train/loss")
         found = sorted((metric.step, metric.value) for metric in history)
-        wanted = [(record["epoch"] + 1, record["train"]["loss"]) for record in folder.metrics()]
+        wanted = [(record.epoch + 1, record.train["loss"]) for record in folder.epochs()]
         if found != wanted:
             steps = [step for step, _ in found]
             missing = [step for step, _ in wanted if step not in steps]
@@ -161,11 +162,16 @@ CHECKS: dict[str, Check] = {
 }
 
 
+def _sent(folder: RunFolder) -> list[Submission]:
+    """Every job that the trial had."""
+    job = folder.job()
+    return [*job.earlier, *job.submissions] if job else []
+
+
 def starts(folder: RunFolder) -> str:
     """How a trial came to its end, in one line."""
-    job = folder.job() or {"submissions": []}
-    sent = [*job.get("earlier", []), *job["submissions"]]
-    kinds = ", ".join(str(each.get("kind")) for each in sent if each.get("kind"))
+    sent = _sent(folder)
+    kinds = ", ".join(each.kind for each in sent if each.kind)
     return (
         f"{folder.signature}: {len(folder.attempts())} attempts, {len(sent)} jobs sent ({kinds or 'none ended early'})"
     )

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from heatmark.foundation.files import read_json, write_json
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.pipeline.sweep import ClusterSection
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.heartbeats import Beat, beat_file
+from heatmark.workloads.run_folder.job_record import JobRecord
 from heatmark.workloads.spec import TrialSpec
+from tests.made_up import planned
 
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 HANG_S = 16.0
@@ -30,9 +32,7 @@ def prepare(sweep: Path, people: Path, epochs: int, seed: int = 0, **runtime: An
         "runtime": {"data_root": str(people), "threads": 1, "zero_stage": 1, "hang_s": HANG_S, **runtime},
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
-    run = RunFolder(sweep / spec.signature)
-    write_json(run.spec_file, spec.model_dump(mode="json"))
-    return run
+    return planned(sweep / spec.signature, spec)
 
 
 class Sent:
@@ -55,8 +55,12 @@ class Sent:
         Sent.alive.append(self)
 
     @property
-    def job(self) -> dict[str, Any]:
-        return self.run.job() or {}
+    def job(self) -> JobRecord:
+        return self.run.job() or JobRecord.new("slurm")
+
+    @property
+    def job_id(self) -> str:
+        return str(self.job.job_id)
 
     def until(self, condition: Callable[[], Any], timeout_s: float = 150) -> None:
         deadline = time.monotonic() + timeout_s
@@ -65,28 +69,32 @@ class Sent:
             time.sleep(0.05)
 
     def until_epoch(self, count: int) -> None:
-        self.until(lambda: len(self.run.metrics()) >= count)
+        self.until(lambda: len(self.run.epochs()) >= count)
 
     def until_ended(self, timeout_s: float = 200) -> None:
         self.until(lambda: not self.broker.open_trials(), timeout_s)
         self.broker.close()
 
     def pid_of(self, rank: int) -> int:
-        beat = read_json(self.run.path / "heartbeats" / f"rank-{rank}.json")
+        beat = Beat.read(beat_file(self.run.path, rank))
         assert beat is not None
-        return int(beat["pid"])
+        return beat.pid
 
     def accounted(self) -> list[str]:
         """The states of the job's attempts, as accounting has them."""
-        command = ["sacct", "-X", "-D", "-n", "-P", "-j", self.job["job_id"], "-o", "State"]
+        command = ["sacct", "-X", "-D", "-n", "-P", "-j", self.job_id, "-o", "State"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
     def numbers(self) -> list[dict[str, Any]]:
-        return [{key: value for key, value in record.items() if key not in TIMES} for record in self.run.metrics()]
+        return [
+            {key: value for key, value in record.plain().items() if key not in TIMES} for record in self.run.epochs()
+        ]
 
     def story(self) -> str:
         logs = "".join(path.read_text()[-1500:] for path in sorted((self.sweep / "log").glob("*_0_log.out")))
-        return json.dumps([self.lines, self.job, self.run.events(), self.run.failure()], indent=1) + logs
+        failure = self.run.failure()
+        records = [self.job, *self.run.events(), *([failure] if failure else [])]
+        return json.dumps([self.lines, *(record.plain() for record in records)], indent=1) + logs
 
     @classmethod
     def end_all(cls) -> None:

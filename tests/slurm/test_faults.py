@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
+from heatmark.workloads.run_folder.events import Ended
 from tests.slurm.sent import Sent, prepare
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(500)]
@@ -41,7 +42,7 @@ def nothing_left() -> Iterator[None]:
 def undisturbed(live: str, tmp_path_factory: pytest.TempPathFactory, people: Path) -> Sent:
     sent = Sent(tmp_path_factory.mktemp("undisturbed"), people)
     sent.until_ended()
-    assert sent.job["state"] == "finished" and len(sent.run.attempts()) == 1, sent.story()
+    assert sent.job.state == "finished" and len(sent.run.attempts()) == 1, sent.story()
     return sent
 
 
@@ -89,21 +90,21 @@ def test_a_trial_outlives_its_processes(live: str, people: Path, undisturbed: Se
     for name, (_, kind) in FAULTS.items():
         each = sent[name]
         each.until_ended()
-        assert each.job["state"] == "finished", (name, each.story())
-        assert each.job["submissions"][0]["kind"] in (kind, "crash"), (name, each.story())
-        assert len(each.job["submissions"]) == 2, (name, each.story())
+        assert each.job.state == "finished", (name, each.story())
+        assert each.job.submissions[0].kind in (kind, "crash"), (name, each.story())
+        assert len(each.job.submissions) == 2, (name, each.story())
         assert each.numbers() == undisturbed.numbers(), (name, each.story())
     stacks = list(sent["a rank stopped"].run.log.glob("hang-rank*.txt"))
     assert stacks and any("train.py" in path.read_text() for path in stacks)
-    assert "rank 1" in sent["a rank stopped"].job["submissions"][0]["message"]
+    assert "rank 1" in (sent["a rank stopped"].job.submissions[0].message or "")
 
 
 def test_scancel_by_hand_is_a_decision(live: str, people: Path, tmp_path: Path) -> None:
     sent = Sent(tmp_path, people, epochs=50)
     sent.until_epoch(1)
-    subprocess.run(["scancel", sent.job["job_id"]], check=True)
+    subprocess.run(["scancel", sent.job_id], check=True)
     sent.until_ended()
-    assert sent.job["state"] == "cancelled" and len(sent.job["submissions"]) == 1, sent.story()
+    assert sent.job.state == "cancelled" and len(sent.job.submissions) == 1, sent.story()
     assert sent.run.result() is None and len(sent.run.attempts()) == 1
 
 
@@ -120,12 +121,12 @@ def test_an_urgent_job_preempts_a_trial_that_resumes_with_the_same_numbers(
         cwd=tmp_path,
     ).stdout.strip()
     sent.until_ended()
-    assert sent.job["state"] == "finished", sent.story()
+    assert sent.job.state == "finished", sent.story()
     assert sent.numbers() == undisturbed.numbers(), sent.story()
     # SLURM ran the same job again: it was sent once.
-    assert len(sent.job["submissions"]) == 1 and len(sent.run.attempts()) == 2, sent.story()
-    assert [event["restart"] for event in sent.run.attempts()] == [0, 1]
-    assert [event["how"] for event in sent.run.events() if event["event"] == "end"] == ["requeue", "finished"]
+    assert len(sent.job.submissions) == 1 and len(sent.run.attempts()) == 2, sent.story()
+    assert [event.restart for event in sent.run.attempts()] == [0, 1]
+    assert [event.how for event in sent.run.events() if isinstance(event, Ended)] == ["requeue", "finished"]
     states = subprocess.run(["sacct", "-X", "-n", "-P", "-j", urgent, "-o", "State"], capture_output=True, text=True)
     assert states.stdout.strip() == "COMPLETED"
     # It put itself back, unless SLURM was sooner.
@@ -143,12 +144,12 @@ def test_a_trial_longer_than_its_time_limit_finishes_by_itself(live: str, people
     for number in range(3):
         sent = Sent(tmp_path / f"limited{number}", people, epochs=16, timeout_min=1, signal_s=45)
         sent.until_ended(timeout_s=600)
-        assert sent.job["state"] == "finished" and len(sent.job["submissions"]) == 1, sent.story()
+        assert sent.job.state == "finished" and len(sent.job.submissions) == 1, sent.story()
         if len(sent.run.attempts()) > 1:
             break
     free.until_ended()
     assert len(sent.run.attempts()) >= 2, sent.story()
-    assert [record["epoch"] for record in sent.run.metrics()] == list(range(16))
+    assert [record.epoch for record in sent.run.epochs()] == list(range(16))
     assert free.numbers() == sent.numbers()
 
 
@@ -162,21 +163,23 @@ import os, sys, time
 from pathlib import Path
 from heatmark.pipeline import broker, slurm_cluster
 from heatmark.pipeline.sweep import ClusterSection
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.array_record import ArrayRecord
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.job_record import JobRecord
 
 sweep, signature, point = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-whole = slurm_cluster.write_json
+whole = ArrayRecord.write
 
-def write(path, content):
-    if point == "before the array's id is written" and content.get("job_id") is not None:
+def write(array, path):
+    if point == "before the array's id is written" and array.job_id is not None:
         os._exit(9)
-    whole(path, content)
+    whole(array, path)
     if point == "before sbatch":
         os._exit(9)
 
-slurm_cluster.write_json = write
+ArrayRecord.write = write
 if point == "before the trial's job is written":
-    broker._add_submission = lambda *arguments, **options: os._exit(9)
+    JobRecord.submitted = lambda *arguments, **options: os._exit(9)
 cluster = slurm_cluster.SlurmCluster(ClusterSection(executor="slurm", nodes=2, timeout_min=10), sweep)
 driver = broker.Broker(cluster, 2, 1.0, print)
 driver.start()
@@ -208,5 +211,5 @@ def test_a_driver_that_dies_while_it_sends_never_makes_two_jobs(
         follower.until_ended()
         total = len(calls.read_text().splitlines())
         assert total == 1, (point, calls.read_text(), follower.story())
-        assert follower.job["state"] == "finished" and len(follower.run.attempts()) == 1, (point, follower.story())
-        assert follower.job["submissions"][0]["adopted"] == (point != "before sbatch")
+        assert follower.job.state == "finished" and len(follower.run.attempts()) == 1, (point, follower.story())
+        assert follower.job.submissions[0].adopted == (point != "before sbatch")

@@ -35,7 +35,7 @@ def test_a_controller_that_is_away_and_no_accounting_lose_nothing(testbed: Any, 
     testbed.testbed("daemon", "stop", "slurmctld")
     waiting = Sent(tmp_path / "waiting", people, epochs=1)
     time.sleep(15)
-    assert len(running.job["submissions"]) == 1 and running.job["state"] == "submitted"
+    assert len(running.job.submissions) == 1 and running.job.state == "submitted"
     testbed.testbed("daemon", "start", "slurmctld")
     try:
         running.until_ended()
@@ -43,25 +43,25 @@ def test_a_controller_that_is_away_and_no_accounting_lose_nothing(testbed: Any, 
     finally:
         testbed.testbed("daemon", "start", "slurmdbd")
     for sent in (running, waiting):
-        assert sent.job["state"] == "finished", sent.story()
-        assert len(sent.job["submissions"]) == 1 and len(sent.run.attempts()) == 1, sent.story()
+        assert sent.job.state == "finished", sent.story()
+        assert len(sent.job.submissions) == 1 and len(sent.run.attempts()) == 1, sent.story()
 
 
 def test_a_node_that_dies_is_left_for_another_by_one_writer(testbed: Any, people: Path, tmp_path: Path) -> None:
     """Only the node's daemon dies: the first attempt lives on beside the second until it finds its lease gone."""
     sent = Sent(tmp_path / "node", people, epochs=60)
     sent.until_epoch(1)
-    node = testbed.answer("squeue", "-h", "-j", sent.job["job_id"], "-o", "%B")
+    node = testbed.answer("squeue", "-h", "-j", sent.job.job_id, "-o", "%B")
     testbed.testbed("daemon", "kill", "slurmd", node)
     try:
         sent.until(lambda: len(sent.run.attempts()) == 2, timeout_s=150)
     finally:
         testbed.testbed("daemon", "start", "slurmd", node)
     sent.until_ended(timeout_s=200)
-    assert sent.job["state"] == "finished" and len(sent.job["submissions"]) == 1, sent.story()
-    epochs = [record["epoch"] for record in sent.run.metrics()]
+    assert sent.job.state == "finished" and len(sent.job.submissions) == 1, sent.story()
+    epochs = [record.epoch for record in sent.run.epochs()]
     assert epochs == list(range(60)), sent.story()
     # Every line after the second start is the second attempt's: the first stopped at its next write.
-    attempts = [record["attempt"] for record in sent.run.metrics()]
+    attempts = [record.attempt for record in sent.run.epochs()]
     assert attempts == sorted(attempts) and attempts[-1] == 1
     sent.until(lambda: sent.accounted() == ["NODE_FAIL", "COMPLETED"], timeout_s=30)

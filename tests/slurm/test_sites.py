@@ -19,6 +19,8 @@ from heatmark.pipeline.progress import trial_statuses
 from heatmark.pipeline.slurm_client import SlurmClient
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.pipeline.sweep import ClusterSection
+from heatmark.workloads.run_folder.events import Ended
+from tests.made_up import job_of
 from tests.slurm.sent import Sent, prepare
 
 if TYPE_CHECKING:
@@ -70,21 +72,21 @@ def site_file(tmp_path: Path, **keys: Any) -> str:
 
 def waits_for(sent: Sent) -> str:
     """What the trial waits for, as it stands in job.json and as `sweep status` shows it, which is the same."""
-    on_record = (sent.job.get("waiting") or {}).get("for") or ""
+    on_record = sent.job.waits_for or ""
     (status,) = trial_statuses(sent.sweep)
     return on_record if status.waits_for == on_record else ""
 
 
 def finished_at_once(sent: Sent) -> bool:
     sent.until_ended()
-    return sent.job["state"] == "finished" and len(sent.job["submissions"]) == len(sent.run.attempts()) == 1
+    return sent.job.state == "finished" and len(sent.job.submissions) == len(sent.run.attempts()) == 1
 
 
 def failed_at_once(sent: Sent) -> str:
     """Why a trial failed that was sent at most once."""
     sent.until_ended()
-    assert sent.job["state"] == "failed" and len(sent.job["submissions"]) <= 1, sent.story()
-    return str(sent.job["reason"])
+    assert sent.job.state == "failed" and len(sent.job.submissions) <= 1, sent.story()
+    return str(sent.job.reason)
 
 
 def test_a_limit_of_the_job_is_told_at_once_in_slurms_words(qos: Any, people: Path, tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_limit_on_the_number_of_jobs_is_waited_for_and_said(
     assert any("QOSMaxSubmitJobPerUserLimit" in line for line in sent.lines)
     testbed.answer("scancel", blocker)
     assert finished_at_once(sent), sent.story()
-    assert sent.job["waiting"] is None
+    assert sent.job.waiting is None
 
 
 LOCAL_DRIVER = """
@@ -111,7 +113,7 @@ from pathlib import Path
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.local_cluster import LocalCluster
 from heatmark.pipeline.sweep import ClusterSection
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 
 broker = Broker(LocalCluster(ClusterSection()), 2, 0.5, print)
 broker.start()
@@ -126,10 +128,10 @@ def test_a_local_trial_never_touches_the_allocation_it_runs_in(testbed: Slurm, p
     (tmp_path / "driver.py").write_text(LOCAL_DRIVER)
     body = f"echo start ${{SLURM_RESTART_COUNT:-0}}; {sys.executable} {tmp_path}/driver.py {run.path}; echo end"
     job = testbed.submit(body, "-n1", "--requeue")
-    testbed.wait("the trial trains", lambda: bool(run.metrics()), 150)
+    testbed.wait("the trial trains", lambda: bool(run.epochs()), 150)
     LocalCluster(ClusterSection()).cancel(run)
-    testbed.wait("it has stopped", lambda: [event["event"] for event in run.events()][-1] == "end", 100)
-    assert [event["how"] for event in run.events() if event["event"] == "end"] == ["stopped"]
+    testbed.wait("it has stopped", lambda: isinstance(run.events()[-1], Ended), 100)
+    assert [event.how for event in run.events() if isinstance(event, Ended)] == ["stopped"]
     testbed.answer("scancel", job)
     testbed.wait("accounted", lambda: testbed.records(job) == ["CANCELLED by 0"])
     assert testbed.output(job).count("start") == 1
@@ -146,20 +148,20 @@ def test_every_element_of_an_array_goes_back_into_the_queue_by_its_own_id(
     broker.start()
     for run in runs:
         broker.want(run)
-    testbed.wait("all train", lambda: all(run.metrics() for run in runs), 90)
-    ids = [str((run.job() or {})["job_id"]) for run in runs]
+    testbed.wait("all train", lambda: all(run.epochs() for run in runs), 90)
+    ids = [str(job_of(run).job_id) for run in runs]
     assert len({job_id.partition("_")[0] for job_id in ids}) == 1
     first, middle, last = sorted(ids, key=lambda job_id: int(job_id.partition("_")[2]))
     for element in (first, last):
         testbed.answer("scancel", "--signal=USR2", element)
     testbed.wait("all end", lambda: not broker.open_trials(), 200)
     broker.close()
-    assert {len((run.job() or {})["submissions"]) for run in runs} == {1}, lines
+    assert {len(job_of(run).submissions) for run in runs} == {1}, lines
     requeued = ["REQUEUED", "COMPLETED"]
     states = {first: requeued, middle: ["COMPLETED"], last: requeued}
     testbed.wait("accounted", lambda: {job_id: testbed.records(job_id) for job_id in ids} == states)
     for run in runs:
-        assert [record["epoch"] for record in run.metrics()] == list(range(25))
+        assert [record.epoch for record in run.epochs()] == list(range(25))
 
 
 def test_a_job_that_squeue_does_not_show_is_not_sent_again(
@@ -216,9 +218,9 @@ def test_jobs_of_a_site_with_every_key(testbed: Slurm, people: Path, tmp_path: P
     assert sent.numbers() == plain.numbers()
     assert list((disk / "cache").iterdir()) and (disk / "tmp").is_dir()
     assert [path.suffix for path in (disk / "stage").iterdir()] == [".lock"], "the copy is still there"
-    logs = [path.read_text() for path in sent.cluster.log.glob(f"{sent.job['job_id']}_*_log.out")]
+    logs = [path.read_text() for path in sent.cluster.log.glob(f"{sent.job.job_id}_*_log.out")]
     assert sum(log.count(f"copying {people} to {disk}") for log in logs) == 1  # both nodes are this machine
-    assert testbed.answer("sacct", "-X", "-n", "-P", "-j", sent.job["job_id"], "-o", "Account") == "testbed"
+    assert testbed.answer("sacct", "-X", "-n", "-P", "-j", sent.job_id, "-o", "Account") == "testbed"
 
 
 @pytest.mark.parametrize(
@@ -245,11 +247,11 @@ def test_a_closed_partition_and_a_held_job_are_waited_for_and_said(
     sent.until(lambda: "Required partition not available (inactive or drain)" in waits_for(sent))
     scontrol("update", "partitionname=normal", "state=DOWN")
     sent.until(lambda: "PartitionDown" in waits_for(sent))
-    scontrol("hold", sent.job["job_id"])
-    sent.until(lambda: f"scontrol release {sent.job['job_id']}" in waits_for(sent))
+    scontrol("hold", sent.job_id)
+    sent.until(lambda: f"scontrol release {sent.job_id}" in waits_for(sent))
     assert "JobHeldAdmin" in waits_for(sent) or "JobHeldUser" in waits_for(sent)
     scontrol("update", "partitionname=normal", "state=UP")
-    scontrol("release", sent.job["job_id"])
+    scontrol("release", sent.job_id)
     assert finished_at_once(sent), sent.story()
     for words in ("Required partition not available", "PartitionDown", "JobHeld"):
         assert any(words in line for line in sent.lines), sent.lines
@@ -258,10 +260,10 @@ def test_a_closed_partition_and_a_held_job_are_waited_for_and_said(
 def test_without_arrays_every_trial_is_a_job_of_its_own(testbed: Slurm, people: Path, tmp_path: Path) -> None:
     sent = Sent(tmp_path, people, epochs=25, nodes=1, arrays=False)
     sent.until_epoch(1)
-    assert sent.job["job_id"].isdigit()
-    testbed.answer("scancel", "--signal=USR2", sent.job["job_id"])
+    assert sent.job_id.isdigit()
+    testbed.answer("scancel", "--signal=USR2", sent.job_id)
     sent.until_ended()
-    assert sent.job["state"] == "finished" and len(sent.job["submissions"]) == 1, sent.story()
+    assert sent.job.state == "finished" and len(sent.job.submissions) == 1, sent.story()
     assert len(sent.run.attempts()) == 2
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.foundation.files import read_json
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.array_record import ArrayRecord
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from tests.made_up import job_of
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,12 +48,12 @@ def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(liv
         return log.read_text()[-3000:] if log.exists() else "no log of the driver"
 
     def submitted() -> int:
-        return sum((run.job() or {}).get("state") == "submitted" for run in run_folders(sweep))
+        return sum(bool((job := run.job()) and job.state == "submitted") for run in run_folders(sweep))
 
     wait_for("every trial is sent", lambda: submitted() == 6, 120, story)
     answer("scontrol", "requeue", driver)
     wait_for("the driver is back", lambda: "driver: attempt 2" in story(), 120, story)
-    wait_for("every trial is training", lambda: sum(bool(run.metrics()) for run in run_folders(sweep)) == 6, 240, story)
+    wait_for("every trial is training", lambda: sum(bool(run.epochs()) for run in run_folders(sweep)) == 6, 240, story)
     # What SLURM sends to the batch script a little before the driver's own time limit.
     answer("scancel", "--batch", "--signal=USR1", driver)
     wait_for(
@@ -68,15 +69,16 @@ def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(liv
     runs: list[RunFolder] = list(run_folders(sweep))
     assert len(runs) == 6 and all(run.result() for run in runs), story()
     # Adopted, not sent again: one array, one submission and one attempt each.
-    arrays = [read_json(path) or {} for path in (sweep / "arrays").glob("*.json")]
-    assert len(arrays) == 1 and len(arrays[0]["signatures"]) == 6, story()
+    arrays = [array for path in (sweep / "arrays").glob("*.json") if (array := ArrayRecord.read(path))]
+    assert len(arrays) == 1 and len(arrays[0].signatures) == 6, story()
     for run in runs:
-        assert len((run.job() or {})["submissions"]) == 1 and len(run.attempts()) == 1, story()
-        assert (run.result() or {})["world_size"] == 2 and run.attempts()[0]["nodes"] == 2
-        assert [record["epoch"] for record in run.metrics()] == list(range(4))
+        assert len(job_of(run).submissions) == 1 and len(run.attempts()) == 1, story()
+        assert run.attempts()[0].ranks == 2 and run.attempts()[0].nodes == 2
+        assert (result := run.result()) is not None and result.world_size == 2
+        assert [record.epoch for record in run.epochs()] == list(range(4))
         assert json.loads(run.accounting_file.read_text())["cpu_hours"] > 0
-    states = answer("sacct", "-X", "-n", "-P", "-j", arrays[0]["job_id"], "-o", "JobID,State,NNodes").splitlines()
-    assert states == [f"{arrays[0]['job_id']}_{index}|COMPLETED|2" for index in range(6)]
-    assert {(run.job() or {})["state"] for run in runs} == {"finished"}
+    states = answer("sacct", "-X", "-n", "-P", "-j", str(arrays[0].job_id), "-o", "JobID,State,NNodes").splitlines()
+    assert states == [f"{arrays[0].job_id}_{index}|COMPLETED|2" for index in range(6)]
+    assert {job_of(run).state for run in runs} == {"finished"}
     assert (sweep / "report.pdf").read_bytes().startswith(b"%PDF")
     assert "CPU hours" in (sweep / "report.html").read_text()

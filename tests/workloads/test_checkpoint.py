@@ -14,7 +14,7 @@ import torch
 from heatmark.workloads import checkpoint
 from heatmark.workloads.job import _fail
 from heatmark.workloads.launch import Launch
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 
 
 def state(step: int) -> dict[str, object]:
@@ -116,10 +116,11 @@ def test_a_full_disk_is_told_as_such_whatever_torch_makes_of_it(folder: RunFolde
     except RuntimeError as error:
         assert _fail(folder, Launch(job="1"), error) == 2
     failure = folder.failure()
-    assert failure is not None and failure["kind"] == "user" and "No space left on device" in failure["message"]
+    assert failure is not None and failure.kind == "user" and "No space left on device" in failure.message
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: ...")])
 def test_memory_that_is_not_there_is_told_as_such(folder: RunFolder, error: Exception) -> None:
     assert _fail(folder, Launch(job="1"), error) == 1
-    assert (folder.failure() or {})["kind"] == "oom"
+    failure = folder.failure()
+    assert failure is not None and failure.kind == "oom"

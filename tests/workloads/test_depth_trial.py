@@ -13,10 +13,11 @@ import pytest
 from pydantic import ValidationError
 
 from heatmark.datasets.formats import score
-from heatmark.foundation.files import write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
+from tests.made_up import final_of
 from tests.rhd_tree import write_rhd
 from tests.workloads.test_trial import log_of, numbers, run, start, wait_for_step
 
@@ -43,7 +44,7 @@ def spec_of(method: str = "ipr", root: Path = Path("nowhere"), **train: Any) -> 
 
 def prepared(path: Path, spec: TrialSpec) -> RunFolder:
     folder = RunFolder(path / spec.signature)
-    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    write_spec(folder.spec_file, spec)
     return folder
 
 
@@ -77,9 +78,9 @@ def test_a_network_with_depth_has_two_maps_a_joint() -> None:
 def test_a_trial_in_25d_ends_with_millimetres(method: str, tmp_path: Path, hands: Path) -> None:
     folder = prepared(tmp_path, spec_of(method, hands, depth=True))
     assert run(folder) == [0], log_of(folder)
-    final = (folder.result() or {})["final"]
+    final = final_of(folder)
     assert set(final) >= IN_SPACE and all(final[name] is not None for name in IN_SPACE)
-    assert all("l_depth" in record["train"] for record in folder.metrics())
+    assert all("l_depth" in record.train for record in folder.epochs())
     scored = score("rhd", hands / "evaluation" / "anno_evaluation.pickle", folder.usual_predictions_file)
     assert scored["all"]["EPE mm"] == pytest.approx(final["gtbox/EPE mm"])
     table = pq.read_table(folder.records_file(1))
@@ -98,4 +99,4 @@ def test_an_interrupted_trial_in_25d_ends_with_the_same_numbers(tmp_path: Path, 
     assert process.wait(timeout=150) == 144, log_of(disturbed)
     assert run(disturbed) == [0], log_of(disturbed)
     assert numbers(disturbed) == numbers(undisturbed)
-    assert set((undisturbed.result() or {})["final"]) >= IN_SPACE
+    assert set(final_of(undisturbed)) >= IN_SPACE

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from heatmark.foundation.file_lock import locked
-from heatmark.foundation.files import write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
 
 HOLDER = """
@@ -79,9 +79,9 @@ def test_a_driver_on_a_file_system_without_locks_says_so_in_one_line(number: str
 def test_a_job_on_a_file_system_without_locks_is_not_tried_again(tmp_path: Path) -> None:
     spec = TrialSpec.model_validate_json(json.dumps(SPEC))
     folder = RunFolder(tmp_path / spec.signature)
-    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    write_spec(folder.spec_file, spec)
     command = [sys.executable, "-m", "heatmark.workloads.job", str(folder.spec_file)]
     done = subprocess.run(command, env=without_locks(tmp_path, "ENOLCK"), capture_output=True, text=True, timeout=200)
-    failure = folder.failure() or {}
-    assert done.returncode == 2 and failure["kind"] == "user" and "no locks" in failure["message"]
+    failure = folder.failure()
+    assert done.returncode == 2 and failure is not None and failure.kind == "user" and "no locks" in failure.message
     assert "Traceback" not in done.stderr

@@ -7,25 +7,30 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import scipy.io
+from pydantic import TypeAdapter, ValidationError
 
 from heatmark.datasets.formats import FORMATS, FormatName, score
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.foundation.files import write_json
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
+from tests.made_up import final_of
 from tests.rhd_tree import write_rhd
 
 PEOPLE = 8
 
 
-def test_every_name_has_a_format() -> None:
-    assert set(get_args(FormatName)) == set(FORMATS)
+def test_a_format_goes_by_its_name_and_another_name_is_none() -> None:
+    names: Any = TypeAdapter(FormatName)
+    assert [names.validate_python(name) for name in FORMATS] == [each.name for each in FORMATS.values()]
+    with pytest.raises(ValidationError, match="unknown format 'lsp'; did you mean 'lspet'"):
+        names.validate_python("lsp")
 
 
 def photograph(path: Path, seed: int) -> None:
@@ -81,7 +86,7 @@ def trained(
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
     run = RunFolder(folder / spec.signature)
-    write_json(run.spec_file, spec.model_dump(mode="json"))
+    write_spec(run.spec_file, spec)
     command = [sys.executable, "-m", "heatmark.pipeline.cli", "train", str(run.spec_file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
@@ -92,7 +97,7 @@ def trained(
 def test_a_trial_on_mpii_ends_with_pckh_and_a_file_that_scores_the_same(tmp_path: Path) -> None:
     truth = write_mpii(tmp_path / "mpii")
     run = trained(tmp_path, tmp_path / "mpii", "mpii")
-    final = (run.result() or {})["final"]
+    final = final_of(run)
     assert {"gtbox/PCKh@0.5", "gtbox/PCKh@0.10", "gtbox/PCKh@0.5/ankle", "gtbox/EPE"} <= set(final)
     scored = score("mpii", truth, run.usual_predictions_file)
     for threshold in ("0.5", "0.10", "0.11"):
@@ -104,7 +109,7 @@ def test_a_trial_on_mpii_ends_with_pckh_and_a_file_that_scores_the_same(tmp_path
 def test_a_trial_on_lspet_ends_with_pck_and_a_file_that_scores_the_same(tmp_path: Path) -> None:
     truth = write_lspet(tmp_path / "lspet")
     run = trained(tmp_path, tmp_path / "lspet", "lspet")
-    final = (run.result() or {})["final"]
+    final = final_of(run)
     scored = score("lspet", truth, run.usual_predictions_file)
     for threshold in ("0.2", "0.1"):
         assert scored[f"PCK@{threshold}"]["mean"] == pytest.approx(100 * final[f"gtbox/PCK@{threshold}"])
@@ -116,7 +121,7 @@ def test_a_trial_on_lspet_ends_with_pck_and_a_file_that_scores_the_same(tmp_path
 def test_a_trial_on_rhd_ends_with_auc_and_a_file_that_scores_the_same(tmp_path: Path) -> None:
     truth = write_rhd(tmp_path / "rhd")
     run = trained(tmp_path, tmp_path / "rhd", "rhd")
-    final = (run.result() or {})["final"]
+    final = final_of(run)
     assert {"gtbox/EPE/visible", "gtbox/EPE/occluded", "gtbox/PCK@0.2"} <= set(final)
     scored = score("rhd", truth, run.usual_predictions_file)
     for name in ("AUC@0-30px", "AUC@0-30px mmpose", "AUC@0-30px exact", "EPE"):
@@ -134,7 +139,7 @@ def test_a_trial_in_detected_boxes_says_so_in_every_metric(tmp_path: Path) -> No
     boxes = [{"image_id": each["image_id"], "category_id": 1, "bbox": each["bbox"], "score": 0.5} for each in people]
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     run = trained(tmp_path, root, "coco", bbox_source="det", detections=str(tmp_path / "boxes.json"))
-    final = (run.result() or {})["final"]
+    final = final_of(run)
     assert {"detbox/AP", "detbox/ARL"} <= set(final) and not any(name.startswith("gtbox") for name in final)
     results = json.loads(run.predictions_file.read_text())
     assert 0 < len(results) <= 8 and all(0 <= each["score"] <= 0.5 * 1.5 for each in results)

@@ -6,7 +6,8 @@ import json
 
 from heatmark.models.methods import BiasCompensated, Detection
 from heatmark.workloads.labels import cell_label, differing_settings, trial_label
-from heatmark.workloads.spec import DataSpec, RuntimeSpec, TrainSpec, TrialSpec
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
 
 
 def spec(method: Detection | BiasCompensated, **train: float) -> TrialSpec:

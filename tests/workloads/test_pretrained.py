@@ -19,7 +19,7 @@ from heatmark.workloads import checkpoint, train
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.pretrained import load_pretrained
 from heatmark.workloads.process_group import Ranks
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
 

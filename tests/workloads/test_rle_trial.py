@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.foundation.files import write_json
 from heatmark.models.weights import load_weights, read_checkpoint
 from heatmark.workloads import checkpoint
 from heatmark.workloads.decode_run import decode_run
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
+from tests.made_up import final_of
 from tests.rhd_tree import write_rhd
 from tests.workloads.test_trial import log_of, numbers, run, start, wait_for_step
 
@@ -41,7 +42,7 @@ def spec_of(root: Path = Path("nowhere"), method: str = "rle", **changes: Any) -
 
 def prepared(path: Path, spec: TrialSpec) -> RunFolder:
     folder = RunFolder(path / spec.signature)
-    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    write_spec(folder.spec_file, spec)
     return folder
 
 
@@ -102,10 +103,10 @@ def test_the_weights_of_the_loss_learn_and_are_counted(undisturbed: RunFolder) -
     assert all(not torch.equal(flow[name], initial[name]) for name in initial)
     assert set(newest(undisturbed)["moments"]) == {name for name, _ in model.named_parameters()}
     result = undisturbed.result()
-    assert result is not None and result["parameters"] == sum(value.numel() for value in model.parameters())
-    losses = [record["train"]["loss"] for record in undisturbed.metrics()]
+    assert result is not None and result.parameters == sum(value.numel() for value in model.parameters())
+    losses = [record.train["loss"] or 0.0 for record in undisturbed.epochs()]
     assert losses[-1] < losses[0]
-    assert set(undisturbed.metrics()[0]["train"]) >= {"l_laplace", "l_flow"}
+    assert set(undisturbed.epochs()[0].train) >= {"l_laplace", "l_flow"}
 
 
 @pytest.mark.slow
@@ -133,7 +134,7 @@ def test_two_ranks_train_together_under_zero(tmp_path: Path, people: Path) -> No
     folder = prepared(tmp_path, spec)
     assert run(folder, ranks=2) == [0, 0], log_of(folder)
     result, initial = folder.result(), flow_of(build_model(spec, 17).state_dict())
-    assert result is not None and result["world_size"] == 2
+    assert result is not None and result.world_size == 2
     flow = flow_of(newest(folder)["model"])
     assert all(value.isfinite().all() and not torch.equal(value, initial[name]) for name, value in flow.items())
 
@@ -143,9 +144,9 @@ def test_a_trained_folder_is_evaluated_and_decoded(undisturbed: RunFolder) -> No
     command = [sys.executable, "-m", "heatmark.pipeline.cli", "evaluate", str(undisturbed.path), "--json"]
     found = subprocess.run(command, capture_output=True, timeout=120, check=True)
     result = undisturbed.result()
-    assert result is not None and json.loads(found.stdout) == pytest.approx(result["final"], abs=1e-6)
+    assert result is not None and json.loads(found.stdout) == pytest.approx(result.final, abs=1e-6)
     table = decode_run(undisturbed.path, ["argmax", "soft"], ["1"], print)
-    assert table["own"]["gtbox/AP"] == pytest.approx(result["final"]["gtbox/AP"], abs=1e-6)
+    assert table["own"]["gtbox/AP"] == pytest.approx(final_of(undisturbed)["gtbox/AP"], abs=1e-6)
     # The mean of a softmax map: what RLE calls mu.
     assert table["soft@1"]["gtbox/EPE"] == table["own"]["gtbox/EPE"]
     for each in json.loads(undisturbed.predictions_file.read_text()):
@@ -158,6 +159,5 @@ def test_a_hand_has_its_deviations_and_its_depths(tmp_path: Path) -> None:
     spec = spec_of(tmp_path / "rhd", data={"format": "rhd"}, train={"epochs": 1, "depth": True})
     folder = prepared(tmp_path, spec)
     assert run(folder) == [0], log_of(folder)
-    assert {"l_laplace", "l_flow", "l_depth"} <= set(folder.metrics()[0]["train"])
-    result = folder.result()
-    assert result is not None and result["final"]["gtbox/EPE mm"] is not None
+    assert {"l_laplace", "l_flow", "l_depth"} <= set(folder.epochs()[0].train)
+    assert final_of(folder)["gtbox/EPE mm"] is not None

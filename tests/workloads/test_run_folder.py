@@ -9,29 +9,31 @@ import pytest
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import read_json, write_json
-from heatmark.workloads.run_folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from tests.made_up import made_epoch
 
 
 def test_a_torn_last_line_is_ignored_and_then_cut_off(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.append_metrics({"epoch": 0})
+    first, second = made_epoch(0), made_epoch(1)
+    folder.append_epoch(first)
     with folder.metrics_file.open("ab") as file:
         file.write(b'{"epoch": 1, "los')
-    assert folder.metrics() == [{"epoch": 0}]
-    folder.append_metrics({"epoch": 1})
-    assert folder.metrics() == [{"epoch": 0}, {"epoch": 1}]
+    assert folder.epochs() == [first]
+    folder.append_epoch(second)
+    assert folder.epochs() == [first, second]
     assert folder.metrics_file.read_bytes().count(b"\n") == 2
 
 
 def test_a_reader_goes_on_from_its_offset(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    assert folder.metrics_since(0) == ([], 0)
-    folder.append_metrics({"epoch": 0})
-    first, offset = folder.metrics_since(0)
-    folder.append_metrics({"epoch": 1})
-    second, end = folder.metrics_since(offset)
-    assert (first, second) == ([{"epoch": 0}], [{"epoch": 1}])
-    assert folder.metrics_since(end) == ([], end)
+    assert folder.epochs_since(0) == ([], 0)
+    folder.append_epoch(made_epoch(0))
+    first, offset = folder.epochs_since(0)
+    folder.append_epoch(made_epoch(1))
+    second, end = folder.epochs_since(offset)
+    assert (first, second) == ([made_epoch(0)], [made_epoch(1)])
+    assert folder.epochs_since(end) == ([], end)
 
 
 def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
@@ -57,6 +59,7 @@ def test_a_damaged_file_is_named(content: bytes, tmp_path: Path) -> None:
     folder.result_file.write_bytes(content)
     with pytest.raises(InputError, match=r"result\.json: damaged: .*; restore it or remove it"):
         folder.result()
-    folder.metrics_file.write_bytes(b'{"epoch": 0}\n{"epo\n{"epoch": 2}\n')
+    lines = [json.dumps(made_epoch(0).plain()), '{"epo', json.dumps(made_epoch(2).plain())]
+    folder.metrics_file.write_text("".join(line + "\n" for line in lines))
     with pytest.raises(InputError, match=r"metrics\.jsonl: damaged"):
-        folder.metrics()
+        folder.epochs()

@@ -60,6 +60,9 @@ def test_a_signature_does_not_depend_on_the_process_or_on_what_was_left_out() ->
     [
         ({"method": {"beta": 0}}, "beta"),
         ({"method": {"name": "argmin"}}, "method"),
+        ({"backbone": "sbl-r49"}, "unknown backbone 'sbl-r49'; did you mean 'sbl-r"),
+        ({"data": {"format": "lsp"}}, "unknown format 'lsp'; did you mean 'lspet'"),
+        ({"data": {"bbox_source": "mmpose"}}, "coco has no mmpose boxes; valid: gt, det"),
         ({"train": {"epochs": -1}}, "epochs"),
         ({"train": {"epochs": "10"}}, "epochs"),
         ({"train": {"milestones": [20, 10]}}, "milestones"),
@@ -84,3 +87,47 @@ def test_the_defaults_that_depend_on_the_epochs_are_the_papers() -> None:
 def test_a_spec_is_read_without_torch() -> None:
     code = "import sys, heatmark.workloads.spec, heatmark.pipeline.plan; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_everything_that_is_registered_is_known_without_torch() -> None:
+    code = (
+        "import sys\n"
+        "from heatmark.datasets.formats import FORMATS\n"
+        "from heatmark.models.backbones import FAMILIES\n"
+        "from heatmark.models.methods import METHODS\n"
+        "from heatmark.pipeline.clusters import CLUSTERS\n"
+        "print(*METHODS, *FORMATS, *FAMILIES, *CLUSTERS)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    methods = ["detection", "ipr", "bcir", "ipr+l_reg", "ipr+l_de", "ipr+debias", "dark", "udp", "dsnt", "rle"]
+    others = ["coco", "mpii", "lspet", "rhd", "sbl", "hrnet", "local", "slurm"]
+    assert done.stdout.split() == [*methods, *others]
+
+
+@pytest.mark.parametrize(
+    ("name", "signature"),
+    [
+        ("detection", "357471d61ad2a8be"),
+        ("ipr", "57788a788f443fde"),
+        ("bcir", "8903147b2a490f52"),
+        ("ipr+l_reg", "07f101e2310fc781"),
+        ("ipr+l_de", "816c6ca884aaa3e4"),
+        ("ipr+debias", "2a544560738e17aa"),
+        ("dark", "df9367d7e442d081"),
+        ("udp", "cdb84bf7e3740a1b"),
+        ("dsnt", "b0a01578147b9e1f"),
+        ("rle", "e38a514ee72c009d"),
+    ],
+)
+def test_a_trial_of_each_method_keeps_its_signature(name: str, signature: str) -> None:
+    """Results are kept under it: one that changes is an experiment done again."""
+    content = {
+        "method": {"name": name},
+        "backbone": "sbl-r18-w8",
+        "data": {"name": "d", "fingerprint": "x"},
+        "train": {},
+        "runtime": {"data_root": "/x"},
+    }
+    assert TrialSpec.model_validate_json(json.dumps(content)).signature == signature

@@ -16,15 +16,17 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_json
 from heatmark.models import decoding
+from heatmark.pipeline.analyses import OF_A_TRIAL
 from heatmark.workloads import checkpoint, trained
 from heatmark.workloads.analysis import heatmaps
 from heatmark.workloads.decode_run import decode_run
 from heatmark.workloads.decoders import chosen_decoders
 from heatmark.workloads.evaluate import evaluate
 from heatmark.workloads.process_group import Ranks
-from heatmark.workloads.run_folder import RunFolder
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.train import build_model, crop_settings, load_split
+from heatmark.workloads.train import build_model, load_split
 from heatmark.workloads.trained import open_trial
 
 
@@ -46,7 +48,7 @@ def trial(path: Path, people: Path, method: dict[str, Any], flip_test: bool) -> 
     }
     spec = TrialSpec.model_validate_json(json.dumps(content))
     folder = RunFolder(path / spec.signature)
-    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    write_spec(folder.spec_file, spec)
     model = build_model(spec, 17)
     torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
     checkpoint.save(folder, {"training": {"model": model.state_dict()}}, 1, keep=1)
@@ -60,7 +62,7 @@ def test_a_trials_own_read_out_is_what_its_evaluation_measured(
 ) -> None:
     folder, spec, model = trial(tmp_path, people, method, flip_test)
     val = load_split(spec, "val")
-    loader = make_loader(val, crop_settings(spec), training=False, batch_size=5)
+    loader = make_loader(val, spec.data, training=False, batch_size=5)
     measured = evaluate(model, spec, val, loader, Ranks(0, 1, torch.device("cpu")), set()).metrics
     table = decode_run(folder.path, ["argmax", "quarter", "udp", "soft"], ["1", "10"], print)
     assert list(table) == ["own", "argmax", "quarter", "udp", "soft@1", "soft@10"]
@@ -119,7 +121,7 @@ def test_every_decoder_finds_a_gaussian(tmp_path: Path) -> None:
 
 def test_the_heatmaps_of_a_trial_are_described_joint_by_joint(tmp_path: Path, people: Path) -> None:
     folder, spec, _ = trial(tmp_path, people, {"name": "ipr"}, True)
-    written = heatmaps.analyze(tmp_path / "out", folder.path, print)
+    written = OF_A_TRIAL["heatmaps"](tmp_path / "out", folder.path, print)
     assert [path.name for path in written] == ["heatmaps.csv", "activation.csv", "heatmaps.svg"]
     with written[0].open() as file:
         every, *joints = csv.DictReader(file)

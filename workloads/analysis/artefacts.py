@@ -16,7 +16,7 @@ from heatmark.foundation.files import write_atomic
 
 # rows, columns: the paper's map.
 SIZE = (64, 48)
-COLORS = {"regression": "#d1495b", "detection": "#2e6f95", "BCIR": "#3c896d"}
+COLORS = {"regression": "#d1495b", "detection": "#2e6f95"}
 
 
 def gaussian_map(joint: tuple[float, float], sigma: float = 2.0, peak: float = 1.0) -> Tensor:

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from heatmark.models.decoding import bias_compensated_argmax, soft_argmax
 from heatmark.models.diagnostics import log_mass_ratio
-from heatmark.workloads.analysis.artefacts import COLORS, SIZE, gaussian_map, write_figure, write_table
+from heatmark.workloads.analysis.artefacts import SIZE, gaussian_map, write_table
 
 BETAS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
-SIGMAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+PEAK_SIGMAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 # Distances from the centre of the map, towards its upper left corner; at integer pixels, where a peak narrowed by a
 # large beta is still sampled at its top (between pixels, sampling alone costs up to 0.2 pixels at beta 50).
 STEPS = (0, 2, 4, 6, 8, 10, 12)
@@ -23,15 +21,14 @@ TYPICAL = {"beta": 10.0, "sigma": 2.0, "step": 10}
 
 
 def analyze(folder: Path) -> list[Path]:
-    """bias.csv and bias.svg."""
-    rows = list(measured())
-    return [write_table(folder / "bias.csv", rows), write_figure(folder / "bias.svg", _figure(rows))]
+    """bias.csv; drawn it is Fig. 2 (reports/paper/figures/bias.py)."""
+    return [write_table(folder / "bias.csv", list(measured()))]
 
 
 def measured() -> Iterator[dict[str, Any]]:
     """Every beta, sigma and place: the joint, where each decoder finds it, and the shift that Eq. 37 predicts."""
     for beta in BETAS:
-        for sigma in SIGMAS:
+        for sigma in PEAK_SIGMAS:
             for step in STEPS:
                 # The centre lies between pixels: the nearest pixel, and along the diagonal from there.
                 joint = (float(math.floor(CENTRE[0]) - step), float(math.floor(CENTRE[1]) - round(step * 4 / 3)))
@@ -48,22 +45,3 @@ def measured() -> Iterator[dict[str, Any]]:
                     "shift_bcir": math.dist(bias_compensated_argmax(heatmap, beta)[0, 0].tolist(), joint),
                     "shift_predicted": share * math.dist(joint, CENTRE),
                 }
-
-
-def _figure(rows: list[dict[str, Any]]) -> Figure:
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
-    panels = figure.subplots(1, 3, sharey=True)
-    titles = {"beta": ("beta", "beta"), "sigma": ("sigma", "sigma, heatmap pixels"), "step": ("distance", "distance")}
-    for panel, (axis, (column, label)) in zip(panels, titles.items(), strict=True):
-        fixed = {key: value for key, value in TYPICAL.items() if key != axis}
-        chosen = [row for row in rows if all(row[key] == value for key, value in fixed.items())]
-        x = [row[column] for row in chosen]
-        panel.plot(x, [row["shift_ipr"] for row in chosen], "o-", color=COLORS["regression"], label="IPR")
-        panel.plot(x, [row["shift_bcir"] for row in chosen], "s-", color=COLORS["BCIR"], label="BCIR")
-        panel.plot(x, [row["shift_predicted"] for row in chosen], "k:", label="Eq. 37")
-        panel.set_yscale("symlog", linthresh=0.01)
-        panel.set_xlabel("distance from the centre, heatmap pixels" if axis == "step" else label)
-        panel.set_title(", ".join(f"{key} {value:g}" for key, value in fixed.items() if key != "step"), fontsize=9)
-    panels[0].set_ylabel("shift towards the centre, heatmap pixels")
-    panels[0].legend()
-    return figure

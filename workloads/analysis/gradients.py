@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from heatmark.models.decoding import argmax
 from heatmark.models.methods import METHODS
-from heatmark.workloads.analysis.artefacts import COLORS, SIZE, gaussian_map, write_figure, write_table
+from heatmark.workloads.analysis.artefacts import SIZE, gaussian_map, write_table
 
 # Lower right quadrant, as in section 6.2.
 JOINT = (36.0, 48.0)
@@ -33,16 +31,15 @@ class Learner:
 
 
 def analyze(folder: Path) -> list[Path]:
-    """gradients.csv (the joint after every step), and per learner the heatmaps and the joint's path as a png."""
-    written, rows = [], []
+    """gradients.csv: the joint after every step; drawn it is Fig. 6 (reports/paper/figures/gradients.py)."""
+    rows = []
     for name, learner in learners().items():
         histories = {case: updated(heatmap, learner) for case, heatmap in first_heatmaps(seed=0).items()}
         for case, (joints, _) in histories.items():
             for step, (x, y) in enumerate(joints):
                 error = float(np.hypot(x - JOINT[0], y - JOINT[1]))
                 rows.append({"learner": name, "case": case, "step": step, "x": x, "y": y, "epe": error})
-        written.append(write_figure(folder / f"gradients_{name.lower()}.png", _frames(name, histories)))
-    return [write_table(folder / "gradients.csv", rows), *written]
+    return [write_table(folder / "gradients.csv", rows)]
 
 
 def first_heatmaps(seed: int) -> dict[str, Tensor]:
@@ -88,26 +85,3 @@ def updated(
         (gradient_HW,) = torch.autograd.grad(learner.loss(heatmap_HW), heatmap_HW)
         heatmap_HW = heatmap_HW - GAMMA * gradient_HW
     return joints, frames
-
-
-def _frames(name: str, histories: dict[str, Any]) -> Figure:
-    figure = Figure(figsize=(1.7 * (len(FRAMES) + 1), 2.3 * len(histories)), layout="constrained")
-    panels = figure.subplots(len(histories), len(FRAMES) + 1)
-    for row, (case, (joints, frames)) in zip(panels, histories.items(), strict=True):
-        for panel, step in zip(row, FRAMES, strict=False):
-            panel.imshow(frames[step].numpy(), cmap="viridis")
-            panel.plot(*joints[step], "k^", markeredgecolor="white")
-            _mark(panel, f"step {step}")
-        row[0].set_ylabel(case, fontsize=9)
-        row[-1].plot(*zip(*joints, strict=True), "-", color=COLORS[name])
-        row[-1].set(xlim=(-0.5, SIZE[1] - 0.5), ylim=(SIZE[0] - 0.5, -0.5), aspect="equal")
-        _mark(row[-1], "path")
-    figure.suptitle(f"{name}: triangle = joint as read, dot = ground truth", fontsize=10)
-    return figure
-
-
-def _mark(panel: Axes, title: str) -> None:
-    panel.plot(*JOINT, "o", color="red", markersize=4)
-    panel.set_title(title, fontsize=8)
-    panel.set_xticks([])
-    panel.set_yticks([])

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from heatmark.models.diagnostics import best_sigma, bhattacharyya
 from heatmark.workloads.analysis.artefacts import COLORS, write_figure, write_table
 
-REACHES = (1, 2, 4, 8)
+DISC_RADII = (1, 2, 4, 8)
 OFFSETS = tuple(float(step) for step in np.arange(0, 12.25, 0.5))
 DRAWS = 20_000
 TRUE_SIGMA = 2.0
@@ -35,7 +35,7 @@ def expected_errors(seed: int) -> Iterator[dict[str, Any]]:
     Eq. 7, `simulated` the mean over random draws of that pixel.
     """
     generator = np.random.default_rng(seed)
-    for reach in REACHES:
+    for reach in DISC_RADII:
         rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
         disc = np.stack([columns, rows], axis=-1)[columns**2 + rows**2 <= reach**2]
         for offset in OFFSETS:
@@ -67,7 +67,7 @@ def _figure(errors: list[dict[str, Any]], spreads: list[dict[str, Any]]) -> Figu
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(OFFSETS, OFFSETS, color=COLORS["regression"], label="regression (Eq. 8)")
-    for index, reach in enumerate(REACHES):
+    for index, reach in enumerate(DISC_RADII):
         rows = [row for row in errors if row["s"] == reach]
         label = "detection (Eq. 7), s = 1, 2, 4, 8" if index == 0 else None
         left.plot(

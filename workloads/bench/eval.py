@@ -75,8 +75,11 @@ def _by_pycocotools(content: Any, results: list[dict[str, Any]]) -> int:
     from pycocotools.cocoeval import COCOeval
 
     with contextlib.redirect_stdout(io.StringIO()):
-        truth: Any = COCO()
-        truth.dataset = {**content, "annotations": [dict(person) for person in content["annotations"]]}
+        truth = COCO()
+        truth.dataset = {  # type: ignore[typeddict-item]
+            **content,
+            "annotations": [dict(person) for person in content["annotations"]],
+        }
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes([dict(result) for result in results]), "keypoints")
         evaluation.evaluate()

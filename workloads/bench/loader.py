@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from heatmark.datasets.augment import CropSettings
 from heatmark.datasets.coco import load_coco
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.loader import CropLoader, make_loader
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.workloads.bench.race import Entrant

@@ -11,8 +11,9 @@ from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.comparing.nearest import nearest_to_paper
 from heatmark.reports.paper.figures.absent import not_run
 from heatmark.reports.paper.figures.setting import DrawnSetting
-from heatmark.reports.rendering.drawing import Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 
 BETA_LINE = "beta: [1, 5, 10, 20]"
 

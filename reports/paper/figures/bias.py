@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from heatmark.reports.paper.figures.decodings import JOINT, SIZE, colored, expectation, toy_heatmap
-from heatmark.reports.rendering.drawing import Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 from heatmark.reports.rendering.picture_grid import EDGE, FOUND_STYLE, TRUE_STYLE, jpeg
 
 TITLE = "Fig. 2"

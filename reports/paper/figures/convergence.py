@@ -15,8 +15,9 @@ from heatmark.reports.paper.figures.absent import method_line, missing_methods, 
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.collect import Trial
 from heatmark.reports.reading.measures import amount
-from heatmark.reports.rendering.drawing import LOG_FROM_RATIO, MUTED, Drawing, drawn, method_color, plain_log_scale
+from heatmark.reports.rendering.drawing import LOG_FROM_RATIO, MUTED, Drawing, drawn, plain_log_scale
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 
 # IPR, what is added to it one at a time, and all of it.
 COMPONENTS = ("ipr", "ipr+l_reg", "ipr+l_de", "ipr+debias", "bcir")

@@ -14,8 +14,9 @@ from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.comparing.cost import cost_of
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.measures import amount
-from heatmark.reports.rendering.drawing import Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 
 MARKERS = "osD^vP*X<>"
 # More cells than these are told apart by their method only, and on the page by what their points say.

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 from heatmark.reports.rendering.picture_grid import FOUND_STYLE, TRUE_STYLE, Pixels, jpeg
 
 Map = npt.NDArray[np.float64]

@@ -11,8 +11,9 @@ from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.paper.figures.absent import missing_methods, no_records
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.digest import RULES
-from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 
 JOINTS = tuple(band.name for band in RULES.joints.bands)
 OCCLUSIONS = tuple(band.name for band in RULES.occlusion.bands)

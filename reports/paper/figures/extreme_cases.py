@@ -14,9 +14,10 @@ from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.paper.figures.absent import no_records
 from heatmark.reports.paper.figures.people import by_annotation, cut_out, gone, read_people
 from heatmark.reports.paper.figures.setting import DrawnSetting, first_seed
-from heatmark.reports.reading.records import Records, last_records
+from heatmark.reports.reading.records import last_records
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg
+from heatmark.workloads.run_folder.evaluation import Records
 
 EACH = 4
 SIDE = 190

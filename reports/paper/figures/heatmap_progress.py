@@ -12,10 +12,10 @@ from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.paper.figures.absent import missing_methods
 from heatmark.reports.paper.figures.setting import DrawnSetting, first_seed
-from heatmark.reports.reading.heatmap_files import Heatmaps, heatmap_files, read_heatmaps
-from heatmark.reports.reading.records import last_records
+from heatmark.reports.reading.records import heatmap_files, last_records
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg, overlay
+from heatmark.workloads.run_folder.heatmaps import Heatmaps, read_heatmaps
 
 MOST_EPOCHS = 6
 MOST_JOINTS = 8
@@ -67,7 +67,7 @@ def read_progress(cell: GridCell) -> Progress | None:
     """Of the first seed; None where there are no files. Those that are no good are left out."""
     trial = first_seed(cell)
     epochs = {}
-    for epoch, path in heatmap_files(trial.folder).items():
+    for epoch, path in heatmap_files(trial).items():
         try:
             found = read_heatmaps(path)
         except InputError:

@@ -10,16 +10,17 @@ from matplotlib.axes import Axes
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.nearest import VARIED
 from heatmark.reports.paper.figures.absent import missing_methods, no_records, not_run
+from heatmark.reports.paper.figures.net_shapes import activation_axes, plot_activation
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.paper.figures.shapes import ALL, GROUPS, Shapes, shapes_of
 from heatmark.reports.reading.digest import DIFFICULTIES
 from heatmark.reports.reading.measures import amount
-from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn, method_color
+from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
+from heatmark.reports.rendering.method_colors import method_color
 
 DASHES = {"easy": "-", "medium": (0, (5, 1.5)), "hard": (0, (1, 1.2)), ALL: "-"}
 SIGMA_LINE = "method: [{name: detection, sigma: 0.5}, {name: detection, sigma: 1.0}, detection]"
-A_OF_S = "A(s), share of the heatmap"
 WINDOW_WORDS = "within the square of 2s + 1 pixels around the true joint (Eq. 26)"
 
 
@@ -96,14 +97,9 @@ def _draw_activation(
             values_S = found.activation_S.get(group)
             if values_S is None:
                 continue
-            axes.plot(found.reaches, values_S, color=method_color(method), linestyle=DASHES[group], linewidth=1.2)
-            for s, value in zip(found.reaches, values_S.tolist(), strict=True):
-                words = f"{_label(setting, method)}, {group}: A({s}) = {value:.2f}"
-                drawing.words(axes, s, value, words)
-    axes.set_ylim(0, 1.02)
-    axes.set_xlim(-0.5, max((found.reaches[-1] for found in shapes.values()), default=12) + 0.5)
-    axes.set_xlabel("s (heatmap px)")
-    axes.set_ylabel(A_OF_S)
+            who = f"{_label(setting, method)}, {group}"
+            plot_activation(drawing, axes, found.reaches, values_S, method_color(method), DASHES[group], who)
+    activation_axes(axes, max((found.reaches[-1] for found in shapes.values()), default=12))
     if not any(found.activation_S.get(group) is not None for found in shapes.values() for group in groups):
         drawing.nothing(axes, "nobody" if shapes else "no records")
 

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
-from heatmark.datasets.augment import CropSettings, Purpose, random_stream
-from heatmark.datasets.geometry import apply_affine, crop_affine
+from heatmark.datasets.augment import Purpose, random_stream
+from heatmark.datasets.crop_settings import CropSettings
+from heatmark.datasets.geometry import Convention, apply_affine, crop_affine, heatmap_pitch, input_to_heatmap
 from heatmark.datasets.images import ImageArray, read_image
 from heatmark.datasets.loader import Crop, PersonCrops
 from heatmark.datasets.people import FloatArray, Person, PoseDataset, Skeleton
 from heatmark.datasets.pose_drawing import Pen, draw_pose
 from heatmark.foundation.errors import InputError
+from heatmark.models.losses import gaussian_targets
 
 TILE = 224
 AUGMENTED = 3
+# Of a heatmap, as most methods have it: input pixels to one of its pixels, and the Gaussian that it learns.
 STRIDE, SIGMA = 4, 2.0
 BOX = (120, 220, 120)
 PEN = Pen(bone=1, joint=3, rings=True)
@@ -49,16 +53,27 @@ def write_png(path: Path, image_HW3: ImageArray) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror}); give another file") from error
 
 
-def target_overlay(image_HW3: ImageArray, joints_K2: FloatArray, labelled_K: FloatArray, stride: int) -> ImageArray:
-    """The crop in grey under the maximum of the joints' Gaussians, drawn at heatmap resolution."""
-    height, width = image_HW3.shape[0] // stride, image_HW3.shape[1] // stride
-    rows, columns = np.mgrid[:height, :width]
-    heat_HW = np.zeros((height, width))
-    for x, y in joints_K2[labelled_K > 0] / stride:
-        heat_HW = np.maximum(heat_HW, np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * SIGMA**2)))
-    large_HW = cv2.resize(heat_HW, (width * stride, height * stride), interpolation=cv2.INTER_NEAREST)
+def target_overlay(
+    image_HW3: ImageArray,
+    joints_K2: FloatArray,
+    labelled_K: FloatArray,
+    stride: int = STRIDE,
+    geometry: Convention = "biased",
+) -> ImageArray:
+    """The crop in grey under the maximum of a heatmap's Gaussians, its pixels where the geometry has them.
+
+    joints_K2: (x, y) in pixels of the crop.
+    """
+    height, width = image_HW3.shape[:2]
+    pitch_2 = heatmap_pitch((width, height), stride, geometry)
+    joints_1K2 = torch.from_numpy(input_to_heatmap(joints_K2[None], pitch_2))
+    size = height // stride, width // stride
+    target_1KHW, weight_1K = gaussian_targets(joints_1K2, torch.from_numpy(labelled_K[None]), size, SIGMA)
+    heat_HW = (target_1KHW * weight_1K[..., None, None]).amax((0, 1)).numpy()
+    to_input_23 = np.column_stack([np.diag(pitch_2), np.zeros(2)])
+    large_HW1 = cv2.warpAffine(heat_HW, to_input_23, (width, height), flags=cv2.INTER_LINEAR)[..., None]
     grey_HW1 = image_HW3.mean(axis=-1, keepdims=True) * 0.5
-    overlay_HW3: FloatArray = grey_HW1 * (1 - large_HW[..., None]) + np.array([255, 210, 60]) * large_HW[..., None]
+    overlay_HW3: FloatArray = grey_HW1 * (1 - large_HW1) + np.array([255, 210, 60]) * large_HW1
     return overlay_HW3.astype(np.uint8)
 
 
@@ -67,7 +82,9 @@ def _row(dataset: PoseDataset, settings: CropSettings, index: int, image: ImageA
     plain = PersonCrops(dataset, settings, training=False, seed=seed)[0, index]
     varied = PersonCrops(dataset, settings, training=True, seed=seed)
     tiles = [_whole(image, person, skeleton), _with_pose(plain, skeleton)]
-    tiles.append(target_overlay(plain["image_HW3"], plain["joints_K2"], plain["labelled_K"], STRIDE))
+    tiles.append(
+        target_overlay(plain["image_HW3"], plain["joints_K2"], plain["labelled_K"], geometry=settings.geometry)
+    )
     tiles += [_with_pose(varied[epoch, index], skeleton) for epoch in range(AUGMENTED)]
     return np.concatenate([_tile(tile) for tile in tiles], axis=1)
 

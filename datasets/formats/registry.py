@@ -1,0 +1,72 @@
+"""The formats by the names that a sweep file calls them by, and what is done with one by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator
+
+from heatmark.datasets.format import Format
+from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.rhd import DELTA_MM
+from heatmark.datasets.synthetic.recipe import Recipe
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.registry import Registry
+
+FormatT = TypeVar("FormatT", bound=Format)
+
+FORMATS: Registry[Format] = Registry("format", "heatmark.datasets.formats", "heatmark.formats")
+# That of a data set whose sweep file does not say.
+USUAL_FORMAT: Final = "coco"
+
+
+def register(kind: type[FormatT]) -> type[FormatT]:
+    """Decorator of a format's class: data sets of it are read, measured and scored from then on."""
+    FORMATS.add(kind.name, kind(), kind.order)
+    return kind
+
+
+def _known(name: str) -> str:
+    FORMATS.named(name)
+    return name
+
+
+# A format's name as a field of pydantic's.
+FormatName = Annotated[str, AfterValidator(_known)]
+
+
+def load_split(
+    name: str,
+    root: Path,
+    split: Split,
+    strict: bool,
+    detections: Path | None = None,
+    bbox_source: str = "gt",
+    delta_mm: float = DELTA_MM,
+) -> PoseDataset:
+    """The people of one split; with a detection file those of the validation split are in a detector's boxes.
+
+    delta_mm: of Eq. 27, for the formats whose visibility is cut there.
+    """
+    return FORMATS[name].people(root, split, strict, detections, bbox_source, delta_mm)
+
+
+def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
+    """`heatmark score`: the metrics of a format's usual prediction file."""
+    if name not in FORMATS:
+        raise InputError(f"score {name}: unknown format; valid: {', '.join(FORMATS)}")
+    return FORMATS[name].score_file(truth_file, predictions_file, zero_based)
+
+
+def drawn_formats() -> list[str]:
+    """The formats that data sets can be drawn in."""
+    return [name for name, each in FORMATS.items() if each.recipe is not None]
+
+
+def make_recipe(name: str, people_train: int, people_val: int, seed: int) -> Recipe:
+    """The recipe of a drawn data set; InputError for a format that nothing is drawn in."""
+    kind = FORMATS[name].recipe if name in FORMATS else None
+    if kind is None:
+        raise InputError(f"synthetic {name}: nothing is drawn in this format; valid: {', '.join(drawn_formats())}")
+    return kind(people_train, people_val, seed)

@@ -1,0 +1,92 @@
+"""The things of one kind by their names: those in the files of a folder, and those of installed packages.
+
+A file of the folder, or the module that a package's entry point names, adds its own things as it is imported; nobody
+lists them. Nothing is imported before somebody looks for the first thing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Final, Generic, TypeVar
+
+from heatmark.foundation.errors import InputError
+from heatmark.foundation.nearest import nearest
+
+Item = TypeVar("Item")
+# Things that say nothing of their place come after those that do, by name.
+LAST: Final = 1000
+
+
+class Registry(Mapping[str, Item], Generic[Item]):
+    """kind: what one of them is called in messages. package: the folder, by its dotted name. group: of entry points."""
+
+    def __init__(self, kind: str, package: str, group: str) -> None:
+        self.kind, self.package, self.group = kind, package, group
+        self._items: dict[str, tuple[int, str, Item]] = {}
+        self._loaded = False
+        self._loading = threading.RLock()
+
+    def add(self, name: str, item: Item, order: int = LAST) -> None:
+        """order: things stand in ascending order, and by name where it is the same. Raises InputError for a name that
+        another thing has: which of two was meant must not hang on which was imported first.
+        """
+        place = _place_of(item)
+        if name in self._items and self._items[name][1] != place:
+            raise InputError(
+                f"the {self.kind} {name!r} is there twice: {self._items[name][1]} and {place}; rename or remove one"
+            )
+        self._items[name] = (order, place, item)
+
+    def named(self, name: object) -> Item:
+        """Raises ValueError with the nearest valid name."""
+        if isinstance(name, str) and name in self:
+            return self[name]
+        raise ValueError(f"unknown {self.kind} {name!r}{nearest(str(name), self)}")
+
+    def __getitem__(self, name: str) -> Item:
+        self._load()
+        return self._items[name][2]
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._items, key=lambda name: (self._items[name][0], name)))
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._items)
+
+    def _load(self) -> None:
+        with self._loading:
+            if self._loaded:
+                return
+            self._loaded = True  # a file that looks for the things of its own kind as it is imported sees those so far
+            try:
+                self._import_all()
+            except BaseException:
+                self._loaded = False
+                raise
+
+    def _import_all(self) -> None:
+        folder = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(folder.__path__, f"{self.package}."):
+            importlib.import_module(module.name)
+        for entry in entry_points(group=self.group):
+            try:
+                entry.load()
+            except Exception as error:
+                raise InputError(
+                    f"{self.group}: {entry.value} of {entry.dist.name if entry.dist else '?'} cannot be imported "
+                    f"({type(error).__name__}: {error}); mend or uninstall it"
+                ) from error
+
+
+def _place_of(item: object) -> str:
+    """Module and name of a class, or of the class of an object; the module by its file, as it may be loaded twice."""
+    kind = item if isinstance(item, type) else type(item)
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return f"{kind.__qualname__} in {file or kind.__module__}"

@@ -1,0 +1,41 @@
+"""DSNT, beyond the paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from heatmark.models.method import SoftmaxRegression
+from heatmark.models.methods.registry import register
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@register
+class Dsnt(SoftmaxRegression):
+    """DSNT: softmax, expectation, Euclidean distance and a Jensen-Shannon regulariser (Nibali et al. 2018).
+
+    beta: 1 as published. The distance is taken in coordinates from -1 to 1 as published, so that js_weight 1 has the
+    meaning it has there. sigma: of the Gaussian that a softmax map is to resemble, 1 heatmap pixel as published.
+    """
+
+    label: ClassVar[str] = "DSNT"
+    colour: ClassVar[str] = "#5A626C"
+    order: ClassVar[int] = 8
+    name: Literal["dsnt"] = "dsnt"
+    beta: float = Field(1.0, gt=0, description="Scale of the heatmap in the exponential; 1 as published.")
+    sigma: float = Field(1.0, gt=0, description="Of the Gaussian that a softmax map is to resemble, in heatmap pixels.")
+    js_weight: float = Field(1.0, ge=0, description="Of the Jensen-Shannon regulariser.")
+
+    def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        size = heatmap_BKHW.shape[-2:]
+        distance = losses.normalised_distance(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)
+        divergence = losses.jensen_shannon(heatmap_BKHW, self.beta, joints_BK2, labelled_BK, self.sigma)
+        return {"l_re": distance, "l_js": self.js_weight * divergence}
+
+    def bone_cost(self, width: int) -> float:
+        return super().bone_cost(width) * 2 / width

@@ -1,0 +1,120 @@
+"""Made-up specs and records for all tests: whole ones, as the code itself writes them. Nothing of it was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from heatmark.foundation.clock import utc_now
+from heatmark.models.methods import Detection
+from heatmark.workloads.run_folder.ends import EndKind
+from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.events import Started
+from heatmark.workloads.run_folder.failure import Failure
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.result import Result
+from heatmark.workloads.run_folder.spec_file import write_spec
+from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
+
+
+def made_spec(method: Any = None, seed: int = 0, hang_s: float = 600.0, data: Any = None, **train: Any) -> TrialSpec:
+    """A trial of three epochs, unless `train` says otherwise, on data that is not there."""
+    return TrialSpec(
+        method=method or Detection(),
+        backbone="sbl-r18-w8",
+        data=DataSpec(**{"name": "drawn", "fingerprint": "0123abcd", **(data or {})}),
+        train=TrainSpec(**{"epochs": 3, "batch_size": 32, **train}).resolved(),
+        seed=seed,
+        runtime=RuntimeSpec(data_root="/gone", hang_s=hang_s),
+    )
+
+
+def planned(path: Path, spec: TrialSpec | None = None) -> RunFolder:
+    """A run folder with its spec and nothing else. path: of the folder itself."""
+    write_spec(path / "spec.json", spec or made_spec())
+    return RunFolder(path)
+
+
+def planned_sweep(sweep: Path, specs: Sequence[TrialSpec] = (), name: str | None = None, **changes: Any) -> None:
+    """The sweep's own record."""
+    cells = [CellRecord(signature=spec.signature, label=spec.label) for spec in specs]
+    content = {"created": "2026-03-04T09:59:00.000Z", "scheduler": "fifo", "cluster": {}, "cells": cells}
+    SweepRecord(**{"name": name or sweep.name, **content, **changes}).write(sweep_file(sweep))
+
+
+def made_epoch(number: int, val: Any = None, **changes: Any) -> EpochRecord:
+    """number: counted from 0."""
+    content = {
+        "epoch": number,
+        "step": 10 * (number + 1),
+        "samples_seen": 100 * (number + 1),
+        "attempt": 0,
+        "time": f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}.000Z",
+        "wall_s": 1.0 + number,
+        "epoch_s": 1.0,
+        "images_per_s": 10.0,
+        "data_s": 0.1,
+        "lr": 1e-3,
+        "train": {"loss": 1.0 / (number + 1)},
+        "val": val,
+    }
+    return EpochRecord(**{**content, **changes})
+
+
+def made_result(signature: str = "0" * 16, final: Any = None, **changes: Any) -> Result:
+    content = {
+        "epochs": 3,
+        "final": final or {},
+        "wall_s": 95.25,
+        "attempts": 1,
+        "world_size": 1,
+        "parameters": 1234567,
+        "unreadable_images": [],
+        "notes": [],
+        "finished": "2026-03-04T10:20:00.000Z",
+        "versions": {"heatmark": "0.1.0", "python": "3.11.2", "torch": "2.13.0+cpu", "deepspeed": "0.19.8"},
+        "machine": {"host": "node0", "cpu": "Example CPU @ 2.0 GHz", "cores": 2, "memory_gib": 15.6, "gpus": []},
+    }
+    return Result(**{"signature": signature, **content, **changes})
+
+
+def finish(folder: RunFolder, final: Any = None, **changes: Any) -> None:
+    """Write the result of a trial."""
+    made_result(folder.signature, final, **changes).write(folder.result_file)
+
+
+def fail(folder: RunFolder, kind: EndKind, message: str = "because", **changes: Any) -> None:
+    """Write down a failure of a trial's job."""
+    Failure(**{"kind": kind, "message": message, "rank": 0, "time": utc_now(), **changes}).write(folder.failure_file)
+
+
+def start(folder: RunFolder, job: str = "1", attempt: int = 0, when: str | None = None) -> None:
+    """Write down that a job has started."""
+    folder.append_event(Started(attempt=attempt, time=when or utc_now(), job=job, restart=0, ranks=1, nodes=1))
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 60.0, what: str = "it") -> None:
+    """Wait for something that another thread or process does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s:g} s"
+        time.sleep(0.005)
+
+
+def job_of(folder: RunFolder) -> JobRecord:
+    """Where there must be one."""
+    job = folder.job()
+    assert job is not None, f"no {folder.job_file}"
+    return job
+
+
+def final_of(folder: RunFolder) -> Mapping[str, float | None]:
+    """The final metrics of a finished trial."""
+    result = folder.result()
+    assert result is not None and result.final is not None, f"no {folder.result_file}"
+    return result.final

@@ -1,0 +1,187 @@
+"""What is in a run folder, the single source of truth of a trial: where every file is, and its reader.
+
+    spec.json          what the trial is, written before anything is submitted (spec_file.py)
+    job.json           the job and its attempts, written by the driver (job_record.py)
+    lease.json         the process that holds the folder, written by rank 0 of a running job (lease_record.py)
+    metrics.jsonl      one line per epoch, appended and fsynced by rank 0 (epoch.py); no epoch twice; a torn last line
+                       is ignored
+    events.jsonl       every start, checkpoint and end of an attempt, appended by rank 0 (events.py)
+    heartbeats/        the last sign of life of every rank (heartbeats.py)
+    checkpoints/       one folder per checkpoint with its manifest (manifest.py)
+    predictions.json   the last evaluation, in COCO's keypoint results format
+    predictions.mat    the same as `preds`, for the formats that are scored from such a file
+    evaluations/       for every evaluated epoch what was found for every person (evaluation.py), and for some
+                       epochs the heatmaps of a few people (heatmaps.py)
+    result.json        written last: the trial is finished and never run again (result.py)
+    cancel.json        the decision to cancel: of a person or of the scheduler (decision.py)
+    accounting.json    what the trial's jobs cost, from the cluster's accounting (cost.py)
+    mlflow.json        what MLflow has of it (mirrored.py)
+    failure.json       why the last attempt ended without a result (failure.py)
+    log/               what the job printed
+
+Everything else (Tune, MLflow, the report, `sweep status`) is a view of these files and can be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heatmark.workloads.run_folder.cost import Cost
+from heatmark.workloads.run_folder.decision import Decision
+from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.events import Ended, Event, Saved, Started, read_events
+from heatmark.workloads.run_folder.failure import Failure
+from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.result import Result
+
+if TYPE_CHECKING:
+    from heatmark.workloads.spec import TrialSpec
+
+
+EVALUATIONS = "evaluations"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one trial."""
+
+    path: Path
+
+    @property
+    def signature(self) -> str:
+        return self.path.name
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def job_file(self) -> Path:
+        return self.path / "job.json"
+
+    @property
+    def lease_file(self) -> Path:
+        return self.path / "lease.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.path / "predictions.json"
+
+    @property
+    def usual_predictions_file(self) -> Path:
+        return self.path / "predictions.mat"
+
+    def records_file(self, epoch: int) -> Path:
+        """What the evaluation after an epoch, counted from 0, found for every person."""
+        return self.path / EVALUATIONS / f"epoch-{epoch:04d}.parquet"
+
+    def heatmaps_file(self, epoch: int) -> Path:
+        """The heatmaps of a few people after an epoch, counted from 0."""
+        return self.path / EVALUATIONS / f"heatmaps-{epoch:04d}.npz"
+
+    def records_files(self) -> dict[int, Path]:
+        """Those that are there, by epoch, counted from 0."""
+        return _numbered(self.path / EVALUATIONS, "epoch-", ".parquet")
+
+    def heatmaps_files(self) -> dict[int, Path]:
+        """Those that are there, by epoch, counted from 0."""
+        return _numbered(self.path / EVALUATIONS, "heatmaps-", ".npz")
+
+    @property
+    def result_file(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def failure_file(self) -> Path:
+        return self.path / "failure.json"
+
+    @property
+    def cancel_file(self) -> Path:
+        return self.path / "cancel.json"
+
+    @property
+    def accounting_file(self) -> Path:
+        return self.path / "accounting.json"
+
+    @property
+    def mirror_file(self) -> Path:
+        return self.path / "mlflow.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    def spec(self) -> TrialSpec:
+        """What the trial is. Raises InputError where that cannot be read."""
+        from heatmark.workloads.run_folder.spec_file import read_spec
+
+        return read_spec(self.spec_file)
+
+    def job(self) -> JobRecord | None:
+        return JobRecord.read(self.job_file)
+
+    def result(self) -> Result | None:
+        """The finished trial; None while there is none."""
+        return Result.read(self.result_file)
+
+    def failure(self) -> Failure | None:
+        return Failure.read(self.failure_file)
+
+    def decision(self) -> Decision | None:
+        """To cancel the trial, where that was decided."""
+        return Decision.read(self.cancel_file)
+
+    def cost(self) -> Cost | None:
+        return Cost.read(self.accounting_file)
+
+    def append_epoch(self, epoch: EpochRecord) -> None:
+        """Durably."""
+        epoch.append(self.metrics_file)
+
+    def epochs(self) -> list[EpochRecord]:
+        """Every epoch on record, in order."""
+        return self.epochs_since(0)[0]
+
+    def epochs_since(self, offset: int) -> tuple[list[EpochRecord], int]:
+        """The epochs after a byte offset, and the offset behind the last complete line."""
+        return EpochRecord.read_all(self.metrics_file, offset)
+
+    def append_event(self, event: Event) -> None:
+        """Durably."""
+        event.append(self.events_file)
+
+    def events(self) -> list[Started | Saved | Ended]:
+        """What happened to the trial, in order."""
+        return read_events(self.events_file)
+
+    def attempts(self) -> list[Started]:
+        """Every start of the trial's job, in order."""
+        return [event for event in self.events() if isinstance(event, Started)]
+
+
+def run_folders(sweep: Path) -> Iterator[RunFolder]:
+    """The run folders of a sweep, in the order of their names."""
+    if sweep.is_dir():
+        for path in sorted(sweep.iterdir()):
+            if (path / "spec.json").is_file():
+                yield RunFolder(path)
+
+
+def _numbered(folder: Path, before: str, after: str) -> dict[int, Path]:
+    names = {path.name[len(before) : -len(after)]: path for path in sorted(folder.glob(f"{before}*{after}"))}
+    return {int(number): path for number, path in names.items() if number.isdecimal()}

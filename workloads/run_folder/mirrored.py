@@ -1,0 +1,49 @@
+"""mlflow.json: what MLflow has of a trial, written by its mirror (pipeline/mirror.py) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from heatmark.workloads.run_folder.record import Part, Record
+
+
+class SentState(Part):
+    """state: of job.json, or `finished`. attempts: starts of the trial's jobs. costed: whether its hours were there."""
+
+    state: str
+    job_id: str | None
+    attempts: int
+    costed: bool
+
+
+def _first_version_of(values: dict[str, Any]) -> dict[str, Any]:
+    """The first had no number, its state as four texts, and in the beginning neither identity nor parent."""
+    state = values["state"]
+    if state is not None:
+        name, job_id, attempts, *costed = state
+        values["state"] = {
+            "state": name,
+            "job_id": None if job_id == "None" else job_id,
+            "attempts": int(attempts),
+            "costed": costed == ["costed"],
+        }
+    return {"identity": None, "parent": None, **values}
+
+
+class Mirrored(Record):
+    """target: the database that it was sent to. run_id: the trial's run there. offset: bytes of metrics.jsonl sent.
+
+    identity: of the sweep's folder, None where an earlier version wrote none down. parent: the sweep's own run.
+    """
+
+    VERSION: ClassVar[int] = 2
+    UNNUMBERED: ClassVar[int | None] = 1
+    UPGRADES: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: _first_version_of}
+
+    target: str
+    run_id: str
+    offset: int
+    state: SentState | None
+    identity: str | None
+    parent: str | None

@@ -1,0 +1,30 @@
+"""sweep.json of a sweep's folder: which trials it has, and where they run. Written by pipeline/plan.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from heatmark.workloads.run_folder.record import Part, Record
+
+
+class CellRecord(Part):
+    """A trial of the grid. label: for people."""
+
+    signature: str
+    label: str
+
+
+class SweepRecord(Record):
+    """created: UTC, ISO 8601. cluster: the sweep file's section. cells: in the order of the grid."""
+
+    name: str
+    created: str
+    scheduler: Literal["fifo", "asha"]
+    cluster: Mapping[str, Any]
+    cells: Sequence[CellRecord]
+
+
+def sweep_file(sweep: Path) -> Path:
+    return sweep / "sweep.json"
