@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,8 @@ import numpy as np
 
 from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names, is_text
+from heatmark.datasets.json_files import parsed_json
+from heatmark.datasets.keypoint_truth import KeypointTruth
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -44,6 +43,10 @@ class CocoAnnotations:
     def as_coco(self) -> Record:
         """The content in the shape of the file, for evaluators."""
         return {"images": [*self.images.values()], "annotations": self.annotations, "categories": self.categories}
+
+    def truth(self) -> KeypointTruth:
+        """What an evaluation needs of it."""
+        return KeypointTruth.of(self.as_coco(), self.keypoints_NK3)
 
 
 def annotation_path(root: Path, split: Split) -> Path:
@@ -81,7 +84,16 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
         found = "; ".join(notes) or f"{len(coco.annotations)} annotations, none with a labelled joint"
         raise InputError(f"{coco.path}: no person to use ({found}); check the annotations and {folder}")
     return PoseDataset(
-        "coco", split, COCO_PERSON, people, coco.path, notes, len(coco.annotations), absent_paths(folder, absent)
+        "coco",
+        split,
+        COCO_PERSON,
+        people,
+        coco.path,
+        notes,
+        len(coco.annotations),
+        absent_paths(folder, absent),
+        # What is trained on is not evaluated on: its annotations are read once more where they are.
+        keypoint_truth=coco.truth() if split == "val" else None,
     )
 
 
@@ -179,23 +191,10 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{path}: cannot read the annotation file ({error.strerror}); check the folder") from error
 
 
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """A quarter of a gigabyte of JSON makes millions of objects; looking for garbage among them takes as long again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _parsed(path: Path, content: bytes) -> Record:
     """The JSON object of an annotation file, with the three lists that make it COCO."""
     try:
-        with _collection_paused():
-            value = json.loads(content)
+        value = parsed_json(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
     for key in ("images", "annotations", "categories"):

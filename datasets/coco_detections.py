@@ -4,7 +4,6 @@ the boxes are a detector's and not the annotators'.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from heatmark.datasets.coco import JOINTS, annotation_path, load_annotations
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -63,6 +63,7 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
         absent=absent_paths(folder, absent),
         detected=True,
         evaluated_images=evaluated,
+        keypoint_truth=coco.truth(),
     )
 
 
@@ -94,7 +95,7 @@ def _bytes(path: Path) -> bytes:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
-        detections = json.loads(_bytes(path))
+        detections = parsed_json(_bytes(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
     if not isinstance(detections, list):

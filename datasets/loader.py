@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -25,7 +26,7 @@ from heatmark.datasets.augment import (
     sample_augmentation,
 )
 from heatmark.datasets.crop_settings import CropSettings
-from heatmark.datasets.geometry import apply_affine, crop_affine
+from heatmark.datasets.geometry import apply_affine, crop_affine, input_to_heatmap
 from heatmark.datasets.hand_depth import relative_depth
 from heatmark.datasets.image_cache import ImageCache
 from heatmark.datasets.images import ImageArray, read_image
@@ -54,6 +55,11 @@ class Batch(TypedDict):
     person_B: Tensor
     image_to_crop_B23: Tensor
     unreadable_B: Tensor
+
+
+def heatmap_joints(batch: Batch, pitch: npt.ArrayLike, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The true joints_BK2 in heatmap pixels, computed in that type. pitch: of geometry.heatmap_pitch."""
+    return torch.from_numpy(input_to_heatmap(batch["joints_BK2"].to(dtype).numpy(), pitch))
 
 
 class Crop(TypedDict):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from heatmark.datasets.keypoint_truth import KeypointTruth
 
 FloatArray = npt.NDArray[np.float64]
 Split = Literal["train", "val"]
@@ -82,7 +85,8 @@ class PoseDataset:
     listed_people: entries in the annotation file, usable or not, where predictions are filed by their order.
     absent: images that people are on but that are not there.
     detected: the boxes are a detector's, and the people have no joints. evaluated_images: where there may be people;
-    None where that is the images that people are on.
+    None where that is the images that people are on. keypoint_truth: what COCO's evaluation needs of the annotation
+    file, where that was kept.
     """
 
     name: str
@@ -95,3 +99,4 @@ class PoseDataset:
     absent: tuple[Path, ...] = ()
     detected: bool = False
     evaluated_images: frozenset[int] | None = None
+    keypoint_truth: KeypointTruth | None = field(default=None, compare=False, repr=False)

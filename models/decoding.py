@@ -1,13 +1,18 @@
 """Heatmap -> joints. Pure functions, batched over samples and joints, in fp32 or wider on any device.
 
 Suffixes: B samples, K joints, H rows, W columns. Joints are (x, y) in 0-indexed heatmap pixels: pixel centres are the
-integers, x runs over columns.
+integers, x runs over columns. Maps on a CPU that nobody differentiates are read in one pass each (one_pass.py).
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+from heatmark.models import one_pass
+from heatmark.models.shared import is_shared, once
 
 # Of a mirrored-back map at SimpleBaseline's geometry and stride of 4, in heatmap pixels (datasets/geometry.py).
 MIRROR_LAG = 0.75
@@ -33,6 +38,8 @@ def expectation(weight_BKHW: Tensor) -> Tensor:
 
 def argmax(heatmap_BKHW: Tensor) -> Tensor:
     """The pixel of the largest value (Eq. 2). A map without a positive value gives (0, 0), as SBL and HRNet do."""
+    if one_pass.reads(heatmap_BKHW):
+        return one_pass.argmax(heatmap_BKHW)
     heatmap_BKHW = at_least_fp32(heatmap_BKHW)
     width = heatmap_BKHW.shape[-1]
     peak_BK, index_BK = heatmap_BKHW.flatten(-2).max(-1)
@@ -45,6 +52,8 @@ def quarter_offset(heatmap_BKHW: Tensor) -> Tensor:
 
     Only where 1 < x < W - 1 and 1 < y < H - 1: the published code skips the first two columns and rows.
     """
+    if one_pass.reads(heatmap_BKHW):
+        return one_pass.quarter_offset(heatmap_BKHW)
     heatmap_BKHW = at_least_fp32(heatmap_BKHW)
     height, width = heatmap_BKHW.shape[-2:]
     joints_BK2 = argmax(heatmap_BKHW)
@@ -62,11 +71,21 @@ def quarter_offset(heatmap_BKHW: Tensor) -> Tensor:
     return joints_BK2 + 0.25 * slope_BK2.sign() * inside_BK[..., None]
 
 
+def softmax_map(heatmap_BKHW: Tensor, beta: float) -> Tensor:
+    """softmax(beta h) over the pixels of each map (Eq. 3). Once for maps that are shared (shared.py)."""
+
+    def compute() -> Tensor:
+        scaled_BKP = beta * at_least_fp32(heatmap_BKHW).flatten(-2)
+        return torch.softmax(scaled_BKP, dim=-1).view_as(heatmap_BKHW)
+
+    return once(heatmap_BKHW, ("softmax", beta), compute)
+
+
 def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """Expectation of pixel index under softmax(beta h) (IPR, Eq. 3)."""
-    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
-    probability_BKP = torch.softmax(beta * heatmap_BKHW.flatten(-2), dim=-1)
-    return expectation(probability_BKP.view_as(heatmap_BKHW))
+    if one_pass.reads(heatmap_BKHW):
+        return one_pass.soft_argmax(heatmap_BKHW, beta)
+    return expectation(softmax_map(heatmap_BKHW, beta))
 
 
 def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0, least_mass: float = 0.0) -> Tensor:
@@ -79,31 +98,55 @@ def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0,
     a quotient of two near-zero sums becomes the centre of the map, and a normal map is read without bias.
     An empty map (all weights 0, nothing added) gives the centre.
     """
+    if one_pass.reads(heatmap_BKHW) and not is_shared(heatmap_BKHW):
+        return one_pass.compensated(heatmap_BKHW, beta, eps, least_mass)
+    found = exponentials(heatmap_BKHW, beta)
+    if found.offset_BK2 is not None:
+        size = heatmap_BKHW.shape[-2:]
+        return one_pass.divided(found.offset_BK2, found.mass_BK, found.unit_BK, eps, least_mass, size)
+    assert found.weight_BKHW is not None, "one of the two is there"
     height, width = heatmap_BKHW.shape[-2:]
-    weight_BKHW, mass_BK, pseudo_BK = compensated_weights(heatmap_BKHW, beta, eps, least_mass)
-    total_BK = mass_BK + pseudo_BK
-    centre_2 = weight_BKHW.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    total_BK = found.mass_BK + found.missing(eps, least_mass)
+    centre_2 = found.weight_BKHW.new_tensor([(width - 1) / 2, (height - 1) / 2])
     # Measured from the centre, an empty map needs no special case beyond a denominator that is not zero.
-    offset_BK2 = expectation(weight_BKHW) - mass_BK[..., None] * centre_2
+    offset_BK2 = expectation(found.weight_BKHW) - found.mass_BK[..., None] * centre_2
     safe_BK = torch.where(total_BK == 0, torch.ones_like(total_BK), total_BK)
     return centre_2 + offset_BK2 / safe_BK[..., None]
 
 
-def compensated_weights(
-    heatmap_BKHW: Tensor, beta: float, eps: float = 0.0, least_mass: float = 0.0
-) -> tuple[Tensor, Tensor, Tensor]:
-    """weight_BKHW = exp(beta h) - 1, its sum mass_BK = C - n, and pseudo_BK, what is added at the centre of the map.
+class Exponentials(NamedTuple):
+    """weight_BKHW = exp(beta h) - 1, its sum mass_BK = C - n, and what a pseudo-count weighs, unit_BK.
 
-    All three are divided by exp(m), m = max(0, max beta h), so that nothing overflows. In fp32 or wider. eps and
-    least_mass as in `bias_compensated_argmax`.
+    All are divided by exp(m), m = max(0, max beta h) or smaller, so that nothing overflows. In fp32 or wider.
+    weight_BKHW: None where nobody needs it. offset_BK2: the sum of weight times offset from the centre of the map, of
+    maps that are read in one pass.
     """
+
+    weight_BKHW: Tensor | None
+    mass_BK: Tensor
+    unit_BK: Tensor
+    offset_BK2: Tensor | None = None
+
+    def missing(self, eps: float, least_mass: float) -> Tensor:
+        """What is added at the centre of the map, pseudo_BK; eps and least_mass as in `bias_compensated_argmax`."""
+        short_BK = (least_mass * self.unit_BK - self.mass_BK).clamp(min=0) * (least_mass > 0)
+        return eps * self.unit_BK + short_BK
+
+
+def exponentials(heatmap_BKHW: Tensor, beta: float, *, weights: bool = False) -> Exponentials:
+    """weights: the map of weights is wanted, and not only its sums. Once for maps that are shared (shared.py)."""
+    keep = weights or is_shared(heatmap_BKHW)
+    return once(heatmap_BKHW, ("exponentials", beta), lambda: _exponentials(heatmap_BKHW, beta, keep))
+
+
+def _exponentials(heatmap_BKHW: Tensor, beta: float, keep: bool) -> Exponentials:
+    if one_pass.reads(heatmap_BKHW):
+        return Exponentials(*one_pass.exponentials(heatmap_BKHW, beta, keep=keep))
     scaled_BKHW = beta * at_least_fp32(heatmap_BKHW)
     shift_BK11 = scaled_BKHW.amax((-2, -1), keepdim=True).clamp(min=0).detach()
     unit_BK = torch.exp(-shift_BK11).flatten(-3)
     weight_BKHW = shifted_expm1(scaled_BKHW, shift_BK11)
-    mass_BK = weight_BKHW.sum((-2, -1))
-    pseudo_BK = eps * unit_BK + (least_mass * unit_BK - mass_BK).clamp(min=0) * (least_mass > 0)
-    return weight_BKHW, mass_BK, pseudo_BK
+    return Exponentials(weight_BKHW, weight_BKHW.sum((-2, -1)), unit_BK)
 
 
 def shifted_expm1(scaled: Tensor, shift: Tensor) -> Tensor:
@@ -119,7 +162,7 @@ def shifted_expm1(scaled: Tensor, shift: Tensor) -> Tensor:
 
 def mass_is_short(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """True where C <= n, so that the bias-compensated joint is undefined or reflected (spec of Eq. 18), per B and K."""
-    return compensated_weights(heatmap_BKHW, beta)[1] <= 0
+    return exponentials(heatmap_BKHW, beta).mass_BK <= 0
 
 
 def clamp_to_map(joints_BK2: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
@@ -152,4 +195,4 @@ def confidence(heatmap_BKHW: Tensor) -> Tensor:
 
 def peak_probability(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """The largest value of softmax(beta h) of each map: B x K."""
-    return torch.softmax(beta * at_least_fp32(heatmap_BKHW).flatten(-2), dim=-1).amax(-1)
+    return softmax_map(heatmap_BKHW, beta).amax((-2, -1))

@@ -10,7 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from heatmark.models import one_pass
 from heatmark.models.decoding import argmax, at_least_fp32, pixel_index
+from heatmark.models.precision import full_precision
 
 # Of the Hessian; smaller ones belong to flat maps and give steps without meaning.
 LEAST_DETERMINANT = 1e-10
@@ -22,6 +24,8 @@ def dark(heatmap_BKHW: Tensor, kernel: int = 11) -> Tensor:
     kernel: side of the smoothing Gaussian, 11 for targets of sigma 2 and 17 for sigma 3. Only where 1 < x < W - 2 and
     1 < y < H - 2; elsewhere the maximum stays where it is.
     """
+    if one_pass.reads(heatmap_BKHW):
+        return one_pass.refined(heatmap_BKHW, kernel, wide=True)
     log_BKHW = smoothed(heatmap_BKHW, kernel).clamp(min=1e-10).log()
     joints_BK2 = argmax(heatmap_BKHW)
     value = Neighbours(log_BKHW, joints_BK2)
@@ -40,6 +44,8 @@ def udp(heatmap_BKHW: Tensor, kernel: int = 11) -> Tensor:
 
     Everywhere, the map being continued by its border values. Only the decoder: the crop keeps this project's geometry.
     """
+    if one_pass.reads(heatmap_BKHW):
+        return one_pass.refined(heatmap_BKHW, kernel, wide=False)
     log_BKHW = smoothed(heatmap_BKHW, kernel).clamp(min=1e-3, max=50).log()
     joints_BK2 = argmax(heatmap_BKHW)
     value = Neighbours(log_BKHW, joints_BK2)
@@ -59,7 +65,7 @@ def smoothed(heatmap_BKHW: Tensor, kernel: int) -> Tensor:
     height, width = heatmap_BKHW.shape[-2:]
     # One product per axis: for small maps much faster than a convolution of one channel.
     down_HH, across_WW = _blur_matrix(height, kernel, heatmap_BKHW), _blur_matrix(width, kernel, heatmap_BKHW)
-    with torch.autocast(heatmap_BKHW.device.type, enabled=False):
+    with full_precision(heatmap_BKHW.device):
         blurred_BKHW = down_HH @ heatmap_BKHW @ across_WW
     peak_BK11 = heatmap_BKHW.amax((-2, -1), keepdim=True)
     lower_BK11 = blurred_BKHW.amax((-2, -1), keepdim=True)

@@ -8,13 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from heatmark.models.decoding import at_least_fp32, compensated_weights
+from heatmark.models.decoding import at_least_fp32, exponentials, softmax_map
 
-
-def softmax_map(heatmap_BKHW: Tensor, beta: float) -> Tensor:
-    """softmax(beta h) over the pixels of each map (Eq. 3)."""
-    heatmap_BKHW = at_least_fp32(heatmap_BKHW)
-    return torch.softmax(beta * heatmap_BKHW.flatten(-2), dim=-1).view_as(heatmap_BKHW)
+__all__ = ["compensated_map", "positive_map", "softmax_map"]
 
 
 def positive_map(heatmap_BKHW: Tensor) -> Tensor:
@@ -28,9 +24,12 @@ def compensated_map(heatmap_BKHW: Tensor, beta: float, least_mass: float = 0.0) 
 
     least_mass: where the sum is smaller, what is missing stands on the pixels around the centre, as it does there.
     """
-    weight_BKHW, mass_BK, missing_BK = compensated_weights(heatmap_BKHW, beta, least_mass=least_mass)
-    missing_BK11 = missing_BK[..., None, None]
-    return _normalised(weight_BKHW + missing_BK11 * _centre(weight_BKHW), mass_BK[..., None, None] + missing_BK11)
+    found = exponentials(heatmap_BKHW, beta, weights=True)
+    assert found.weight_BKHW is not None, "asked for"
+    dtype = found.weight_BKHW.dtype
+    missing_BK11 = found.missing(0.0, least_mass).to(dtype)[..., None, None]
+    mass_BK11 = found.mass_BK.to(dtype)[..., None, None]
+    return _normalised(found.weight_BKHW + missing_BK11 * _centre(found.weight_BKHW), mass_BK11 + missing_BK11)
 
 
 def _normalised(weight_BKHW: Tensor, total_BK11: Tensor) -> Tensor:

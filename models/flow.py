@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from heatmark.models.precision import full_precision
+
 
 class Coupling(nn.Module):
     """One step x -> z of a flow: z_a = x_a, z_b = (x_b - shift(x_a)) * exp(-scale(x_a)).
@@ -46,7 +48,7 @@ class RealNvp(nn.Module):
 
     def forward(self, x_N2: Tensor) -> Tensor:
         """log_density_N of the points x_N2."""
-        with torch.autocast(x_N2.device.type, enabled=False):
+        with full_precision(x_N2.device):
             log_stretch_N = x_N2.new_zeros(x_N2.shape[:-1])
             for coupling in self.couplings:
                 x_N2, step_N = coupling(x_N2)

@@ -21,6 +21,7 @@ from heatmark.datasets.predictions import Metrics, Predictions, as_results, supp
 from heatmark.foundation.files import write_atomic
 from heatmark.models import decoding
 from heatmark.models.maps import Maps, split_maps
+from heatmark.models.shared import shared
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.heatmap_samples import Sample, heatmaps_of, samples_of
 from heatmark.workloads.process_group import Ranks
@@ -154,10 +155,13 @@ def _predict(
     for batch in loader:
         seen = all_maps(model, spec, people, batch, ranks.device)
         heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
-        joints_BK2, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
-        joints_BK3 = image_joints(joints_BK2, spec.method.certainty(seen[0]), batch, spec.data.pitch)
-        rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | describe(spec, heatmap_BKHW, batch))
-        depth_BK = _depths(spec, seen)
+        with shared(heatmap_BKHW):
+            joints_BK2, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
+            certainty_BK = spec.method.certainty(seen[0])
+            described = describe(spec, heatmap_BKHW, batch)
+            depth_BK = _depths(spec, seen)
+        joints_BK3 = image_joints(joints_BK2, certainty_BK, batch, spec.data.pitch)
+        rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | described)
         if depth_BK is not None:
             rows[-1]["depth"] = depth_BK
         samples += samples_of(spec, heatmap_BKHW, joints_BK2, batch, sampled)

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from heatmark.datasets.geometry import input_to_heatmap
-from heatmark.datasets.loader import Batch
+from heatmark.datasets.loader import Batch, heatmap_joints
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.subsets import labelled_joints
 from heatmark.workloads.run_folder.heatmaps import Heatmaps
@@ -49,7 +48,7 @@ def samples_of(
 ) -> list[Sample]:
     """Of those in a batch who are sampled. joints_BK2: as they were read, in heatmap pixels."""
     rows = [row for row, person in enumerate(batch["person_B"].tolist()) if person in sampled]
-    true_BK2 = input_to_heatmap(batch["joints_BK2"].numpy(), spec.data.pitch)
+    true_BK2 = heatmap_joints(batch, spec.data.pitch).numpy()
     return [
         {
             "person": batch["person_B"][row].numpy(),

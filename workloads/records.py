@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from heatmark.datasets import subsets
-from heatmark.datasets.geometry import input_to_heatmap
-from heatmark.datasets.loader import Batch
+from heatmark.datasets.loader import Batch, heatmap_joints
 from heatmark.datasets.metrics.epe import distances
 from heatmark.datasets.metrics.hand_space import space_errors, true_xyz_of, xyz_of
 from heatmark.datasets.metrics.oks import person_oks
@@ -49,8 +48,7 @@ Description = dict[str, Array]
 @torch.no_grad()
 def describe(spec: TrialSpec, heatmap_BKHW: Tensor, batch: Batch) -> Description:
     """What the heatmaps of a batch look like around the true joints: a row per person."""
-    true_BK2 = torch.from_numpy(input_to_heatmap(batch["joints_BK2"].double().numpy(), spec.data.pitch))
-    true_BK2 = true_BK2.to(heatmap_BKHW.device)
+    true_BK2 = heatmap_joints(batch, spec.data.pitch, torch.float64).to(heatmap_BKHW.device)
     counts_BK = inside(true_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
     density_BKHW = spec.method.visible_density(heatmap_BKHW)
     statistics = [diagnostics.chi_square(density_BKHW, true_BK2, window, SIGMAS) for window in WINDOWS]

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from heatmark.datasets.geometry import input_to_heatmap
-from heatmark.datasets.loader import Batch
+from heatmark.datasets.loader import Batch, heatmap_joints
 from heatmark.models.maps import split_maps
 from heatmark.models.precision import full_precision
 from heatmark.workloads.engine import network_input, update
@@ -63,8 +62,7 @@ def take_step(engine: Any, spec: TrialSpec, ranks: Ranks, batch: Batch, epoch: i
 def loss_terms(engine: Any, spec: TrialSpec, device: torch.device, batch: Batch, epoch: int) -> dict[str, Tensor]:
     """The parts of the loss by name; the loss is their sum."""
     maps_BCHW = engine(network_input(batch["image_BHW3"], device, spec.channels))
-    input_BK2 = batch["joints_BK2"].numpy()
-    joints_BK2 = torch.from_numpy(input_to_heatmap(input_BK2, spec.data.pitch)).to(device, non_blocking=True)
+    joints_BK2 = heatmap_joints(batch, spec.data.pitch).to(device, non_blocking=True)
     labelled_BK = batch["labelled_BK"].to(device, non_blocking=True)
     with full_precision(device):
         maps = split_maps(maps_BCHW, labelled_BK.shape[1], spec.method.latent_maps)

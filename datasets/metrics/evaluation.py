@@ -25,7 +25,8 @@ def measure_coco(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     have no joints of their own: there is no EPE, and the images without a box count as well.
     """
     images = dataset.evaluated_images or {person.image_id for person in predictions.people(dataset)}
-    found: Metrics = {**oks_metrics(dataset.annotation_file, as_results(dataset, predictions), images)}
+    truth = dataset.keypoint_truth or dataset.annotation_file
+    found: Metrics = {**oks_metrics(truth, as_results(dataset, predictions), images)}
     if dataset.detected:
         return found
     by_subset = subset_errors(dataset, predictions, COCO_RULES)

@@ -1,4 +1,4 @@
-"""COCO's keypoint AP and AR over object keypoint similarity, by faster-coco-eval."""
+"""COCO's keypoint AP and AR over object keypoint similarity: pycocotools' ten numbers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from faster_coco_eval.core.coco import COCO
-from faster_coco_eval.core.faster_eval_api import COCOeval_faster
 
 from heatmark.datasets.coco import load_annotations
-from heatmark.datasets.number_lists import numbers_problem
+from heatmark.datasets.keypoint_truth import FoundPeople, KeypointTruth
+from heatmark.datasets.metrics.oks_matching import THRESHOLDS_T, curves
 from heatmark.datasets.people import FloatArray
 
 OKS_METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
 
 def oks_metrics(
-    annotations: Path | Mapping[str, Any],
-    results: Sequence[Mapping[str, Any]],
+    annotations: Path | Mapping[str, Any] | KeypointTruth,
+    results: Sequence[Mapping[str, Any]] | FoundPeople,
     image_ids: Iterable[int] | None = None,
 ) -> dict[str, float | None]:
     """The ten numbers of COCO's keypoint evaluation, of the 17-joint skeleton.
@@ -29,15 +28,28 @@ def oks_metrics(
     image_ids: evaluate on these images only. None where there is nothing to find (no large person, say); no results
     at all score 0. Nothing that is passed in is changed.
     """
-    content = load_annotations(annotations).as_coco() if isinstance(annotations, Path) else annotations
-    truth = COCO(_truth(content))
-    evaluation = COCOeval_faster(truth, truth.loadRes(_results(results)), "keypoints", print_function=_silent)
-    if image_ids is not None:
-        evaluation.params.imgIds = sorted(set(image_ids))
-    evaluation.run()
-    # The evaluator's -1 stands for "no such person".
-    values = zip(OKS_METRICS, evaluation.stats, strict=True)
-    return {name: None if value < 0 else float(value) for name, value in values}
+    truth = _truth(annotations)
+    found = results if isinstance(results, FoundPeople) else FoundPeople.of(results)
+    images = truth.images if image_ids is None else np.unique(np.array(list(image_ids), dtype=np.int64))
+    drawn = curves(truth, found, images)
+    middle = int(np.flatnonzero(THRESHOLDS_T == 0.75)[0])
+    values = []
+    for value_CTXA in (drawn.precision_CTRA, drawn.recall_CTA[:, :, None]):
+        anywhere = value_CTXA[..., 0]
+        values += [anywhere, anywhere[:, 0], anywhere[:, middle], value_CTXA[..., 1], value_CTXA[..., 2]]
+    return {name: _mean(each) for name, each in zip(OKS_METRICS, values, strict=True)}
+
+
+def _truth(annotations: Path | Mapping[str, Any] | KeypointTruth) -> KeypointTruth:
+    if isinstance(annotations, KeypointTruth):
+        return annotations
+    return load_annotations(annotations).truth() if isinstance(annotations, Path) else KeypointTruth.of(annotations)
+
+
+def _mean(values: FloatArray) -> float | None:
+    """Over what is not -1, which stands for "no such person"."""
+    known = values[values > -1]
+    return float(known.mean()) if known.size else None
 
 
 def person_oks(
@@ -60,32 +72,3 @@ def person_oks(
     total_N = (similarity_NK * labelled_mask_NK).sum(axis=1)
     mean_N: FloatArray = np.where(count_N > 0, total_N / np.maximum(count_N, 1), np.nan)
     return mean_N
-
-
-def _truth(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the evaluation needs, as copies that it may write to; each image once; ids from 1, as 0 means unmatched."""
-    needed = ("image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area")
-    return {
-        "images": [{"id": image_id} for image_id in sorted({image["id"] for image in content["images"]})],
-        "categories": [dict(category) for category in content["categories"]],
-        "annotations": [
-            {"id": number, "iscrowd": annotation.get("iscrowd", 0), **{key: annotation[key] for key in needed}}
-            for number, annotation in enumerate(content["annotations"], start=1)
-        ],
-    }
-
-
-def _results(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Copies without what a results file may hold besides.
-
-    A box stays where every entry has one: pycocotools then takes a detection's size from it (it decides which unmatched
-    detections count for APM and APL), and otherwise from the span of its joints.
-    """
-    needed = ["image_id", "category_id", "keypoints", "score"]
-    if not any(numbers_problem("bbox", result.get("bbox"), 4) for result in results):
-        needed.append("bbox")
-    return [{key: result[key] for key in needed} for result in results]
-
-
-def _silent(*_: object) -> None:
-    pass

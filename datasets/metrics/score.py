@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations
+from heatmark.datasets.json_files import collection_paused, parsed_json
+from heatmark.datasets.keypoint_truth import FoundPeople
 from heatmark.datasets.metrics.oks import oks_metrics
-from heatmark.datasets.number_lists import numbers_problem
+from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.foundation.errors import InputError
 
 RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
@@ -17,16 +22,29 @@ RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
 def score_coco(annotation_file: Path, results_file: Path) -> dict[str, float | None]:
     """COCO's ten keypoint numbers of a results file, over all images of the annotation file."""
     coco = load_annotations(annotation_file)
-    return oks_metrics(coco.as_coco(), load_coco_results(results_file, coco))
+    return oks_metrics(coco.truth(), load_coco_results(results_file, coco))
 
 
-def load_coco_results(path: Path, coco: CocoAnnotations) -> list[dict[str, Any]]:
+class Entry(msgspec.Struct, gc=False):
+    """What counts of an entry of a results file."""
+
+    image_id: int
+    category_id: int
+    keypoints: list[float]
+    score: float
+    bbox: Any = None
+
+
+def load_coco_results(path: Path, coco: CocoAnnotations) -> FoundPeople:
     """Read and check a file in COCO's keypoint results format; keys besides the four of the format are let be.
 
     Ids may be written as 7.0, which pycocotools takes for 7 too.
     """
     try:
-        results = json.loads(path.read_bytes())
+        found = _sound_results(path, coco)
+        if found is not None:
+            return found
+        results = parsed_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot read the results file ({error.strerror}); check the path") from error
     except (ValueError, RecursionError) as error:
@@ -39,7 +57,29 @@ def load_coco_results(path: Path, coco: CocoAnnotations) -> list[dict[str, Any]]
         if problem:
             raise InputError(f"{path}: entry {position}: {problem}")
     ids = ("image_id", "category_id")
-    return [{**result, **{key: int(result[key]) for key in ids}} for result in results]
+    return FoundPeople.of([{**result, **{key: int(result[key]) for key in ids}} for result in results])
+
+
+def _sound_results(path: Path, coco: CocoAnnotations) -> FoundPeople | None:
+    """The people of a file without a fault; None where there is one, which is then looked for entry by entry."""
+    with collection_paused():
+        try:
+            entries = msgspec.json.decode(path.read_bytes(), type=list[Entry])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        if any(len(entry.keypoints) != 3 * JOINTS for entry in entries):
+            return None
+        image_M, category_M, score_M = (
+            np.array([getattr(entry, name) for entry in entries]) for name in ("image_id", "category_id", "score")
+        )
+        flat = chain.from_iterable(entry.keypoints for entry in entries)
+        keypoints_MX = np.fromiter(flat, np.float64, len(entries) * 3 * JOINTS)
+        known = set(image_M.tolist()) <= coco.images.keys()
+        known = known and set(category_M.tolist()) <= {category["id"] for category in coco.categories}
+        if not known or not all((np.abs(each) <= LARGEST_NUMBER).all() for each in (keypoints_MX, score_M)):
+            return None
+        keypoints_MK3 = keypoints_MX.reshape(-1, JOINTS, 3)
+        return FoundPeople.from_columns(image_M, category_M, keypoints_MK3, score_M, [each.bbox for each in entries])
 
 
 def _hint(value: Any) -> str:

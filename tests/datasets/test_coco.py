@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from heatmark.datasets.coco import clipped_box, fingerprint, load_annotations, load_coco
+from heatmark.datasets.metrics.evaluation import measure_coco
+from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.foundation.errors import InputError
 
@@ -245,3 +247,13 @@ def test_the_real_files(real: Any) -> None:
     labelled_N = np.count_nonzero(excerpt.keypoints_NK3[..., 2], axis=1)
     assert labelled_N.tolist() == [each["num_keypoints"] for each in excerpt.annotations]
     assert np.count_nonzero(labelled_N) == 1354
+
+
+def test_an_evaluation_reads_no_file_again(coco: Any) -> None:
+    content = coco.content()
+    coco.write("val", content)
+    dataset = load_coco(coco.root, "val")
+    everyone = np.arange(len(dataset.people))
+    joints_NK3 = np.stack([np.column_stack([each.joints_K2, np.ones(17)]) for each in dataset.people])
+    dataset.annotation_file.unlink()
+    assert measure_coco(dataset, Predictions(everyone, joints_NK3, np.ones(len(everyone))))["AP"] == 1.0

@@ -241,3 +241,16 @@ def test_further_keys_and_an_empty_file_are_fine(tmp_path: Path) -> None:
     results = [{**result, "centre": [1, 2], "area": "?", "bbox": None} for result in detections(content)]
     assert score_coco(*write(tmp_path, content, results)) == oks_metrics(content, detections(content))
     assert score_coco(*write(tmp_path, content, [])) == dict.fromkeys(OKS_METRICS, 0.0)
+
+
+def test_many_people_on_an_image_of_two_categories_at_once() -> None:
+    """More poses than COCO counts, ties in score and in similarity, crowds, people without joints."""
+    content = random_content(5, people=300, images=6)
+    content["categories"].append({**content["categories"][0], "id": 2, "name": "statue"})
+    results = detections(content, noise=0.05, dropped=0.1, doubled=0.9)
+    for number, result in enumerate(results):
+        result["score"] = round(result["score"], 1)
+        result["category_id"] = 1 + number % 2
+    for number, annotation in enumerate(content["annotations"]):
+        annotation["category_id"] = 1 + number % 3 % 2
+    same(oks_metrics(content, results + results[:50]), by_pycocotools(content, results + results[:50]))

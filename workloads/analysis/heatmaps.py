@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from heatmark.datasets.geometry import input_to_heatmap
+from heatmark.datasets.loader import heatmap_joints
 from heatmark.models.diagnostics import activation_sum, fitted_sigma, log_mass_ratio
 from heatmark.models.losses import inside
 from heatmark.workloads.analysis.artefacts import write_table
@@ -72,8 +72,7 @@ def described(trial: TrainedTrial) -> Array:
     beta = getattr(trial.spec.method, "beta", BETA)
     rows = []
     for batch, heatmap_BKHW, _ in trial.heatmaps():
-        true = input_to_heatmap(batch["joints_BK2"].double().numpy(), trial.spec.data.pitch)
-        joints_BK2 = torch.from_numpy(true).to(heatmap_BKHW.device)
+        joints_BK2 = heatmap_joints(batch, trial.spec.data.pitch, torch.float64).to(heatmap_BKHW.device)
         counts_BK = inside(joints_BK2, heatmap_BKHW.shape[-2:]).cpu() & (batch["labelled_BK"] > 0)
         joint_BK = torch.arange(counts_BK.shape[1]).expand_as(counts_BK)
         density_BKHW = trial.spec.method.visible_density(heatmap_BKHW)

@@ -1,0 +1,103 @@
+"""What COCO's keypoint evaluation needs to know of people, as columns: of annotations, and of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from heatmark.datasets.number_lists import numbers_problem
+
+JOINTS = 17
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class KeypointTruth:
+    """A row per annotation, in the order of the file. keypoints_NK3: x, y, visibility. ignored_N: crowds, and people
+    without a labelled joint. images, categories: all that the file lists, also those that nobody is in.
+    """
+
+    image_N: IntArray
+    category_N: IntArray
+    keypoints_NK3: FloatArray
+    box_N4: FloatArray
+    area_N: FloatArray
+    crowd_N: npt.NDArray[np.bool_]
+    ignored_N: npt.NDArray[np.bool_]
+    images: IntArray
+    categories: IntArray
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], keypoints_NK3: FloatArray | None = None) -> KeypointTruth:
+        """content: of an annotation file that was checked. keypoints_NK3: where they are an array already."""
+        annotations = content["annotations"]
+        if keypoints_NK3 is None:
+            keypoints_NK3 = _keypoints(each["keypoints"] for each in annotations)
+        crowd_N = np.array([bool(each.get("iscrowd", 0)) for each in annotations], dtype=bool)
+        return cls(
+            image_N=_whole(each["image_id"] for each in annotations),
+            category_N=_whole(each["category_id"] for each in annotations),
+            keypoints_NK3=keypoints_NK3,
+            box_N4=np.array([each["bbox"] for each in annotations], dtype=np.float64).reshape(-1, 4),
+            area_N=np.array([each["area"] for each in annotations], dtype=np.float64),
+            crowd_N=crowd_N,
+            ignored_N=crowd_N | np.array([each["num_keypoints"] == 0 for each in annotations], dtype=bool),
+            images=np.unique(_whole(image["id"] for image in content["images"])),
+            categories=np.unique(_whole(category["id"] for category in content["categories"])),
+        )
+
+
+@dataclass(frozen=True)
+class FoundPeople:
+    """A row per pose. joints_MK2: image pixels. area_M: which decides what unmatched poses count for."""
+
+    image_M: IntArray
+    category_M: IntArray
+    joints_MK2: FloatArray
+    score_M: FloatArray
+    area_M: FloatArray
+
+    @classmethod
+    def of(cls, results: Sequence[Mapping[str, Any]]) -> FoundPeople:
+        """results: in COCO's keypoint results format, checked."""
+        return cls.from_columns(
+            _whole(result["image_id"] for result in results),
+            _whole(result["category_id"] for result in results),
+            _keypoints(result["keypoints"] for result in results),
+            np.array([result["score"] for result in results], dtype=np.float64),
+            [result.get("bbox") for result in results],
+        )
+
+    @classmethod
+    def from_columns(
+        cls,
+        image_M: IntArray,
+        category_M: IntArray,
+        keypoints_MK3: FloatArray,
+        score_M: FloatArray,
+        boxes: Sequence[Any],
+    ) -> FoundPeople:
+        """boxes: a pose's size is that of its box where every entry has one, as in pycocotools, and the span of its
+        joints otherwise.
+        """
+        joints_MK2 = keypoints_MK3[..., :2]
+        if boxes and boxes[0] is not None and not any(numbers_problem("bbox", box, 4) for box in boxes):
+            area_M = np.array(boxes, dtype=np.float64)[:, 2:].prod(axis=1)
+        else:
+            area_M = np.ptp(joints_MK2, axis=1).prod(axis=1) if len(joints_MK2) else np.zeros(0)
+        return cls(image_M, category_M, joints_MK2, score_M, area_M)
+
+
+def _keypoints(rows: Iterable[Any]) -> FloatArray:
+    return np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, JOINTS, 3)
+
+
+def _whole(values: Iterable[int]) -> IntArray:
+    return np.array(list(values), dtype=np.int64)
