@@ -30,6 +30,11 @@ class CropSettings(Section):
     geometry: Convention = Field(
         "biased", description="The convention of all pixels (datasets/geometry.py): SimpleBaseline's, or UDP's `udp`."
     )
+    scaled_decoding: bool = Field(
+        False,
+        description="Decode a picture at a half, a quarter or an eighth of its size where the crop is smaller than "
+        "that: faster, and other pixels.",
+    )
 
     @field_validator("input_size")
     @classmethod

@@ -20,6 +20,9 @@ from heatmark.datasets.people import FloatArray
 
 Box = tuple[float, float, float, float]
 Convention = Literal["biased", "udp"]
+# What a JPEG can be decoded at: a pixel of the picture for so many squared.
+Reduction = Literal[1, 2, 4, 8]
+REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2)
 
 
 def crop_affine(
@@ -71,6 +74,19 @@ def apply_affine(affine_x23: FloatArray, points_xN2: FloatArray) -> FloatArray:
     linear_x22, shift_x12 = affine_x23[..., :2], affine_x23[..., None, :, 2]
     moved: FloatArray = points_xN2 @ np.swapaxes(linear_x22, -1, -2) + shift_x12
     return moved
+
+
+def reduction(affine_23: FloatArray) -> Reduction:
+    """How far a picture can be reduced and still have a pixel for each of the crop's."""
+    pixels = 1 / math.sqrt(abs(np.linalg.det(affine_23[:, :2])))
+    return next((each for each in REDUCTIONS if pixels >= each), 1)
+
+
+def of_reduced(affine_23: FloatArray, reduced: int) -> FloatArray:
+    """The affine of a picture whose pixels stand for reduced x reduced of the one that affine_23 is of."""
+    linear_22 = affine_23[:, :2]
+    centre_2 = np.full(2, (reduced - 1) / 2)
+    return np.column_stack([linear_22 * reduced, affine_23[:, 2] + linear_22 @ centre_2])
 
 
 def heatmap_pitch(input_size: tuple[int, int], stride: int, geometry: Convention = "biased") -> FloatArray:

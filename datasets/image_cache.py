@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from heatmark.datasets.geometry import Reduction
 from heatmark.datasets.images import ImageArray, decode_image, image_content
 
 
@@ -23,23 +24,23 @@ class ImageCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def read(self, path: Path) -> ImageArray | None:
+    def read(self, path: Path, reduced: Reduction = 1) -> ImageArray | None:
         """image_HW3 in RGB as read_image gives it, from the cache if it is there; None for a file that is no good."""
         content = image_content(path)
         if content is None:
             return None
-        kept = self._place(content)
+        kept = self._place(content, reduced)
         found = _mapped(kept)
         if found is None:
-            found = decode_image(content)
+            found = decode_image(content, reduced)
             # A full disk costs speed, not the trial.
             with contextlib.suppress(OSError):
                 _keep(kept, found)
         return found
 
-    def _place(self, content: bytes) -> Path:
+    def _place(self, content: bytes, reduced: Reduction) -> Path:
         key = hashlib.blake2b(content, digest_size=16).hexdigest()
-        return self.folder / key[:2] / f"{key}.npy"
+        return self.folder / key[:2] / (f"{key}.npy" if reduced == 1 else f"{key}-{reduced}.npy")
 
 
 def _mapped(path: Path) -> ImageArray | None:

@@ -10,16 +10,27 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from heatmark.datasets.geometry import Reduction
+
 ImageArray = npt.NDArray[np.uint8]
+
+# Decoders write either order of colours; turning a whole picture afterwards costs as much as decoding it.
+IN_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+REDUCED: dict[Reduction, int] = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 
 EXIF_ORIENTATION = 0x0112
 START_OF_JPEG, START_OF_SCAN, END_OF_JPEG = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
-def read_image(path: Path) -> ImageArray | None:
-    """image_HW3 in RGB, or None where the file cannot be decoded."""
+def read_image(path: Path, reduced: Reduction = 1) -> ImageArray | None:
+    """image_HW3 in RGB, or None where the file cannot be decoded. reduced: see decode_image."""
     content = image_content(path)
-    return None if content is None else decode_image(content)
+    return None if content is None else decode_image(content, reduced)
 
 
 def image_content(path: Path) -> bytes | None:
@@ -30,20 +41,21 @@ def image_content(path: Path) -> bytes | None:
         return None
 
 
-def decode_image(content: bytes) -> ImageArray | None:
+def decode_image(content: bytes, reduced: Reduction = 1) -> ImageArray | None:
     """image_HW3 in RGB, or None where the bytes cannot be decoded.
 
+    reduced: a pixel stands for so many squared; a JPEG is then decoded from a part of its frequencies.
     The pixels are taken as stored: COCO's annotations know nothing of EXIF rotation. A JPEG that is cut short counts as
     unreadable, though the decoder would fill the rest with grey and say nothing.
     """
     if content.startswith(START_OF_JPEG) and content.rfind(END_OF_JPEG) < content.rfind(START_OF_SCAN):
         return None
     try:
-        image_bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), IN_RGB | REDUCED[reduced])
     except cv2.error:
         return None
     # OpenCV's stubs allow None nowhere, its decoder returns it.
-    return None if image_bgr is None else np.ascontiguousarray(image_bgr[..., ::-1], dtype=np.uint8)
+    return None if image is None else image.astype(np.uint8, copy=False)
 
 
 @dataclass(frozen=True)

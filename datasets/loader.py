@@ -26,7 +26,7 @@ from heatmark.datasets.augment import (
     sample_augmentation,
 )
 from heatmark.datasets.crop_settings import CropSettings
-from heatmark.datasets.geometry import apply_affine, crop_affine, input_to_heatmap
+from heatmark.datasets.geometry import Reduction, apply_affine, crop_affine, input_to_heatmap, of_reduced, reduction
 from heatmark.datasets.hand_depth import relative_depth
 from heatmark.datasets.image_cache import ImageCache
 from heatmark.datasets.images import ImageArray, read_image
@@ -91,7 +91,7 @@ class PersonCrops(Dataset[Crop]):
         self.training = training
         self.seed = seed
         self._read = ImageCache(cache).read if cache is not None else read_image
-        self._last_image: tuple[Path, ImageArray | None] | None = None
+        self._last_image: tuple[tuple[Path, Reduction], ImageArray | None] | None = None
 
     def __len__(self) -> int:
         return len(self.people)
@@ -102,9 +102,10 @@ class PersonCrops(Dataset[Crop]):
         change = sample_augmentation(self.settings, self.seed, epoch, index) if self.training else Augmentation()
         affine_23 = self._affine(person, change)
         joint_order = self.mirrored_order if change.mirrored else slice(None)
-        image = self._image(person.image_path)
+        reduced = reduction(affine_23) if self.settings.scaled_decoding else 1
+        image = self._image(person.image_path, reduced)
         return Crop(
-            image_HW3=self._warped(image, affine_23),
+            image_HW3=self._warped(image, of_reduced(affine_23, reduced)),
             joints_K2=apply_affine(affine_23, person.joints_K2)[joint_order],
             labelled_K=np.where(image is None, 0.0, person.visibility_K > 0)[joint_order],
             depth_K=relative_depth(person)[joint_order],
@@ -131,10 +132,10 @@ class PersonCrops(Dataset[Crop]):
             geometry=settings.geometry,
         )
 
-    def _image(self, path: Path) -> ImageArray | None:
+    def _image(self, path: Path, reduced: Reduction) -> ImageArray | None:
         # Remembering one is enough: evaluation takes the people of an image one after the other.
-        if self._last_image is None or self._last_image[0] != path:
-            self._last_image = path, self._read(path)
+        if self._last_image is None or self._last_image[0] != (path, reduced):
+            self._last_image = (path, reduced), self._read(path, reduced)
         return self._last_image[1]
 
     def _warped(self, image: ImageArray | None, affine_23: FloatArray) -> ImageArray:

@@ -170,7 +170,7 @@ class TrialSpec(Section):
         excluded: dict[str, Any] = {"runtime": True, "schema_version": True}
         if self.pretrained is None:
             excluded["pretrained"] = True
-        later = ("augmentation", "half_body", "shift", "geometry", "delta_mm")
+        later = ("augmentation", "half_body", "shift", "geometry", "scaled_decoding", "delta_mm")
         excluded["data"] = _at_default(self.data, later)
         excluded["train"] = _at_default(self.train, ("gradient_clipping", "compile"))
         if not self.train.depth:

@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.crop_settings import CropSettings
-from heatmark.datasets.geometry import apply_affine
-from heatmark.datasets.loader import Batch, evaluation_batches, make_loader, training_batches
+from heatmark.datasets.geometry import apply_affine, reduction
+from heatmark.datasets.loader import Batch, PersonCrops, evaluation_batches, make_loader, training_batches
 from heatmark.datasets.people import PoseDataset
 from heatmark.foundation.errors import InputError
 
@@ -266,3 +268,35 @@ def test_a_cache_of_images_changes_no_pixel(dataset: PoseDataset, tmp_path: Path
     plain = crops(None)
     for _ in range(2):
         assert all(torch.equal(*pair) for pair in zip(plain, crops(tmp_path / "cache"), strict=True))
+
+
+@pytest.mark.parametrize(("side", "expected"), [(60, 1), (140, 2), (300, 4), (700, 8)])
+def test_a_picture_that_is_reduced_shows_the_same_place(
+    dataset: PoseDataset, tmp_path: Path, side: float, expected: int
+) -> None:
+    """A round spot in a picture of 1280 x 960 stays where the joint is, to a tenth of a crop's pixel."""
+    centre_2 = np.array([641.3, 402.7])
+    x_HW, y_HW = np.meshgrid(np.arange(1280), np.arange(960))
+    distance_HW = np.hypot(x_HW - centre_2[0], y_HW - centre_2[1])
+    picture = tmp_path / "spot.jpg"
+    cv2.imwrite(str(picture), (250 * np.exp(-((distance_HW / (side / 8)) ** 2))).astype(np.uint8))
+    box_xywh = np.array([*(centre_2 - [side * 0.4, side * 0.6]), side, side])
+    person = replace(dataset.people[0], image_path=picture, box_xywh=box_xywh, joints_K2=np.tile(centre_2, (17, 1)))
+    settings = CropSettings(input_size=(64, 64), padding=1.0, scaled_decoding=True)
+    crops = PersonCrops(replace(dataset, people=[person]), settings, training=False, seed=0)
+    crop = crops[0, 0]
+    assert reduction(crop["image_to_crop_23"]) == expected
+    weight_HW = crop["image_HW3"][..., 1].astype(float)
+    rows, columns = np.indices(weight_HW.shape)
+    found_2 = np.array([(weight_HW * each).sum() for each in (columns, rows)]) / weight_HW.sum()
+    assert found_2 == pytest.approx(crop["joints_K2"][0], abs=0.1)
+
+
+def test_pixels_are_reduced_only_where_it_is_asked_for(dataset: PoseDataset) -> None:
+    assert CropSettings().scaled_decoding is False
+    small = CropSettings(input_size=(32, 32), scale=0, rotation=0, flip=0)
+    plain, scaled = (
+        next(iter(make_loader(dataset, settings, training=False, batch_size=4)))["image_BHW3"]
+        for settings in (small, small.model_copy(update={"scaled_decoding": True}))
+    )
+    assert not torch.equal(plain, scaled)
