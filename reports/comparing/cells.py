@@ -73,6 +73,10 @@ class GridCell:
         return measured([value(digest) for digest in self.digests])
 
 
+def seeds_of(cell: GridCell) -> list[int]:
+    return [trial.spec.seed for trial in cell.trials if trial.spec]
+
+
 def best_of_each(
     cells: Sequence[GridCell], kind: Callable[[GridCell], tuple[object, ...]], metric: str
 ) -> list[GridCell]:

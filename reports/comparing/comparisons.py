@@ -12,24 +12,27 @@ import numpy.typing as npt
 from heatmark.reports.comparing.cells import GridCell, best_of_each
 from heatmark.reports.comparing.nearest import PAPER_BETA, PAPER_METHODS, nearest_to_paper
 from heatmark.reports.comparing.settings import Setting, settings_of
-from heatmark.reports.reading.digest import Digest, parts_of
+from heatmark.reports.reading.digest import REACH, Digest, parts_of
 from heatmark.reports.reading.measures import lower_is_better
 from heatmark.reports.statistics.bootstrap import Resampling, Statistic, affordable_resamples, draw_resampling
-from heatmark.reports.statistics.intervals import Resampled, bca_interval, holm, mean_over_seeds, p_value
+from heatmark.reports.statistics.intervals import Resampled, holm, mean_over_seeds
+from heatmark.reports.statistics.two_levels import Difference, difference
 
 # With more cells than this in a setting the best of each method stands for its method, beside the paper's own.
 MOST_CELLS = 8
 FEWEST_PEOPLE, FEWEST_IMAGES = 20, 10
 EVERYONE = "all"
+# The share of a map's activation within two pixels of the joint (Eq. 26).
+LOCALISED = f"A({REACH})"
 
 
 @dataclass(frozen=True)
 class Comparison:
     """First minus second, averaged over the seeds of each, in the metric's own unit (AP and the like as fractions).
 
-    subset: `all`, or a part of the people or joints (digest.parts_of). low, high: 95 % BCa interval; p_holm: adjusted
-    over all comparisons of the report. agreeing: (seeds that both have and whose difference has the sign of the mean,
-    seeds that both have).
+    subset: `all`, or a part of the people or joints (digest.parts_of). chance: how sure the difference is. p_holm: its
+    p-value adjusted over all comparisons of the report, None where there are too few seeds for one. agreeing: (seeds
+    that both have and whose difference has the sign of the mean, seeds that both have).
     """
 
     setting: Setting
@@ -39,25 +42,37 @@ class Comparison:
     second: GridCell
     first_value: float
     second_value: float
-    low: float
-    high: float
-    p: float
+    chance: Difference
     people: int
-    images: int
     agreeing: tuple[int, int]
-    p_holm: float = 1.0
+    p_holm: float | None = None
 
     @property
     def difference(self) -> float:
         return self.first_value - self.second_value
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, over images and seeds; over images alone where there are too few seeds."""
+        return self.chance.interval()
+
+    @property
+    def p(self) -> float | None:
+        """None where there are too few seeds to tell methods apart."""
+        return self.chance.p if self.chance.judges_seeds else None
+
+    @property
     def better(self) -> GridCell:
         return self.first if (self.difference < 0) == lower_is_better(self.metric) else self.second
 
     @property
+    def agreed(self) -> bool:
+        """Whether no common seed contradicts the mean."""
+        return self.agreeing[0] == self.agreeing[1]
+
+    @property
     def clear(self) -> bool:
-        return self.p_holm < 0.05
+        return self.p_holm is not None and self.p_holm < 0.05 and self.agreed
 
 
 @dataclass(frozen=True)
@@ -92,9 +107,10 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     people = sum(len(digest) for _, members in chosen for cell in members for digest in cell.digests)
     resamples = affordable_resamples(people)
     pairs = [pair for setting, members in chosen for pair in _setting_pairs(setting, members, resamples, notes)]
-    adjusted = holm([pair.p for pair in pairs])
+    tested = [pair.p for pair in pairs if pair.p is not None]
+    adjusted = iter(holm(tested))
     return Comparisons(
-        tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)),
+        tuple(pair if pair.p is None else replace(pair, p_holm=next(adjusted)) for pair in pairs),
         tuple(dict.fromkeys(notes)),
         resamples,
     )
@@ -121,6 +137,7 @@ def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, 
         return []
     resampling = draw_resampling(image_I, resamples)
     pairs = _pairs(setting, cells, setting.headline, EVERYONE, resampling)
+    pairs += _pairs(setting, cells, LOCALISED, EVERYONE, resampling)
     short = []
     for subset in (EVERYONE, *parts_of(setting.format)):
         people, images = _sizes(digests[0], subset, image_I)
@@ -157,14 +174,12 @@ def _pairs(
         if not first_seeds or not second_seeds:
             continue
         above, below = (mean_over_seeds(list(seeds.values())) for seeds in (first_seeds, second_seeds))
-        difference = above - below
-        if not difference.usable:
+        if not (above - below).usable:
             continue
-        low, high = bca_interval(difference)
+        chance = difference(list(first_seeds.values()), list(second_seeds.values()), images)
         both = [first_seeds[seed].value - second_seeds[seed].value for seed in first_seeds.keys() & second_seeds.keys()]
-        agreeing = sum((each < 0) == (difference.value < 0) for each in both), len(both)
-        p = p_value(difference)
-        values = (above.value, below.value, low, high, p, people, images, agreeing)
+        agreeing = sum((each < 0) == (chance.value < 0) for each in both), len(both)
+        values = (above.value, below.value, chance, people, agreeing)
         pairs.append(Comparison(setting, metric, subset, first, second, *values))
     return pairs
 
@@ -183,4 +198,6 @@ def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling)
 def _statistic(digest: Digest, metric: str, subset: str, resampling: Resampling) -> Statistic | None:
     if metric == "EPE":
         return digest.epe_statistic(resampling.image_I, subset)
+    if metric == LOCALISED:
+        return digest.activation_statistic(resampling.image_I)
     return digest.headline_statistic(resampling.image_I)

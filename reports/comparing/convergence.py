@@ -50,14 +50,30 @@ def arrivals(cell: GridCell, fraction: float) -> list[Arrival]:
     return [arrival for arrival in found if arrival is not None]
 
 
+def arrivals_at(cell: GridCell, target: float) -> list[Arrival]:
+    """As `arrivals`, at one value of the headline metric for all."""
+    found = (_arrival_at(trial, target) for trial in cell.trials)
+    return [arrival for arrival in found if arrival is not None]
+
+
+def common_target(cells: Sequence[GridCell]) -> float | None:
+    """A quality that each of the cells' trials has well before its end: 80 % of the lowest final value."""
+    finals = (trial.final_metric(trial.headline) for cell in cells for trial in cell.finished)
+    lowest = min((value for value in finals if value is not None), default=None)
+    return FRACTIONS[0] * lowest if lowest else None
+
+
 def _arrival(trial: Trial, fraction: float, common: float | None) -> Arrival | None:
+    target = trial.final_metric(trial.headline) if trial.finished else common
+    # A final value of 0 is reached by anything.
+    return _arrival_at(trial, fraction * target if target else None)
+
+
+def _arrival_at(trial: Trial, wanted: float | None) -> Arrival | None:
     key = in_boxes(trial.boxes, trial.headline)
     evaluated = [epoch for epoch in trial.epochs if key in epoch.val]
     if not evaluated:
         return None
-    target = trial.final_metric(trial.headline) if trial.finished else common
-    # A final value of 0 is reached by anything.
-    wanted = fraction * target if target else None
     reached = next((epoch for epoch in evaluated if wanted is not None and epoch.val[key] >= wanted), None)
     return _at(reached or evaluated[-1], reached is not None)
 
@@ -68,7 +84,11 @@ def _at(epoch: Epoch, arrived: bool) -> Arrival:
 
 
 def median_times(cell: GridCell, fraction: float) -> MedianTimes:
-    found = arrivals(cell, fraction)
+    """To a fraction of each trial's own final value."""
+    return medians_of(arrivals(cell, fraction))
+
+
+def medians_of(found: Sequence[Arrival]) -> MedianTimes:
     epochs = _median([(arrival.epochs, arrival.arrived) for arrival in found])
     images = _median([(arrival.images, arrival.arrived) for arrival in found])
     hours = _median([(arrival.hours, arrival.arrived) for arrival in found])

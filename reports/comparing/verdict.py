@@ -1,25 +1,19 @@
-"""Who is ahead where, by how much, how sure and at what cost; and the paper's two findings put to the test."""
+"""Who is ahead where, by how much, how sure and at what cost; and what became of the paper's claims."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
-from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.cells import GridCell, seeds_of
+from heatmark.reports.comparing.claims import HYPOTHESES, WORDS, Finding, tested_claims
 from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
-from heatmark.reports.comparing.convergence import arrivals, median_times
 from heatmark.reports.comparing.cost import Cost, cost_of
-from heatmark.reports.comparing.nearest import PAPER_METHODS, nearest_to_paper
 from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.reading.digest import parts_of
 from heatmark.reports.reading.measures import lower_is_better
-
-# Fewer seeds a side cannot tell a slower method from a slow seed.
-FEWEST_SEEDS = 3
-Word = Literal["supported", "contradicted", "undecided"]
-WORDS: tuple[Word, ...] = get_args(Word)
+from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
 
 
 @dataclass(frozen=True)
@@ -42,6 +36,24 @@ class Standing:
     second_cost: Cost | None
 
     @property
+    def cells(self) -> tuple[GridCell, ...]:
+        return (self.best, self.second) if self.second else (self.best,)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are seeds enough to tell methods apart."""
+        return self.comparison is not None and self.comparison.chance.judges_seeds
+
+    @property
+    def superiority(self) -> float | None:
+        """P(the best is better than the next on a new seed), from all pairs of seeds."""
+        if self.comparison is None:
+            return None
+        higher = self.comparison.chance.superiority
+        first_higher = higher if self.comparison.first is self.best else 1 - higher
+        return 1 - first_higher if lower_is_better(self.metric) else first_higher
+
+    @property
     def clear(self) -> bool:
         return self.comparison is not None and self.comparison.clear and self.comparison.better is self.best
 
@@ -56,7 +68,7 @@ class Standing:
         if self.comparison is None:
             return None
         forward = (self.comparison.first is self.best) != lower_is_better(self.metric)
-        low, high = self.comparison.low, self.comparison.high
+        low, high = self.comparison.interval
         return (low, high) if forward else (-high, -low)
 
     @property
@@ -66,32 +78,6 @@ class Standing:
             return None
         same, total = self.comparison.agreeing
         return (same if self.comparison.better is self.best else total - same), total
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a claim. why: of one that is undecided."""
-
-    word: Word
-    why: str = ""
-
-    @property
-    def decided(self) -> bool:
-        return self.word != "undecided"
-
-    def __str__(self) -> str:
-        return f"{self.word}: {self.why}" if self.why else self.word
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One claim of the paper in one setting. evidence: the numbers it rests on."""
-
-    hypothesis: str
-    claim: str
-    setting: Setting
-    evidence: str
-    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -106,7 +92,7 @@ def judge(cells: Sequence[GridCell], comparisons: Comparisons) -> Verdict:
     standings = tuple(
         standing for setting, own in settings.items() for standing in _standings(setting, own, comparisons)
     )
-    findings = tuple(finding for setting, own in settings.items() for finding in _findings(setting, own, comparisons))
+    findings = tested_claims(settings, comparisons)
     return Verdict(standings, findings, tuple(_sentences(settings, standings, findings, comparisons.unread)))
 
 
@@ -146,81 +132,17 @@ def _final_values(cells: Sequence[GridCell], metric: str) -> list[tuple[GridCell
     return [(cell, found.value) for cell, found in finals if found]
 
 
-def _findings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Finding]:
-    """Of the cells that were compared, else of all: those most like the paper's."""
-    compared = {id(cell) for pair in comparisons.pairs if pair.setting == setting for cell in (pair.first, pair.second)}
-    known = [cell for cell in cells if id(cell) in compared] or cells
-    detection, ipr, bcir = (nearest_to_paper(known, name) for name in PAPER_METHODS)
-    if detection is None or (ipr is None and bcir is None):
-        return
-    easy, *_, hard = parts_of(setting.format)
-    for cell, subset, lower in ((ipr, hard, True), (bcir, hard, True), (ipr, easy, False)):
-        if cell is not None:
-            yield _difficulty_finding(setting, detection, cell, subset, lower, comparisons)
-    if ipr is not None:
-        yield _speed_finding(setting, detection, ipr)
-
-
-def _difficulty_finding(
-    setting: Setting, detection: GridCell, cell: GridCell, subset: str, lower: bool, comparisons: Comparisons
-) -> Finding:
-    people = subset if subset.endswith("joints") else f"{subset} people"
-    claim = f"{cell.label} has the {'lower' if lower else 'higher'} EPE on {people}"
-    pair = next(
-        (
-            pair
-            for pair in comparisons.pairs
-            if (pair.metric, pair.subset) == ("EPE", subset)
-            and {id(pair.first), id(pair.second)} == {id(detection), id(cell)}
-        ),
-        None,
-    )
-    if pair is None:
-        absent = "no records that can be read" if comparisons.unread else "no records"
-        why = "too few people or images" if cell.digests and detection.digests else absent
-        return Finding("H1", claim, setting, why, Outcome("undecided", why))
-    sign = 1 if pair.first is cell else -1
-    low, high = sorted((sign * pair.low, sign * pair.high))
-    change = sign * pair.difference
-    evidence = (
-        f"{_pixels(change)} px against {detection.label} ({_pixels(low)} to {_pixels(high)}), {pair.people} people"
-    )
-    if not pair.clear:
-        return Finding("H1", claim, setting, evidence, Outcome("undecided", f"p {p_text(pair.p_holm)} after Holm"))
-    return Finding("H1", claim, setting, evidence, Outcome("supported" if (change < 0) == lower else "contradicted"))
-
-
-def _speed_finding(setting: Setting, detection: GridCell, ipr: GridCell) -> Finding:
-    headline = setting.headline
-    claim = f"{ipr.label} needs more epochs than {detection.label} to 80 % of its final {headline}"
-    medians = [median_times(cell, 0.8).epochs for cell in (detection, ipr)]
-    fast, slow = ([arrival.epochs for arrival in arrivals(cell, 0.8) if arrival.arrived] for cell in (detection, ipr))
-    if medians[0] is None or medians[1] is None:
-        return Finding("H2", claim, setting, "too few curves reach it", Outcome("undecided", "too few curves reach it"))
-    evidence = (
-        f"{medians[1]:g} against {medians[0]:g} epochs, {medians[1] / medians[0]:.2g} times "
-        f"(paper: about 60 against 10, six times); {len(slow)} and {len(fast)} seed(s)"
-    )
-    return Finding("H2", claim, setting, evidence, _speed_outcome(fast, slow))
-
-
-def _speed_outcome(fast: Sequence[float], slow: Sequence[float]) -> Outcome:
-    if min(len(fast), len(slow)) < FEWEST_SEEDS:
-        return Outcome("undecided", f"{FEWEST_SEEDS} seeds of each needed")
-    if min(slow) > max(fast):
-        return Outcome("supported")
-    if max(slow) < min(fast):
-        return Outcome("contradicted")
-    return Outcome("undecided", "the seeds overlap")
-
-
 def _sentences(
-    settings: Iterable[Setting], standings: Sequence[Standing], findings: Sequence[Finding], unread: Sequence[str]
-) -> Iterable[str]:
-    if not list(settings):
+    settings: Mapping[Setting, Sequence[GridCell]],
+    standings: Sequence[Standing],
+    findings: Sequence[Finding],
+    unread: Sequence[str],
+) -> Iterator[str]:
+    if not settings:
         yield "No trial has finished, so there is no verdict."
         return
     compared = [standing for standing in standings if standing.comparison]
+    judged = [standing for standing in compared if standing.judged]
     if not compared and unread:
         yield (
             f"Nothing can be said about chance: the evaluation records of {len(unread)} trial(s) cannot be read "
@@ -231,26 +153,34 @@ def _sentences(
             "Nothing can be said about chance: there are no two cells of one data set and backbone whose evaluation "
             "records cover the same people. The order below is that of the means."
         )
-    else:
-        wins = Counter(standing.best.label for standing in compared if standing.clear)
-        names = ", ".join(f"{name} in {count}" for name, count in wins.most_common())
-        rest = len(compared) - sum(wins.values())
-        yield (
-            f"Of {len(compared)} contests between the best and the next, {sum(wins.values())} are clear (Holm-adjusted "
-            f"p below 0.05)"
-            + (f": {names}" if names else "")
-            + (f"; {rest} cannot be told from chance." if rest else ".")
-        )
-    for hypothesis, title in (("H1", "Hard people favour regression"), ("H2", "IPR converges more slowly")):
+    if len(judged) < len(compared):
+        yield _missing_seeds(compared, len(compared) - len(judged))
+    if judged:
+        yield _tally(judged)
+    for hypothesis, title in HYPOTHESES.items():
         own = Counter(finding.outcome.word for finding in findings if finding.hypothesis == hypothesis)
         tally = ", ".join(f"{own[word]} {word}" for word in WORDS if own[word])
-        yield f"{title} ({hypothesis}): {tally or 'not tested, as no setting has detection and regression'}."
+        yield f"{title} ({hypothesis}): {tally or 'not tested, as no setting has the methods for it'}."
 
 
-def _pixels(value: float) -> str:
-    """With its sign, a true minus."""
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+def _missing_seeds(compared: Sequence[Standing], unjudged: int) -> str:
+    seeds = sorted({seed for standing in compared for cell in standing.cells for seed in seeds_of(cell)})
+    wanted = [*seeds, *(seed for seed in range(len(seeds) + FEWEST_SEEDS) if seed not in seeds)]
+    line = f"seed: {sorted(wanted[: max(FEWEST_SEEDS, len(seeds))])}"
+    return (
+        f"No verdict on {unjudged} of {len(compared)} contests between the best and the next: fewer than "
+        f"{FEWEST_SEEDS} seeds of each cannot tell a method from a lucky seed. `{line}` in the sweep's grid adds what "
+        "is missing; until then intervals are over the choice of images alone."
+    )
 
 
-def p_text(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+def _tally(judged: Sequence[Standing]) -> str:
+    wins = Counter(standing.best.label for standing in judged if standing.clear)
+    names = ", ".join(f"{name} in {count}" for name, count in wins.most_common())
+    rest = len(judged) - sum(wins.values())
+    return (
+        f"Of {len(judged)} contests between the best and the next, {sum(wins.values())} are clear (Holm-adjusted p "
+        f"below 0.05 over images and seeds, no seed against it)"
+        + (f": {names}" if names else "")
+        + (f"; {rest} cannot be told from chance." if rest else ".")
+    )

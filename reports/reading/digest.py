@@ -109,6 +109,13 @@ class Digest:
         mask_N, error_sum_N, joint_count_N = self.part(part)
         return self._ratio(image_I, error_sum_N, joint_count_N, mask_N)
 
+    def activation_statistic(self, image_I: npt.NDArray[np.int64]) -> Statistic | None:
+        """Mean A(2) under weights of the images; None where the records do not give it."""
+        known_N = np.isfinite(self.activation_N)
+        if not known_N.any():
+            return None
+        return self._ratio(image_I, np.where(known_N, self.activation_N, 0), known_N.astype(np.float64), known_N)
+
     def headline_statistic(self, image_I: npt.NDArray[np.int64]) -> Statistic | None:
         """The format's headline metric under weights of the images; None where the records do not give it."""
         inside_N = np.isin(self.image_N, image_I)

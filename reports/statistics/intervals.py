@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from scipy.special import ndtr, ndtri
 Array = npt.NDArray[np.float64]
 
 LEVEL = 0.95
+# 8 runs against 8 are dealt in all ways.
+MOST_DEALS = 20_000
 # With fewer resamples than this beyond 0, their share is too coarse and the tail is taken for normal.
 FEWEST_IN_TAIL = 5
 
@@ -130,3 +133,33 @@ def kaplan_meier(times: Sequence[float], arrived: Sequence[bool]) -> Survival:
         marks.append(time)
         shares.append(share)
     return Survival(tuple(marks), tuple(shares), sum(arrived), len(arrived) - sum(arrived))
+
+
+def log_rank_p(first: Sequence[tuple[float, bool]], second: Sequence[tuple[float, bool]]) -> float:
+    """Two-sided, of two groups arriving alike: the exact permutation of the log-rank statistic (Mantel 1966).
+
+    first, second: times, and whether it was the arrival or only the last look (censored). Of all ways to deal the runs
+    to groups of these sizes (of MOST_DEALS of them, where there are more), the share whose statistic is at least as far
+    from 0: with 3 against 3 never below 0.1, with 4 against 4 never below 0.03.
+    """
+    runs, size = [*first, *second], len(first)
+    score_N = _log_rank_scores(runs)
+    if math.comb(len(runs), size) <= MOST_DEALS:
+        deals = np.array(list(itertools.combinations(range(len(runs)), size)))
+    else:
+        draw = np.random.default_rng(0)
+        dealt = draw.permuted(np.tile(np.arange(len(runs)), (MOST_DEALS - 1, 1)), axis=1)[:, :size]
+        deals = np.vstack([np.arange(size), dealt])
+    total_D = score_N[deals].sum(axis=1)
+    return float((np.abs(total_D) >= abs(score_N[:size].sum()) - 1e-9).mean())
+
+
+def _log_rank_scores(runs: Sequence[tuple[float, bool]]) -> Array:
+    """What each run adds to observed less expected arrivals of its group; they sum to 0."""
+    times_N = np.array([time for time, _ in runs])
+    score_N = np.array([float(there) for _, there in runs])
+    for time in {time for time, there in runs if there}:
+        waiting_N = times_N >= time
+        arriving = sum(there for other, there in runs if other == time)
+        score_N -= waiting_N * (arriving / waiting_N.sum())
+    return score_N
