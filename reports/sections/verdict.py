@@ -87,7 +87,7 @@ def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
     ahead, p, agree, resolvable = (Cell(MISSING, order=MISSING) for _ in range(4))
     if pair and standing.ahead is not None and standing.interval and standing.agreeing:
         low, high = standing.interval
-        over = "" if standing.judged else ", images alone"
+        over = "" if standing.judged else "\nimages alone"
         ahead = Cell(
             _difference(metric, standing.ahead),
             f"{_signed(metric, low)} to {_signed(metric, high)}{over}",

@@ -141,7 +141,7 @@ def test_chance_is_not_taken_for_a_difference(tmp_path: Path, replay: Replay) ->
     assert all("3 seeds of each needed" in finding.outcome.why for finding in verdict.findings)
     count = len(verdict.standings)
     assert verdict.sentences[0].startswith(f"No verdict on {count} of {count} contests between the best and the next")
-    assert "`seed: [0, 1, 2]` in the sweep's grid adds what is missing" in verdict.sentences[0]
+    assert '"seed: [0, 1, 2]" in the sweep\'s grid adds what is missing' in verdict.sentences[0]
 
 
 def test_without_records_the_means_are_ordered_and_nothing_is_claimed(tmp_path: Path, replay: Replay) -> None:
