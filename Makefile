@@ -40,5 +40,5 @@ test-slurm: venv
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=.typing $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p heatmark.%)
+	MYPYPATH=.typing:. $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p heatmark.%) -p tests
 	cd slurm/testbed && $(abspath $(BIN))/mypy --strict --scripts-are-modules *.py up down status daemon

@@ -73,7 +73,7 @@ def multiply_adds(net: nn.Module, input_size: tuple[int, int]) -> tuple[int, int
     return counter.multiply_adds, printed
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Counter(TorchDispatchMode):
     """Counts every operation by PyTorch's own formula for it, whichever module or function it comes from."""
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ EXCERPT = "coco_val2017_excerpt/annotations/person_keypoints_val2017.json"
 
 def by_pycocotools(content: Content, results: list[Content], image_ids: list[int] | None = None) -> dict[str, float]:
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
+        truth: Any = COCO()
         truth.dataset = copy.deepcopy(content)
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(copy.deepcopy(results)), "keypoints")
@@ -166,7 +167,7 @@ def test_annotation_id_0_can_be_matched() -> None:
     assert oks_metrics(content, detections(content))["AP"] == pytest.approx(1.0)
 
 
-MALFORMED_RESULTS = {
+MALFORMED_RESULTS: dict[str, tuple[Callable[[Content], object], str]] = {
     "lacks score": (lambda entry: entry.pop("score"), "entry 3: lacks score"),
     "no keypoints": (lambda entry: entry.pop("keypoints"), "entry 3: lacks keypoints; each entry needs image_id"),
     "short": (

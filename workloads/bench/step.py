@@ -55,7 +55,7 @@ def _alone(ranks: Ranks) -> partial[int]:
 
     def update(loss: Tensor) -> None:
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
     return partial(_steps, spec, ranks, model, update)
