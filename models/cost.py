@@ -54,7 +54,7 @@ def multiply_adds(net: nn.Module, input_size: tuple[int, int]) -> tuple[int, int
     """
     printed = 0
 
-    def count(layer: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> None:
+    def count(layer: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
         nonlocal printed
         pixels = output.shape[:-1] if isinstance(layer, nn.Linear) else output.shape[2:]
         printed += layer.weight.numel() * math.prod(pixels)  # type: ignore[operator]

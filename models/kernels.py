@@ -37,7 +37,7 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(**options)(function)
 
 
-def _cast(_context: Any, bits: Any) -> Any:
+def _cast(_context: Any, _bits: Any) -> Any:
     """The fp32 number with these 32 bits."""
     return types.float32(types.int32), lambda _context, builder, _signature, arguments: builder.bitcast(
         arguments[0], ir.FloatType()

@@ -96,6 +96,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
+    """sentences: the same in words, the most important first."""
+
     standings: tuple[Standing, ...]
     findings: tuple[Finding, ...]
     sentences: tuple[str, ...]
