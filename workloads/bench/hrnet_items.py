@@ -6,6 +6,7 @@ import random
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,11 +16,12 @@ from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.workloads.engine import MEAN, STD
 
 SIGMA, PITCH = 2, 4
+Targets = npt.NDArray[np.float32]
 
 
 def hrnet_item(
     person: Person, settings: CropSettings, skeleton: Skeleton, *, whole: bool
-) -> tuple[Tensor, FloatArray] | None:
+) -> tuple[Tensor, Targets] | None:
     """image_3HW normalised on the CPU and target_KHW; nothing where not whole, which ends with the warped crop."""
     picture = cv2.imread(str(person.image_path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     assert picture is not None, person.image_path
@@ -46,12 +48,12 @@ def hrnet_item(
     return (image_3HW - mean_311) / std_311, _targets(joints_K2, person, settings)
 
 
-def _targets(joints_K2: FloatArray, person: Person, settings: CropSettings) -> FloatArray:
+def _targets(joints_K2: FloatArray, person: Person, settings: CropSettings) -> Targets:
     """target_KHW: a Gaussian's patch of 13 x 13 around each joint's nearest pixel, cut off at the border."""
     columns, rows = (side // PITCH for side in settings.input_size)
     target_KHW = np.zeros((len(joints_K2), rows, columns), np.float32)
     reach = 3 * SIGMA
-    side = np.arange(0, 2 * reach + 1, 1, np.float32)
+    side = np.arange(2 * reach + 1, dtype=np.float32)
     patch = np.exp(-((side - reach) ** 2 + (side[:, None] - reach) ** 2) / (2 * SIGMA**2))
     for joint, (x, y) in enumerate(joints_K2):
         column, row = int(x / PITCH + 0.5), int(y / PITCH + 0.5)
