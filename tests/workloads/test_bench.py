@@ -135,7 +135,10 @@ print("items", *items)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("course", "size", "value", "items"),
-    [("workloads.bench.step", "STEPS", 1, "items 16 16 16 16 16"), ("pipeline.bench_sweep", "CELLS", 2, "items 2 2 2")],
+    [
+        ("workloads.bench.step", "STEPS", 1, "items 16 16 16 16 16 16 16 16 16 16"),
+        ("pipeline.bench_sweep", "CELLS", 2, "items 2 2 2"),
+    ],
 )
 def test_every_way_of_a_large_one(course: str, size: str, value: int, items: str) -> None:
     command = [sys.executable, "-c", SHORTENED, f"heatmark.{course}", size, str(value)]
