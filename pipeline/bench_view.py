@@ -25,7 +25,7 @@ def run_race(name: str, rounds: int) -> Race:
         raise InputError(f"bench {name}: unknown; valid: {', '.join(RACES)}")
     course = import_module(RACES[name])
     with course.entrants() as entrants:
-        return race(course.TITLE, course.UNIT, entrants, rounds)
+        return race(course.TITLE, course.UNIT, entrants, rounds, getattr(course, "LIMITS", ()))
 
 
 def print_race(found: Race, console: Console) -> None:
@@ -37,3 +37,7 @@ def print_race(found: Race, console: Console) -> None:
         ratio = f"{each.ratio:.2f} ({each.low:.2f} to {each.high:.2f})"
         table.add_row(each.name, f"{each.per_second:,.1f}", ratio)
     console.print(table)
+    for limit in found.verdicts:
+        verdict = "kept" if limit.kept else "NOT KEPT"
+        took = f"{limit.ratio:.2f} x the time of {limit.peer}, at most {limit.most:g}"
+        console.print(f"{limit.name}: {took}: {verdict}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from heatmark.workloads.bench import decode
-from heatmark.workloads.bench.race import Entrant, race
+from heatmark.workloads.bench.race import Entrant, Limit, race
 from heatmark.workloads.decoders import PLAIN
 
 
@@ -35,6 +36,18 @@ def test_everyone_runs_in_every_round_and_the_first_is_the_measure() -> None:
     first, *others = found.standings
     assert (first.ratio, first.low, first.high) == (1, 1, 1)
     assert all(0 < each.low <= each.ratio <= each.high and each.per_second > 0 for each in others)
+
+
+def test_a_limit_is_of_times_and_kept_or_not() -> None:
+    def after(seconds: float) -> int:
+        time.sleep(seconds)
+        return 1
+
+    ways = [Entrant("slow", partial(after, 0.06)), Entrant("fast", partial(after, 0.01))]
+    limits = [Limit("fast", "slow", 0.9), Limit("slow", "fast", 0.9)]
+    kept, broken = race("a race", "items", ways, rounds=3, limits=limits).verdicts
+    assert kept.kept and kept.ratio < 0.9
+    assert not broken.kept and broken.ratio > 1
 
 
 def test_one_joint_at_a_time_gives_the_joints_of_the_batch() -> None:

@@ -1,88 +1,53 @@
-"""COCO's keypoint evaluation, by the evaluator of every epoch, by pycocotools and by faster-coco-eval."""
+"""COCO's keypoint evaluation as a whole process: imports, both files, ten numbers; by pycocotools, faster-coco-eval and
+`heatmark score`, which is also what every epoch is evaluated with.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import io
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from heatmark.foundation.command import run_command
+from heatmark.workloads.bench.coco_case import CocoCase
+from heatmark.workloads.bench.race import Entrant, Limit
 
-from heatmark.datasets.coco import load_annotations
-from heatmark.datasets.metrics.oks import oks_metrics
-from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.workloads.bench.race import Entrant
+TITLE, UNIT = "`score coco` of a detector's poses on a validation set, as a whole process", "poses"
+CASE = CocoCase()
+LIMITS = (Limit("heatmark", "pycocotools", 0.2),)
 
-TITLE, UNIT = "keypoint evaluation of drawn people with noisy predictions", "people"
-PEOPLE, NOISE = 400, 4.0
+PYCOCOTOOLS = """
+import sys
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+truth = COCO(sys.argv[1])
+evaluation = COCOeval(truth, truth.loadRes(sys.argv[2]), "keypoints")
+evaluation.evaluate()
+evaluation.accumulate()
+evaluation.summarize()
+"""
+FASTER = """
+import sys
+from faster_coco_eval import COCO, COCOeval_faster
+truth = COCO(sys.argv[1])
+COCOeval_faster(truth, truth.loadRes(sys.argv[2]), "keypoints", print_function=lambda *_: None).run()
+"""
 
 
 @contextmanager
 def entrants() -> Iterator[list[Entrant]]:
     with tempfile.TemporaryDirectory() as folder:
-        write_coco(Path(folder), SyntheticCoco(people_train=1, people_val=PEOPLE, seed=0))
-        content = load_annotations(Path(folder) / "annotations" / "person_keypoints_val2017.json").as_coco()
-    results = _predictions(content)
-    yield [
-        Entrant("pycocotools", partial(_by_pycocotools, content, results)),
-        Entrant("faster-coco-eval", partial(_by_faster_coco_eval, content, results)),
-        Entrant("heatmark", partial(_by_heatmark, content, results)),
-    ]
+        files = [str(path) for path in CASE.write(Path(folder))]
+        yield [
+            Entrant("pycocotools", partial(_process, ["-c", PYCOCOTOOLS, *files])),
+            Entrant("faster-coco-eval", partial(_process, ["-c", FASTER, *files])),
+            Entrant("heatmark", partial(_process, ["-m", "heatmark.pipeline.cli", "score", "coco", *files])),
+        ]
 
 
-def _predictions(content: Any) -> list[dict[str, Any]]:
-    rng = np.random.default_rng(0)
-    results = []
-    for person in content["annotations"]:
-        if person["iscrowd"]:
-            continue
-        keypoints_K3 = np.array(person["keypoints"], dtype=float).reshape(-1, 3)
-        keypoints_K3[:, :2] += rng.normal(0, NOISE, (len(keypoints_K3), 2))
-        score = float(rng.random())
-        results.append(
-            {
-                "image_id": person["image_id"],
-                "category_id": 1,
-                "keypoints": keypoints_K3.ravel().tolist(),
-                "score": score,
-            }
-        )
-    return results
-
-
-def _by_heatmark(content: Any, results: list[dict[str, Any]]) -> int:
-    oks_metrics(content, results)
-    return len(results)
-
-
-def _by_faster_coco_eval(content: Any, results: list[dict[str, Any]]) -> int:
-    from faster_coco_eval.core.coco import COCO
-    from faster_coco_eval.core.faster_eval_api import COCOeval_faster
-
-    truth = COCO({**content, "annotations": [dict(person) for person in content["annotations"]]})
-    found = truth.loadRes([dict(result) for result in results])
-    COCOeval_faster(truth, found, "keypoints", print_function=lambda *_: None).run()
-    return len(results)
-
-
-def _by_pycocotools(content: Any, results: list[dict[str, Any]]) -> int:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = {  # type: ignore[typeddict-item]
-            **content,
-            "annotations": [dict(person) for person in content["annotations"]],
-        }
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes([dict(result) for result in results]), "keypoints")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return len(results)
+def _process(arguments: Sequence[str]) -> int:
+    run_command([sys.executable, *arguments], timeout_s=600)
+    return CASE.detections

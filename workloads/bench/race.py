@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,6 +31,23 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """An entrant may take at most so many times as long as another of the race."""
+
+    name: str
+    peer: str
+    most: float
+
+
+@dataclass(frozen=True)
+class Verdict(Limit):
+    """ratio: of the two times in the same round, the median."""
+
+    ratio: float
+    kept: bool
+
+
+@dataclass(frozen=True)
 class Race:
     """unit: what an item is. standings: in the order of the entrants, the first is the baseline."""
 
@@ -38,12 +55,13 @@ class Race:
     unit: str
     rounds: int
     standings: tuple[Standing, ...]
+    verdicts: tuple[Verdict, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def race(title: str, unit: str, entrants: Sequence[Entrant], rounds: int) -> Race:
+def race(title: str, unit: str, entrants: Sequence[Entrant], rounds: int, limits: Sequence[Limit] = ()) -> Race:
     """Every entrant once to warm up, then `rounds` times in turn, the order reversed in every other round."""
     for entrant in entrants:
         entrant.run()
@@ -54,7 +72,14 @@ def race(title: str, unit: str, entrants: Sequence[Entrant], rounds: int) -> Rac
             items = entrant.run()
             speeds[entrant.name].append(items / (time.perf_counter() - started))
     baseline = speeds[entrants[0].name]
-    return Race(title, unit, rounds, tuple(_standing(name, own, baseline) for name, own in speeds.items()))
+    standings = tuple(_standing(name, own, baseline) for name, own in speeds.items())
+    return Race(title, unit, rounds, standings, tuple(_verdict(limit, speeds) for limit in limits))
+
+
+def _verdict(limit: Limit, speeds: Mapping[str, Sequence[float]]) -> Verdict:
+    pairs = zip(speeds[limit.peer], speeds[limit.name], strict=True)
+    ratio = statistics.median(peer / own for peer, own in pairs)
+    return Verdict(limit.name, limit.peer, limit.most, ratio, ratio <= limit.most)
 
 
 def _standing(name: str, own: Sequence[float], baseline: Sequence[float]) -> Standing:
