@@ -20,6 +20,7 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.workloads.bench import decode
 from heatmark.workloads.bench import eval as eval_race
 from heatmark.workloads.bench import loader as loader_race
+from heatmark.workloads.bench.coco_case import CocoCase
 from heatmark.workloads.bench.hrnet_items import hrnet_item
 from heatmark.workloads.bench.race import Entrant, Heat, Limit, race
 from heatmark.workloads.decoders import PLAIN
@@ -102,7 +103,7 @@ def test_hrnets_items_are_crops_of_the_same_people(tmp_path: Path) -> None:
 
 
 def test_every_evaluator_gets_the_same_ten_numbers(tmp_path: Path) -> None:
-    truth, found = eval_race.write_case(tmp_path, images=60, detections=1500)
+    truth, found = CocoCase(images=60, people=130, detections=1500).write(tmp_path)
     content, results = json.loads(truth.read_text()), json.loads(found.read_text())
     theirs = eval_race.by_pycocotools(content, results)
     command = [sys.executable, "-m", "heatmark.pipeline.cli", "score", "coco", str(truth), str(found), "--json"]
