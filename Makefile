@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := foundation models datasets workloads pipeline reports
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: venv demo test lint test-slurm chromium
+.PHONY: venv demo test coverage lint test-slurm chromium
 
 venv: $(VENV)/.installed
 
@@ -32,6 +32,10 @@ chromium:
 test: venv chromium
 	$(BIN)/python -m pytest -m "not slurm" -n 2 --dist worksteal
 
+# The tests without SLURM, and how much of the code they run: no less than pyproject.toml's fail_under.
+coverage: venv chromium
+	$(BIN)/python -m pytest -m "not slurm" -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+
 # On a real SLURM on this machine, which is started, and taken down whatever the tests say.
 test-slurm: venv
 	@eval "$$(slurm/testbed/up | tail -1)" && $(BIN)/python -m pytest tests/slurm -m slurm; \
@@ -40,5 +44,5 @@ test-slurm: venv
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=.typing $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p heatmark.%)
+	MYPYPATH=.typing:. $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p heatmark.%) -p tests
 	cd slurm/testbed && $(abspath $(BIN))/mypy --strict --scripts-are-modules *.py up down status daemon

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-import scipy.io
 
 from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import FloatArray
@@ -22,6 +20,8 @@ MATLAB_BLOCK = 512
 
 def matlab_file(arrays: Mapping[str, Any]) -> bytes:
     """The arrays as a .mat."""
+    import scipy.io
+
     file: Any = io.BytesIO()  # which savemat takes, whatever its stubs say
     scipy.io.savemat(file, dict(arrays))
     return bytes(file.getvalue())
@@ -32,6 +32,10 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
 
     A name that ends in "?" may be absent. Raises InputError where the file or a name is not there.
     """
+    # Where no such file is read they are half of the time that a command takes to start.
+    import h5py
+    import scipy.io
+
     wanted = {name.removesuffix("?"): name.endswith("?") for name in names}
     try:
         with path.open("rb") as file:

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 from heatmark.datasets.crop_settings import CropSettings, RecipeName
 from heatmark.datasets.geometry import Box
@@ -42,7 +41,7 @@ class Recipe:
 
 
 # HRNet asks for `randn() < 0.5`, of probability 0.69, and RLE copies it.
-HRNET_UPPER = float(ndtr(0.5))
+HRNET_UPPER = 0.6914624612740131
 RECIPES: Mapping[RecipeName, Recipe] = {
     "sbl": Recipe("clipped_normal", 0.6),
     "hrnet": Recipe("clipped_normal", 0.6, least_joints=9, upper_probability=HRNET_UPPER),
@@ -131,6 +130,8 @@ def _spread(recipe: Recipe, normal_2: FloatArray, uniform_2: FloatArray) -> tupl
 
 def _truncated_normal(uniform_N: FloatArray) -> FloatArray:
     """Uniform numbers as draws of N(0, 1) without what lies beyond 1."""
+    from scipy.special import ndtr, ndtri  # as slow to import as all else
+
     low, high = ndtr([-1.0, 1.0])
     drawn_N: FloatArray = ndtri(low + uniform_N * (high - low))
     return drawn_N

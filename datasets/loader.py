@@ -242,7 +242,7 @@ class CropLoader:
             yield batch
 
 
-def make_loader(
+def make_loader(  # noqa: PLR0913 (by their names, each with the usual value)
     dataset: PoseDataset,
     settings: CropSettings,
     *,
@@ -291,6 +291,6 @@ def settle_worker(_worker: int) -> None:
 
 def _stop_workers(loader: DataLoader[Any]) -> None:
     # DataLoader has no public way to end persistent workers while a traceback still holds its iterator.
-    iterator, loader._iterator = loader._iterator, None
+    iterator, loader._iterator = loader._iterator, None  # noqa: SLF001
     if iterator is not None and hasattr(iterator, "_shutdown_workers"):
-        iterator._shutdown_workers()
+        iterator._shutdown_workers()  # noqa: SLF001

@@ -114,7 +114,7 @@ class _ArraysOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
 
 
-def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
+def _latin1_bytes(text: str, _encoding: str = "latin1") -> bytes:
     """How a pickle of an old protocol writes bytes."""
     return text.encode("latin1")
 

@@ -54,7 +54,7 @@ def multiply_adds(net: nn.Module, input_size: tuple[int, int]) -> tuple[int, int
     """
     printed = 0
 
-    def count(layer: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> None:
+    def count(layer: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
         nonlocal printed
         pixels = output.shape[:-1] if isinstance(layer, nn.Linear) else output.shape[2:]
         printed += layer.weight.numel() * math.prod(pixels)  # type: ignore[operator]
@@ -73,7 +73,7 @@ def multiply_adds(net: nn.Module, input_size: tuple[int, int]) -> tuple[int, int
     return counter.multiply_adds, printed
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Counter(TorchDispatchMode):
     """Counts every operation by PyTorch's own formula for it, whichever module or function it comes from."""
 
     def __init__(self) -> None:

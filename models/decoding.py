@@ -1,7 +1,7 @@
 """Heatmap -> joints. Pure functions, batched over samples and joints, in fp32 or wider on any device.
 
 Suffixes: B samples, K joints, H rows, W columns. Joints are (x, y) in 0-indexed heatmap pixels: pixel centres are the
-integers, x runs over columns. Maps on a CPU that nobody differentiates are read in one pass each (one_pass.py).
+integers, x runs over columns. Maps on a CPU are read in one pass each (one_pass.py).
 """
 
 from __future__ import annotations
@@ -85,6 +85,10 @@ def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """Expectation of pixel index under softmax(beta h) (IPR, Eq. 3)."""
     if one_pass.reads(heatmap_BKHW):
         return one_pass.soft_argmax(heatmap_BKHW, beta)
+    if one_pass.learns(heatmap_BKHW) and not is_shared(heatmap_BKHW):
+        from heatmark.models import one_pass_gradients
+
+        return one_pass_gradients.soft_argmax(heatmap_BKHW, beta)
     return expectation(softmax_map(heatmap_BKHW, beta))
 
 
@@ -100,6 +104,10 @@ def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0,
     """
     if one_pass.reads(heatmap_BKHW) and not is_shared(heatmap_BKHW):
         return one_pass.compensated(heatmap_BKHW, beta, eps, least_mass)
+    if one_pass.learns(heatmap_BKHW) and not is_shared(heatmap_BKHW):
+        from heatmark.models import one_pass_gradients
+
+        return one_pass_gradients.compensated(heatmap_BKHW, beta, eps, least_mass)
     found = exponentials(heatmap_BKHW, beta)
     if found.offset_BK2 is not None:
         size = heatmap_BKHW.shape[-2:]

@@ -37,26 +37,35 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(**options)(function)
 
 
-def _cast(_context: Any, bits: Any) -> Any:
-    """The fp32 number with these 32 bits."""
-    return types.float32(types.int32), lambda _context, builder, _signature, arguments: builder.bitcast(
-        arguments[0], ir.FloatType()
-    )
+def _nearest_ir(_context: Any, _value: Any) -> Any:
+    """The nearest whole number, as a float; one instruction for many at a time."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        rounding = builder.module.declare_intrinsic("llvm.nearbyint", [ir.FloatType()])
+        return builder.call(rounding, arguments)
+
+    return types.float32(types.float32), generate
 
 
-_of_bits: Any = intrinsic(_cast)
+def _power_of_two_ir(_context: Any, _exponent: Any) -> Any:
+    """2 to a whole number, made of its bits. In 32 bits throughout: numba's own sums of int32 are of 64."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(32)
+        exponent = builder.add(builder.fptosi(arguments[0], word), word(127))
+        return builder.bitcast(builder.shl(exponent, word(23)), ir.FloatType())
+
+    return types.float32(types.float32), generate
 
 
-@compiled
-def _power_of_two(exponent: Any) -> Any:
-    return _of_bits(np.int32((exponent + np.int32(127)) << np.int32(23)))
+_nearest: Any = intrinsic(_nearest_ir)
+_power_of_two: Any = intrinsic(_power_of_two_ir)
 
 
 @compiled
 def _halves(z: Any) -> Any:
     """2^k and exp(r) - 1 with z = k ln 2 + r and r near 0, for z from SMALLEST to LARGEST."""
-    k = np.int32(z * LOG2_E + np.float32(128.5)) - np.int32(128)
-    whole = np.float32(k)
+    whole = _nearest(z * LOG2_E)
     r = z - whole * LN2_HIGH - whole * LN2_LOW
     p = np.float32(1 / 5040)
     p = p * r + np.float32(1 / 720)
@@ -64,17 +73,17 @@ def _halves(z: Any) -> Any:
     p = p * r + np.float32(1 / 24)
     p = p * r + np.float32(1 / 6)
     p = p * r + np.float32(1 / 2)
-    return _power_of_two(k), r + r * r * p
+    return _power_of_two(whole), r + r * r * p
 
 
 @compiled
-def _moments(map_HW: Any, beta: Any, shift: Any, background: Any, kept_HW: Any, keep: bool) -> Any:
+def _moments(map_HW: Any, across_W: Any, beta: Any, shift: Any, background: Any, kept_HW: Any, keep: bool) -> Any:
     """Sum of the weights exp(beta h - shift) - background, and of weight times offset from the centre, x and y.
 
-    keep: also write the weights into kept_HW.
+    across_W: each column's offset from the centre. keep: also write the weights into kept_HW.
     """
     height, width = map_HW.shape
-    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    middle_y = (height - 1) / 2
     mass, x, y = 0.0, 0.0, 0.0
     nothing: Any = np.float32(0)
     for row in range(height):
@@ -87,11 +96,39 @@ def _moments(map_HW: Any, beta: Any, shift: Any, background: Any, kept_HW: Any, 
             if keep:
                 kept_HW[row, column] = weight
             row_mass += weight
-            row_x += weight * np.float32(column - middle_x)
+            row_x += weight * across_W[column]
         mass += row_mass
         x += row_x
         y += row_mass * (row - middle_y)
     return mass, x, y
+
+
+@compiled
+def _offsets(count: int) -> Any:
+    """How far each of so many pixels is from their middle."""
+    offsets = np.empty(count, np.float32)
+    for place in range(count):
+        offsets[place] = place - (count - 1) / 2
+    return offsets
+
+
+@compiled
+def slopes(map_NHW: Any, beta: Any, shift_N: Any, constant_N: Any, pull_N2: Any, slope_NHW: Any) -> None:
+    """Into slope_NHW beta exp(beta h - shift) (pull . d - constant), d being a pixel's offset from the map's centre.
+
+    It is what a joint's gradient makes of each pixel, with the constants that one_pass.py works out for each map.
+    """
+    height, width = map_NHW.shape[1:]
+    across_W, down_H = _offsets(width), _offsets(height)
+    for number in range(len(map_NHW)):
+        shift, slope_x = np.float32(shift_N[number]), np.float32(pull_N2[number, 0])
+        for row in range(height):
+            rest = np.float32(pull_N2[number, 1] * down_H[row] - constant_N[number])
+            for column in range(width):
+                z = max(beta * map_NHW[number, row, column] - shift, SMALLEST)
+                scale, fraction = _halves(z)
+                weight = scale * fraction + scale
+                slope_NHW[number, row, column] = beta * weight * (slope_x * across_W[column] + rest)
 
 
 @compiled
@@ -100,16 +137,41 @@ def _at(map_HW: Any, index: Any) -> Any:
 
 
 @compiled
+def _exact_moments(map_HW: Any, beta: Any, shift: Any) -> Any:
+    """As `_moments`, in fp64 throughout and far slower."""
+    height, width = map_HW.shape
+    mass, x, y = 0.0, 0.0, 0.0
+    for row in range(height):
+        for column in range(width):
+            z = np.float64(beta) * np.float64(map_HW[row, column])
+            weight = np.expm1(z) if shift == 0 else np.exp(z - shift) - np.exp(-np.float64(shift))
+            mass += weight
+            x += weight * (column - (width - 1) / 2)
+            y += weight * (row - (height - 1) / 2)
+    return mass, x, y
+
+
+@compiled
 def exponentials(
-    map_NHW: Any, index_N: Any, beta: Any, weight_NHW: Any, keep: bool, offset_N2: Any, mass_N: Any, unit_N: Any
+    map_NHW: Any, index_N: Any, beta: Any, least: float, kept_NHW: Any, offset_N2: Any, mass_N: Any, unit_N: Any
 ) -> None:
-    """Into offset_N2, mass_N and unit_N what decoding.Exponentials says; with keep, the weights into weight_NHW."""
+    """Into offset_N2, mass_N and unit_N what decoding.Exponentials says, and the weights into kept_NHW, if it has room.
+
+    least: the mass up to which pseudo-counts are added. Above it a joint far outside its map is a quotient of small
+    differences: such a map is summed again, exactly.
+    """
+    height, width = map_NHW.shape[1:]
+    keep = len(kept_NHW) == len(map_NHW)
+    across_W = _offsets(map_NHW.shape[2])
     for number in range(len(map_NHW)):
         peak = max(beta * _at(map_NHW[number], index_N[number]), np.float32(0))
         shift, unit = np.float32(0), 1.0
         if not peak <= LARGEST:
             shift, unit = peak, np.exp(-np.float64(peak))
-        mass, x, y = _moments(map_NHW[number], beta, shift, np.float32(unit), weight_NHW[number if keep else 0], keep)
+        kept_HW = kept_NHW[number] if keep else map_NHW[number]
+        mass, x, y = _moments(map_NHW[number], across_W, beta, shift, np.float32(unit), kept_HW, keep)
+        if mass > least * unit and (abs(x) > width * mass or abs(y) > height * mass):
+            mass, x, y = _exact_moments(map_NHW[number], beta, shift)
         offset_N2[number, 0], offset_N2[number, 1] = x, y
         mass_N[number], unit_N[number] = mass, unit
 
@@ -131,19 +193,15 @@ def divided(
 
 
 @compiled
-def compensated(map_NHW: Any, index_N: Any, beta: Any, eps: float, least_mass: float, joints_N2: Any) -> None:
-    count, height, width = map_NHW.shape
-    offset_N2, mass_N, unit_N = np.empty((count, 2)), np.empty(count), np.empty(count)
-    exponentials(map_NHW, index_N, beta, map_NHW, False, offset_N2, mass_N, unit_N)
-    divided(offset_N2, mass_N, unit_N, eps, least_mass, height, width, joints_N2)
-
-
-@compiled
-def soft(map_NHW: Any, index_N: Any, beta: Any, joints_N2: Any) -> None:
+def soft(map_NHW: Any, index_N: Any, beta: Any, offset_N2: Any, mass_N: Any, joints_N2: Any) -> None:
+    """Also into offset_N2 and mass_N the sums of exp(beta h - beta max h), as in `exponentials`."""
     height, width = map_NHW.shape[1:]
+    across_W = _offsets(width)
     for number in range(len(map_NHW)):
         map_HW = map_NHW[number]
-        mass, x, y = _moments(map_HW, beta, beta * _at(map_HW, index_N[number]), np.float32(0), map_HW, False)
+        shift = beta * _at(map_HW, index_N[number])
+        mass, x, y = _moments(map_HW, across_W, beta, shift, np.float32(0), map_HW, False)
+        offset_N2[number, 0], offset_N2[number, 1], mass_N[number] = x, y, mass
         joints_N2[number, 0] = (width - 1) / 2 + x / mass
         joints_N2[number, 1] = (height - 1) / 2 + y / mass
 

@@ -1,8 +1,8 @@
-"""Heatmaps that nobody differentiates, on a CPU and in fp32 or less: read by kernels.py, each map in one go.
+"""Heatmaps on a CPU and in fp32 or less: read by kernels.py, each map in one go.
 
-The formulas in decoding.py and decoding_refined.py are the oracle of these, and read everything else: maps with a
-gradient, on other devices, in fp64, or without numba. Bound: joints lie within 1e-3 pixels of those formulas in fp64
-wherever a map's mass is above the guard (tests/models/test_one_pass.py).
+The formulas in decoding.py and decoding_refined.py are the oracle of these, and read everything else: maps on other
+devices, in fp64, or without numba. Where a map is learned, one_pass_gradients.py goes the way back. Bound: joints lie
+within 1e-3 pixels of those formulas in fp64 wherever a map's mass is above the guard (tests/models/test_one_pass.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,17 +27,24 @@ CHUNK = 64
 LEAST_PER_THREAD = 128
 
 Array = npt.NDArray[np.float32]
-# Maps and the place of each one's largest value -> nothing; it writes to rows of its own.
-Kernel = Callable[[Array, npt.NDArray[np.int64], slice], None]
+Sums = npt.NDArray[np.float64]
 
 
 def reads(heatmap_BKHW: Tensor) -> bool:
-    """Whether these maps may be read here."""
+    """Whether these maps may be read here, where nobody asks for a gradient."""
+    return not (heatmap_BKHW.requires_grad and torch.is_grad_enabled()) and _takes(heatmap_BKHW)
+
+
+def learns(heatmap_BKHW: Tensor) -> bool:
+    """Whether these maps may be read by one_pass_gradients.py."""
+    return heatmap_BKHW.requires_grad and torch.is_grad_enabled() and _takes(heatmap_BKHW)
+
+
+def _takes(heatmap_BKHW: Tensor) -> bool:
     return (
         heatmap_BKHW.device.type == "cpu"
         and heatmap_BKHW.dtype in NARROW
         and heatmap_BKHW.numel() > 0
-        and not (heatmap_BKHW.requires_grad and torch.is_grad_enabled())
         and type(heatmap_BKHW) in (Tensor, torch.nn.Parameter)
         and not torch.compiler.is_compiling()
         and _compiler_is_there()
@@ -50,114 +58,131 @@ def argmax(heatmap_BKHW: Tensor) -> Tensor:
 
 def quarter_offset(heatmap_BKHW: Tensor, step: float = 0.25) -> Tensor:
     """decoding.quarter_offset. step: how far the maximum moves."""
-    from heatmark.models import kernels
+    maps_NHW, joints_N2 = maps_of(heatmap_BKHW)
+    shifted, length = _kernels().shifted, np.float32(step)
 
-    maps_NHW, joints_N2 = _maps_of(heatmap_BKHW)
-    length = np.float32(step)
+    def kernel(rows: slice) -> None:
+        shifted(maps_NHW[rows], peaks(maps_NHW[rows]), length, joints_N2[rows])
 
-    def kernel(part_NHW: Array, index_N: npt.NDArray[np.int64], rows: slice) -> None:
-        kernels.shifted(part_NHW, index_N, length, joints_N2[rows])
-
-    _spread(kernel, maps_NHW)
+    spread(kernel, len(maps_NHW))
     return _joints(joints_N2, heatmap_BKHW)
 
 
 def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """decoding.soft_argmax."""
-    from heatmark.models import kernels
-
-    maps_NHW, joints_N2 = _maps_of(heatmap_BKHW)
-    scale = np.float32(beta)
-
-    def kernel(part_NHW: Array, index_N: npt.NDArray[np.int64], rows: slice) -> None:
-        kernels.soft(part_NHW, index_N, scale, joints_N2[rows])
-
-    _spread(kernel, maps_NHW)
-    return _joints(joints_N2, heatmap_BKHW)
+    return _joints(softened(heatmap_BKHW, beta).joints_N2, heatmap_BKHW)
 
 
 def compensated(heatmap_BKHW: Tensor, beta: float, eps: float, least_mass: float) -> Tensor:
     """decoding.bias_compensated_argmax."""
-    from heatmark.models import kernels
-
-    maps_NHW, joints_N2 = _maps_of(heatmap_BKHW)
-    scale, added, least = np.float32(beta), float(eps), float(least_mass)
-
-    def kernel(part_NHW: Array, index_N: npt.NDArray[np.int64], rows: slice) -> None:
-        kernels.compensated(part_NHW, index_N, scale, added, least, joints_N2[rows])
-
-    _spread(kernel, maps_NHW)
+    sums = summed(heatmap_BKHW, beta, least_mass)
+    joints_N2 = np.empty((len(sums.mass_N), 2), np.float32)
+    _kernels().divided(sums.offset_N2, sums.mass_N, sums.unit_N, eps, least_mass, *heatmap_BKHW.shape[-2:], joints_N2)
     return _joints(joints_N2, heatmap_BKHW)
+
+
+class Softened(NamedTuple):
+    """joints_N2; and, in fp64, the sum of weights exp(beta (h - max h)) and of weight times offset from the centre."""
+
+    joints_N2: Array
+    offset_N2: Sums
+    mass_N: Sums
+
+
+class Summed(NamedTuple):
+    """The sums of decoding.Exponentials for each map in fp64. weight_NHW: of no map where none are kept."""
+
+    offset_N2: Sums
+    mass_N: Sums
+    unit_N: Sums
+    weight_NHW: Array
+
+
+def softened(heatmap_BKHW: Tensor, beta: float) -> Softened:
+    """Reads every map once."""
+    maps_NHW, joints_N2 = maps_of(heatmap_BKHW)
+    soft, scale, count = _kernels().soft, np.float32(beta), len(maps_NHW)
+    offset_N2, mass_N = np.empty((count, 2)), np.empty(count)
+
+    def kernel(rows: slice) -> None:
+        soft(maps_NHW[rows], peaks(maps_NHW[rows]), scale, offset_N2[rows], mass_N[rows], joints_N2[rows])
+
+    spread(kernel, count)
+    return Softened(joints_N2, offset_N2, mass_N)
+
+
+def summed(heatmap_BKHW: Tensor, beta: float, least_mass: float = 0.0, *, keep: bool = False) -> Summed:
+    """Reads every map once. least_mass: below it no quotient is made of a map's sums. keep: the weights are wanted."""
+    maps_NHW, _ = maps_of(heatmap_BKHW)
+    exponentials, scale, count = _kernels().exponentials, np.float32(beta), len(maps_NHW)
+    weight_NHW = np.empty_like(maps_NHW if keep else maps_NHW[:0])
+    offset_N2, mass_N, unit_N = np.empty((count, 2)), np.empty(count), np.empty(count)
+
+    def kernel(rows: slice) -> None:
+        part_NHW, sums = maps_NHW[rows], (offset_N2[rows], mass_N[rows], unit_N[rows])
+        exponentials(part_NHW, peaks(part_NHW), scale, float(least_mass), weight_NHW[rows], *sums)
+
+    spread(kernel, count)
+    return Summed(offset_N2, mass_N, unit_N, weight_NHW)
 
 
 def exponentials(heatmap_BKHW: Tensor, beta: float, *, keep: bool) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
     """The fields of decoding.Exponentials, sums in fp64; the weights themselves only with keep."""
-    from heatmark.models import kernels
-
-    maps_NHW, _ = _maps_of(heatmap_BKHW)
-    count, scale = len(maps_NHW), np.float32(beta)
-    weight_NHW = np.empty_like(maps_NHW if keep else maps_NHW[:1])
-    offset_N2, mass_N, unit_N = np.empty((count, 2)), np.empty(count), np.empty(count)
-
-    def kernel(part_NHW: Array, index_N: npt.NDArray[np.int64], rows: slice) -> None:
-        weights = weight_NHW[rows] if keep else weight_NHW
-        kernels.exponentials(part_NHW, index_N, scale, weights, keep, offset_N2[rows], mass_N[rows], unit_N[rows])
-
-    _spread(kernel, maps_NHW)
+    sums = summed(heatmap_BKHW, beta, keep=keep)
     leading = heatmap_BKHW.shape[:-2]
-    offset_BK2 = torch.from_numpy(offset_N2).view(*leading, 2)
-    mass_BK, unit_BK = (torch.from_numpy(each).view(leading) for each in (mass_N, unit_N))
-    return torch.from_numpy(weight_NHW).view_as(heatmap_BKHW) if keep else None, mass_BK, unit_BK, offset_BK2
+    offset_BK2 = torch.from_numpy(sums.offset_N2).view(*leading, 2)
+    mass_BK, unit_BK = (torch.from_numpy(each).view(leading) for each in (sums.mass_N, sums.unit_N))
+    return torch.from_numpy(sums.weight_NHW).view_as(heatmap_BKHW) if keep else None, mass_BK, unit_BK, offset_BK2
 
 
 def divided(
     offset_BK2: Tensor, mass_BK: Tensor, unit_BK: Tensor, eps: float, least_mass: float, size: torch.Size
 ) -> Tensor:
     """joints_BK2 of decoding.bias_compensated_argmax from `exponentials`. size: rows, columns."""
-    from heatmark.models import kernels
-
     joints_N2 = np.empty((mass_BK.numel(), 2), np.float32)
     sums = offset_BK2.view(-1, 2).numpy(), mass_BK.view(-1).numpy(), unit_BK.view(-1).numpy()
-    kernels.divided(*sums, float(eps), float(least_mass), *size, joints_N2)
+    _kernels().divided(*sums, eps, least_mass, *size, joints_N2)
     return torch.from_numpy(joints_N2).view_as(offset_BK2)
 
 
 def refined(heatmap_BKHW: Tensor, kernel_side: int, *, wide: bool) -> Tensor:
     """decoding_refined.dark where wide, else decoding_refined.udp."""
-    from heatmark.models import kernels
-
-    maps_NHW, joints_N2 = _maps_of(heatmap_BKHW)
+    maps_NHW, joints_N2 = maps_of(heatmap_BKHW)
+    read = _kernels().refined
     deviation = 0.3 * ((kernel_side - 1) / 2 - 1) + 0.8
     taps = np.exp(-((np.arange(kernel_side) - kernel_side // 2) ** 2) / (2 * deviation**2))
     taps /= taps.sum()
 
-    def kernel(part_NHW: Array, index_N: npt.NDArray[np.int64], rows: slice) -> None:
-        kernels.refined(part_NHW, index_N, taps, wide, joints_N2[rows])
+    def kernel(rows: slice) -> None:
+        read(maps_NHW[rows], peaks(maps_NHW[rows]), taps, wide, joints_N2[rows])
 
-    _spread(kernel, maps_NHW)
+    spread(kernel, len(maps_NHW))
     return _joints(joints_N2, heatmap_BKHW)
 
 
-def _maps_of(heatmap_BKHW: Tensor) -> tuple[Array, Array]:
+def maps_of(heatmap_BKHW: Tensor) -> tuple[Array, Array]:
     """maps_NHW in fp32, one after the other in memory, and room for their joints_N2."""
     maps: Array = heatmap_BKHW.detach().float().contiguous().numpy().reshape(-1, *heatmap_BKHW.shape[-2:])
     return maps, np.empty((len(maps), 2), np.float32)
+
+
+def peaks(maps_NHW: Array) -> npt.NDArray[np.int64]:
+    """The place of each map's largest value, index_N."""
+    index_N: npt.NDArray[np.int64] = maps_NHW.reshape(len(maps_NHW), -1).argmax(axis=1)
+    return index_N
 
 
 def _joints(joints_N2: Array, heatmap_BKHW: Tensor) -> Tensor:
     return torch.from_numpy(joints_N2).view(*heatmap_BKHW.shape[:-2], 2)
 
 
-def _spread(kernel: Kernel, maps_NHW: Array) -> None:
-    """Every map once, over as many threads as torch would use."""
-    count = len(maps_NHW)
+def spread(kernel: Callable[[slice], None], count: int) -> None:
+    """The kernel on all rows from 0 to count, some at a time, over as many threads as torch would use."""
     threads = min(torch.get_num_threads(), count // LEAST_PER_THREAD)
 
     def run(start: int, stop: int) -> None:
         for first in range(start, stop, CHUNK):
-            rows = slice(first, min(first + CHUNK, stop))
-            part_NHW = maps_NHW[rows]
-            kernel(part_NHW, part_NHW.reshape(len(part_NHW), -1).argmax(axis=1), rows)
+            kernel(slice(first, min(first + CHUNK, stop)))
 
     if threads < 2:
         run(0, count)
@@ -174,6 +199,14 @@ def _spread(kernel: Kernel, maps_NHW: Array) -> None:
 def _pool(_process: int, threads: int) -> ThreadPoolExecutor:
     """Threads of this process: a fork has none of its parent's."""
     return ThreadPoolExecutor(threads, thread_name_prefix="read-out")
+
+
+@cache
+def _kernels() -> Any:
+    """Only now: importing numba takes half a second."""
+    from heatmark.models import kernels
+
+    return kernels
 
 
 @cache

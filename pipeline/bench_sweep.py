@@ -22,7 +22,7 @@ from heatmark.pipeline.local_cluster import LocalCluster
 from heatmark.pipeline.plan import Plan, make_plan
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.sweep import SweepFile, validated
-from heatmark.workloads.bench.race import Entrant
+from heatmark.workloads.bench.race import Entrant, Heat
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.result import Result
 
@@ -35,15 +35,17 @@ NO_WORK = 'echo "$1" > $0.new && mv $0.new $0'
 
 
 @contextmanager
-def entrants() -> Iterator[list[Entrant]]:
+def heats() -> Iterator[list[Heat]]:
+    """The whole way from a plan to results, by each of our layers and by submitit alone."""
     with tempfile.TemporaryDirectory() as folder:
         fresh = (_plan(Path(folder) / str(number)) for number in count())
         with ray_head(Path(folder), dashboard=False):
-            yield [
+            entrants = [
                 Entrant("submitit", partial(_by_submitit, fresh)),
                 Entrant("the broker", partial(_by_broker, fresh)),
                 Entrant("Ray Tune over the broker", partial(_by_tune, fresh)),
             ]
+            yield [Heat("from the plan to the last result", entrants)]
 
 
 class _NoWork(LocalCluster):

@@ -24,16 +24,25 @@ def run_race(name: str, rounds: int) -> Race:
     if name not in RACES:
         raise InputError(f"bench {name}: unknown; valid: {', '.join(RACES)}")
     course = import_module(RACES[name])
-    with course.entrants() as entrants:
-        return race(course.TITLE, course.UNIT, entrants, rounds)
+    with course.heats() as heats:
+        return race(course.TITLE, course.UNIT, heats, rounds)
 
 
 def print_race(found: Race, console: Console) -> None:
-    caption = f"Median of {found.rounds} rounds in turn; in brackets the lowest and highest ratio of a round."
-    table = Table(found.title, caption=caption)
-    table.add_column(f"{found.unit}/s", justify="right")
-    table.add_column("ratio", justify="right")
-    for each in found.standings:
-        ratio = f"{each.ratio:.2f} ({each.low:.2f} to {each.high:.2f})"
-        table.add_row(each.name, f"{each.per_second:,.1f}", ratio)
-    console.print(table)
+    """A table for each heat, and under it what was promised and whether it holds."""
+    console.print(f"{found.title}. Median of {found.rounds} rounds in turn; in brackets the extremes.")
+    for heat in found.heats:
+        table = Table(heat.title)
+        table.add_column(f"{found.unit}/s", justify="right")
+        table.add_column("speed, of the first's", justify="right")
+        for each in heat.standings:
+            ratio = f"{each.ratio:.2f} ({each.low:.2f} to {each.high:.2f})"
+            table.add_row(each.name, f"{each.per_second:,.1f}", ratio)
+        console.print(table)
+        for verdict in heat.verdicts:
+            word = "[green]kept[/green]" if verdict.kept else "[red]not kept[/red]"
+            console.print(
+                f"  {verdict.entrant}: {verdict.took:.2f} x the time of {verdict.than}, limit {verdict.limit:g}: {word}"
+            )
+        for name, count in heat.facts.items():
+            console.print(f"  {name}: {count:g}")

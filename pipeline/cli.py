@@ -103,8 +103,8 @@ def sweep_run(
 def sweep_driver_options(
     file: SweepArgument,
     changes: SetOption = None,
-    out: OutOption = Path("runs"),
-    strict: Annotated[bool, typer.Option("--strict", help="As for run.")] = False,
+    out: OutOption = Path("runs"),  # noqa: ARG001 (takes what run takes)
+    strict: Annotated[bool, typer.Option("--strict", help="As for run.")] = False,  # noqa: ARG001
 ) -> None:
     """Print sbatch's options for the driver's own job, for slurm/sweep.sh; nothing where its job is as it should be."""
     from heatmark.pipeline.driver_job import as_shell_words, driver_options

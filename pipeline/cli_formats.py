@@ -20,6 +20,8 @@ class _FormatsBelow(TyperCommand):
 
 
 class ScoreHelp(_FormatsBelow):
+    """Under the help of `score`."""
+
     def lines(self) -> Iterable[str]:
         """What each format is scored from."""
         from heatmark.datasets.formats import FORMATS
@@ -28,6 +30,8 @@ class ScoreHelp(_FormatsBelow):
 
 
 class SynthHelp(_FormatsBelow):
+    """Under the help of `data synth`."""
+
     def lines(self) -> Iterable[str]:
         """Where a drawn data set of each format has its annotations."""
         from heatmark.datasets.formats import FORMATS, drawn_formats

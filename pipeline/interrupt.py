@@ -15,7 +15,7 @@ def interrupt_on_terminate() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us with & has it ignored
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -48,7 +48,7 @@ class LocalCluster:
         for folder in folders:
             executor = _DetachedExecutor(folder, choose_gpus(self.gpus, _gpus_taken(), self.settings.ranks))
             executor.update_parameters(tasks_per_node=self.settings.ranks, timeout_min=self.settings.timeout_min)
-            job = executor._submit_command(self.command(folder))
+            job = executor._submit_command(self.command(folder))  # noqa: SLF001 (submit pickles a function)
             self._children.append(job)
             sent[folder.signature] = str(job.job_id)
         return sent

@@ -50,7 +50,8 @@ def script_of_command(
     executor = SlurmExecutor(folder / "log")
     executor.update_parameters(**_parameters(settings, site, keys, array_file.stem, exclude))
     executor.parameters |= {"array_parallelism": size or 1, "map_count": size, "comment": str(folder)}
-    text: str = executor._make_submission_file_text(" ".join([*map(_in_double_quotes, keys.srun or ()), command]), "")
+    words = " ".join([*map(_in_double_quotes, keys.srun or ()), command])
+    text: str = executor._make_submission_file_text(words, "")  # noqa: SLF001 (its public way pickles a function)
     return text
 
 

@@ -289,7 +289,7 @@ def _problem(adapter: TypeAdapter[Any], details: Any, where: str) -> str:
 
 def _fields_at(adapter: TypeAdapter[Any], loc: list[str]) -> list[str]:
     """The valid keys of the section at a place in the file."""
-    model: Any = adapter._type
+    model: Any = adapter._type  # noqa: SLF001 (pydantic tells it nowhere else)
     for part in loc:
         models = _models_in(model)
         if not models:

@@ -5,7 +5,6 @@ up once it is gone.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from heatmark.pipeline.submit import Cluster, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
-from tests.made_up import job_of
+from tests.made_up import job_of, until
 
 
 def trial_of_hours(sweep: Path, people: Path, seed: int = 0) -> RunFolder:
@@ -49,10 +48,7 @@ class Bench:
     patience_s: float = 120.0
 
     def until(self, condition: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + self.patience_s
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {self.patience_s:.0f} s: {what}"
-            time.sleep(0.2)
+        until(condition, self.patience_s, what, every_s=0.2)
 
     def alive(self, cluster: Cluster, trial: RunFolder) -> JobStatus | None:
         status = cluster.jobs([trial]).get(trial.signature)

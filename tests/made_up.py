@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def made_epoch(number: int, val: Any = None, **changes: Any) -> EpochRecord:
 
 
 def made_result(signature: str = "0" * 16, final: Any = None, **changes: Any) -> Result:
-    content = {
+    content: dict[str, Any] = {
         "epochs": 3,
         "final": final or {},
         "wall_s": 95.25,
@@ -98,12 +98,18 @@ def start(folder: RunFolder, job: str = "1", attempt: int = 0, when: str | None 
     folder.append_event(Started(attempt=attempt, time=when or utc_now(), job=job, restart=0, ranks=1, nodes=1))
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 60.0, what: str = "it") -> None:
-    """Wait for something that another thread or process does."""
+def until(
+    condition: Callable[[], object],
+    timeout_s: float = 60.0,
+    what: str | Callable[[], str] = "it",
+    every_s: float = 0.005,
+) -> None:
+    """Wait for something that another thread or process does. what: that is, or how it stands when time is over."""
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s:g} s"
-        time.sleep(0.005)
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s:g} s: {what if isinstance(what, str) else what()}")
+        time.sleep(every_s)
 
 
 def job_of(folder: RunFolder) -> JobRecord:
@@ -113,8 +119,8 @@ def job_of(folder: RunFolder) -> JobRecord:
     return job
 
 
-def final_of(folder: RunFolder) -> Mapping[str, float | None]:
-    """The final metrics of a finished trial."""
+def final_of(folder: RunFolder) -> dict[str, float]:
+    """The final metrics of a finished trial; there was something to measure for each."""
     result = folder.result()
     assert result is not None and result.final is not None, f"no {folder.result_file}"
-    return result.final
+    return {name: value for name, value in result.final.items() if value is not None}

@@ -114,9 +114,10 @@ class Dots(Format):
         return {"Hits": hits(json.loads(predictions_file.read_text()), [each.joints_K2 for each in people])}
 '''
 CLUSTER = '''
-from tests.made_up import finish
+import shlex
+import subprocess
 from heatmark.pipeline.clusters import ClusterKind, register
-from heatmark.pipeline.submit import JobStatus
+from heatmark.pipeline.submit import job_command
 
 
 class Pretending:
@@ -130,7 +131,7 @@ class Pretending:
 
     def submit(self, folders):
         for folder in folders:
-            finish(folder)
+            subprocess.run(shlex.split(job_command(folder.spec_file)), check=True)
         return {folder.signature: "pretended" for folder in folders}
 
     def jobs(self, folders):

@@ -22,7 +22,7 @@ def hand_xyz(wrist: tuple[float, float, float], turn_deg: float, *, left: bool) 
         radians = np.radians((180 - angle if left else angle) + turn_deg)
         for bend, distance in zip((3, 2, 1, 0), distances, strict=True):
             joints.append(np.array([distance * np.cos(radians), -distance * np.sin(radians), 0.005 * bend]))
-    return np.stack(joints) + np.array(wrist)
+    return np.asarray(np.stack(joints) + np.array(wrist))
 
 
 def write_rhd(root: Path, train: int = 4, val: int = 4) -> Path:

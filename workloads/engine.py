@@ -130,7 +130,7 @@ def _create_partition_states(zero_optimizer: Any, steps: int) -> None:
         empty = {key: torch.zeros_like(partition) for key in MOMENTS}
         step = _step_count(zero_optimizer.optimizer, partition, steps)
         zero_optimizer.optimizer.state[partition] = {"step": step, **empty}
-    zero_optimizer._lazy_init_hp_params_optimizer_state()
+    zero_optimizer._lazy_init_hp_params_optimizer_state()  # noqa: SLF001 (DeepSpeed does it in its first step)
 
 
 def _step_count(optimizer: torch.optim.Optimizer, parameter: Tensor, steps: int) -> Tensor:

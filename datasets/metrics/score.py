@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,6 +17,8 @@ from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.foundation.errors import InputError
 
 RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
+# Entries of a results file that are objects at once.
+CHUNK = 64
 
 
 def score_coco(annotation_file: Path, results_file: Path) -> dict[str, float | None]:
@@ -33,6 +35,21 @@ class Entry(msgspec.Struct, gc=False):
     keypoints: list[float]
     score: float
     bbox: Any = None
+
+
+class Columns(NamedTuple):
+    """What entries have besides their keypoints."""
+
+    images: list[int]
+    categories: list[int]
+    scores: list[float]
+    boxes: list[Any]
+
+    def take(self, entries: list[Entry]) -> None:
+        self.images.extend(entry.image_id for entry in entries)
+        self.categories.extend(entry.category_id for entry in entries)
+        self.scores.extend(entry.score for entry in entries)
+        self.boxes.extend(entry.bbox for entry in entries)
 
 
 def load_coco_results(path: Path, coco: CocoAnnotations) -> FoundPeople:
@@ -62,24 +79,33 @@ def load_coco_results(path: Path, coco: CocoAnnotations) -> FoundPeople:
 
 def _sound_results(path: Path, coco: CocoAnnotations) -> FoundPeople | None:
     """The people of a file without a fault; None where there is one, which is then looked for entry by entry."""
+    entry_of = msgspec.json.Decoder(Entry).decode
+    columns = Columns([], [], [], [])
     with collection_paused():
         try:
-            entries = msgspec.json.decode(path.read_bytes(), type=list[Entry])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            texts = msgspec.json.decode(path.read_bytes(), type=list[msgspec.Raw])
+            keypoints_MX = np.empty((len(texts), 3 * JOINTS))
+            # Few at a time: five million numbers are each an object, which must not all be there at once.
+            for start in range(0, len(texts), CHUNK):
+                entries = [entry_of(text) for text in texts[start : start + CHUNK]]
+                if any(len(entry.keypoints) != 3 * JOINTS for entry in entries):
+                    return None
+                flat = chain.from_iterable(entry.keypoints for entry in entries)
+                part_X = np.fromiter(flat, np.float64, len(entries) * 3 * JOINTS)
+                if not (np.abs(part_X) <= LARGEST_NUMBER).all():
+                    return None
+                keypoints_MX[start : start + len(entries)] = part_X.reshape(-1, 3 * JOINTS)
+                columns.take(entries)
+        except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
             return None
-        if any(len(entry.keypoints) != 3 * JOINTS for entry in entries):
+        known = set(columns.images) <= coco.images.keys()
+        known = known and set(columns.categories) <= {category["id"] for category in coco.categories}
+        score_M = np.array(columns.scores, dtype=np.float64)
+        if not known or not (np.abs(score_M) <= LARGEST_NUMBER).all():
             return None
-        image_M, category_M, score_M = (
-            np.array([getattr(entry, name) for entry in entries]) for name in ("image_id", "category_id", "score")
-        )
-        flat = chain.from_iterable(entry.keypoints for entry in entries)
-        keypoints_MX = np.fromiter(flat, np.float64, len(entries) * 3 * JOINTS)
-        known = set(image_M.tolist()) <= coco.images.keys()
-        known = known and set(category_M.tolist()) <= {category["id"] for category in coco.categories}
-        if not known or not all((np.abs(each) <= LARGEST_NUMBER).all() for each in (keypoints_MX, score_M)):
-            return None
+        image_M, category_M = (np.array(each, dtype=np.int64) for each in (columns.images, columns.categories))
         keypoints_MK3 = keypoints_MX.reshape(-1, JOINTS, 3)
-        return FoundPeople.from_columns(image_M, category_M, keypoints_MK3, score_M, [each.bbox for each in entries])
+        return FoundPeople.from_columns(image_M, category_M, keypoints_MK3, score_M, columns.boxes)
 
 
 def _hint(value: Any) -> str:

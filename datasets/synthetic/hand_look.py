@@ -104,7 +104,7 @@ def _bone_paint(hand: Hand, skin: Skin, finger: int, bone: int) -> Paint:
     back_3, palm_3 = ((1 - strength) * colour + strength * tint_3 for colour in (skin.back, skin.palm))
     nail_3 = 0.45 * tint_3 + 0.55 * np.array([225.0, 225.0, 245.0])
 
-    def paint(hit: Hit, point_N3: FloatArray) -> FloatArray:
+    def paint(hit: Hit, _point_N3: FloatArray) -> FloatArray:
         up_N = hit.normal_N3 @ dorsal_3
         colour_N3 = _between(palm_3, back_3, up_N)
         at_joint_N = np.minimum(np.abs(hit.along_N), np.abs(1 - hit.along_N))
@@ -179,7 +179,7 @@ def _palm_solids(hand: Hand) -> list[Solid]:
 def _forearm_pieces(hand: Hand, skin: Skin, elbow_3: FloatArray) -> list[Piece]:
     """Three limbs side by side, flat at the wrist, in a sleeve from some place on."""
 
-    def paint(hit: Hit, point_N3: FloatArray) -> FloatArray:
+    def paint(hit: Hit, _point_N3: FloatArray) -> FloatArray:
         bare_N3 = _between(skin.back, skin.palm, hit.normal_N3 @ hand.axes_33[2])
         return np.where((hit.along_N > skin.sleeve_start)[:, None], skin.sleeve, bare_N3)
 

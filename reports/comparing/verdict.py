@@ -82,6 +82,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class Verdict:
+    """sentences: the same in words, the most important first."""
+
     standings: tuple[Standing, ...]
     findings: tuple[Finding, ...]
     sentences: tuple[str, ...]

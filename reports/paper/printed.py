@@ -16,6 +16,8 @@ METHOD_LETTERS = {"D": "detection", "R": "ipr", "S": "bcir"}
 
 @dataclass(frozen=True)
 class PaperColumn:
+    """A column as printed."""
+
     name: str
     unit: str
     decimals: int
@@ -77,6 +79,8 @@ class PaperNumber:
 
 @dataclass(frozen=True)
 class PaperTable:
+    """A table as printed. slips: where the print contradicts itself."""
+
     number: int
     title: str
     columns: tuple[PaperColumn, ...]

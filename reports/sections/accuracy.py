@@ -28,6 +28,8 @@ COST_COLUMNS = {
 
 
 class Accuracy(Section):
+    """The final metrics of every cell, means over seeds."""
+
     title = "Accuracy"
     order = 20
 

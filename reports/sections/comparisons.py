@@ -14,6 +14,8 @@ from heatmark.reports.sections.section import Section
 
 
 class AllComparisons(Section):
+    """Every two cells compared, in the files."""
+
     title = "All comparisons"
     order = 15
 

@@ -19,6 +19,8 @@ from heatmark.reports.sections.section import Section
 
 
 class Convergence(Section):
+    """How long until cells come near their final accuracy, and their curves."""
+
     title = "Convergence"
     order = 30
 

@@ -14,6 +14,8 @@ MACHINE = {"host": "Host", "cpu": "CPU", "cores": "Cores", "memory_gib": "Memory
 
 
 class Environment(Section):
+    """What the trials ran with, and on what."""
+
     title = "Versions and machine"
     order = 90
     half = True

@@ -11,6 +11,8 @@ from heatmark.reports.sections.section import Section
 
 
 class PaperFigures(Section):
+    """The paper's figures, from our trials."""
+
     title = "Figures of the paper"
     order = 40
     new_page = True

@@ -14,6 +14,8 @@ from heatmark.reports.sections.section import Section
 
 
 class PaperTables(Section):
+    """The paper's tables, our numbers beside the printed ones."""
+
     title = "Tables of the paper"
     order = 60
     new_page = True

@@ -30,6 +30,8 @@ PEN = Pen(bone=3, joint=3.5, rim=1.5)
 
 
 class DrawnPredictions(Section):
+    """The same people as every method sees them."""
+
     title = "Predictions"
     order = 50
 

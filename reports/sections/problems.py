@@ -13,6 +13,8 @@ LONGEST_MESSAGE = 1500
 
 
 class Problems(Section):
+    """Trials that failed, were cancelled, or cannot be read, and why."""
+
     title = "Trials without a result"
     order = 70
     new_page = True

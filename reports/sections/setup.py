@@ -13,6 +13,8 @@ from heatmark.workloads.run_folder.result import Result
 
 
 class Setup(Section):
+    """The settings that all trials share, and those in which they differ."""
+
     title = "How the trials were trained"
     order = 80
     half = True

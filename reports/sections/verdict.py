@@ -24,6 +24,8 @@ MOST_ROWS = 30
 
 
 class WhoIsAhead(Section):
+    """Who is ahead, how sure that is, and what became of the paper's claims."""
+
     title = "Verdict"
     order = 10
 

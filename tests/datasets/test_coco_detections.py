@@ -23,7 +23,7 @@ from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.foundation.errors import InputError
 
 
-def box(image_id: int = 1, **changes: Any) -> dict[str, Any]:
+def box(image_id: int | None = 1, **changes: Any) -> dict[str, Any]:
     return {"image_id": image_id, "category_id": 1, "bbox": [10.0, 12.0, 30.0, 60.0], "score": 0.5, **changes}
 
 
@@ -46,7 +46,7 @@ def test_the_genuine_boxes_and_the_crops_that_others_made_of_them(real: Any, gen
     dataset = load_detections(genuine, real("coco_mmpose/test_coco_det_AP_H_56.json"), strict=True)
     assert len(dataset.people) == 118 and dataset.detected and dataset.notes == ()
     assert dataset.people[0].box_score == pytest.approx(0.9999731779)
-    assert dataset.evaluated_images == {785, 40083, 196141, 197388}
+    assert dataset.evaluated_images == frozenset({785, 40083, 196141, 197388})
     # HRNet's results name centre and scale (crop / 200 px) of each pose: ours must contain every one of them.
     sizes = np.array([crop_size(each.box_xywh, (192, 256), 1.25) for each in dataset.people]) / 200
     centres = np.array([[x + w / 2, y + h / 2] for x, y, w, h in (each.box_xywh for each in dataset.people)])
@@ -93,7 +93,7 @@ def test_boxes_are_kept_as_they_are_but_for_those_that_cannot_be(coco: Any) -> N
     path = write(coco.root, boxes)
     dataset = load_detections(coco.root, path)
     assert [each.box_xywh for each in dataset.people] == [(10, 12, 30, 60), (-5, -6, 500, 400)]
-    assert [each.annotation_id for each in dataset.people] == [0, 1] and dataset.evaluated_images == {1, 3}
+    assert [each.annotation_id for each in dataset.people] == [0, 1] and dataset.evaluated_images == frozenset({1, 3})
     assert [note.rpartition(": ")[2] for note in dataset.notes[:2]] == [
         "1 boxes of no size left out",
         "1 boxes on images that are not annotated left out",

@@ -46,7 +46,7 @@ def three_point_affine(
 
     def corners(middle: np.ndarray, arm: np.ndarray) -> np.ndarray:
         # The third point stands off the second by the arm turned a quarter.
-        return np.float32([middle, middle + arm, middle + arm + [arm[1], -arm[0]]])
+        return np.array([middle, middle + arm, middle + arm + [arm[1], -arm[0]]], np.float32)
 
     return cv2.getAffineTransform(corners(centre, up), corners(target, target_up))
 

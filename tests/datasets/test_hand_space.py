@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +102,8 @@ def test_the_file_of_a_run_with_depth_is_scored_in_millimetres(hands: PoseDatase
     )
     content = FORMATS["rhd"].usual_file(hands, shuffled)
     assert content is not None
-    assert scipy.io.loadmat(io.BytesIO(content))["preds_xyz"].shape == (4, 21, 3)
     (tmp_path / "preds.mat").write_bytes(content)
+    assert scipy.io.loadmat(tmp_path / "preds.mat")["preds_xyz"].shape == (4, 21, 3)
     scored, found = score("rhd", hands.annotation_file, tmp_path / "preds.mat"), FORMATS["rhd"].measure(hands, shuffled)
     for name in ("EPE mm", "AUC@20-50mm", "AUC@0-50mm"):
         assert scored["all"][name] == pytest.approx(found[name]) and name not in scored["flagged"]

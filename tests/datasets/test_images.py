@@ -44,9 +44,10 @@ def test_pixels_are_rgb(tmp_path: Path) -> None:
 def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
     turned = with_exif_rotation(jpeg(), 6)
     flags = cv2.IMREAD_COLOR
-    assert cv2.imdecode(np.frombuffer(turned, np.uint8), flags).shape == (40, 30, 3), "the block must be valid"
-    image = read(tmp_path, turned)
-    assert image is not None and np.array_equal(image, read(tmp_path, jpeg()))
+    shown = cv2.imdecode(np.frombuffer(turned, np.uint8), flags)
+    assert shown is not None and shown.shape == (40, 30, 3), "the block must be valid"
+    image, plain = read(tmp_path, turned), read(tmp_path, jpeg())
+    assert image is not None and plain is not None and np.array_equal(image, plain)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", jpeg()[:-200], jpeg()[:30], b"\x89PNG\r\n\x1a\n"])

@@ -280,7 +280,7 @@ def test_a_picture_that_is_reduced_shows_the_same_place(
     distance_HW = np.hypot(x_HW - centre_2[0], y_HW - centre_2[1])
     picture = tmp_path / "spot.jpg"
     cv2.imwrite(str(picture), (250 * np.exp(-((distance_HW / (side / 8)) ** 2))).astype(np.uint8))
-    box_xywh = np.array([*(centre_2 - [side * 0.4, side * 0.6]), side, side])
+    box_xywh = (centre_2[0] - side * 0.4, centre_2[1] - side * 0.6, side, side)
     person = replace(dataset.people[0], image_path=picture, box_xywh=box_xywh, joints_K2=np.tile(centre_2, (17, 1)))
     settings = CropSettings(input_size=(64, 64), padding=1.0, scaled_decoding=True)
     crops = PersonCrops(replace(dataset, people=[person]), settings, training=False, seed=0)

@@ -66,8 +66,8 @@ def test_the_skeleton_is_mpiis_order(real: Any) -> None:
                 "head": "head_top", "rwri": "right_wrist", "lelb": "left_elbow", "lsho": "left_shoulder"}  # fmt: skip
     for joint, name in enumerate(str(each[0]) for each in names):
         assert MPII_PERSON.joints[joint] == initials.get(name, MPII_PERSON.joints[joint])
-    for joint, mirrored in zip(MPII_PERSON.joints, MPII_PERSON.mirrored_order, strict=True):
-        assert MPII_PERSON.joints[mirrored] == joint.replace("left", "?").replace("right", "left").replace("?", "right")
+    for own, mirrored in zip(MPII_PERSON.joints, MPII_PERSON.mirrored_order, strict=True):
+        assert MPII_PERSON.joints[mirrored] == own.replace("left", "?").replace("right", "left").replace("?", "right")
 
 
 def test_people_count_from_zero_and_stand_in_the_order_of_the_file(mpii: Path) -> None:

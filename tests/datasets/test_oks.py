@@ -6,6 +6,9 @@ import contextlib
 import copy
 import io
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ EXCERPT = "coco_val2017_excerpt/annotations/person_keypoints_val2017.json"
 
 def by_pycocotools(content: Content, results: list[Content], image_ids: list[int] | None = None) -> dict[str, float]:
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
+        truth: Any = COCO()
         truth.dataset = copy.deepcopy(content)
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(copy.deepcopy(results)), "keypoints")
@@ -166,7 +169,7 @@ def test_annotation_id_0_can_be_matched() -> None:
     assert oks_metrics(content, detections(content))["AP"] == pytest.approx(1.0)
 
 
-MALFORMED_RESULTS = {
+MALFORMED_RESULTS: dict[str, tuple[Callable[[Content], object], str]] = {
     "lacks score": (lambda entry: entry.pop("score"), "entry 3: lacks score"),
     "no keypoints": (lambda entry: entry.pop("keypoints"), "entry 3: lacks keypoints; each entry needs image_id"),
     "short": (
@@ -254,3 +257,35 @@ def test_many_people_on_an_image_of_two_categories_at_once() -> None:
     for number, annotation in enumerate(content["annotations"]):
         annotation["category_id"] = 1 + number % 3 % 2
     same(oks_metrics(content, results + results[:50]), by_pycocotools(content, results + results[:50]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_stands_in_the_files(tmp_path: Path, seed: int) -> None:
+    """Over 20 poses on an image, images without any, equal scores, crowds, people without joints, boxes or none."""
+    random = np.random.default_rng(seed)
+    content = random_content(seed, people=int(random.integers(1, 120)), images=int(random.integers(1, 30)))
+    results = detections(content, noise=0.05 * seed, dropped=0.3, doubled=0.2) * int(random.integers(1, 4))
+    for result in results:
+        result["score"] = round(float(random.random()), int(random.integers(0, 3)))
+        if seed % 2:
+            result["bbox"] = random.uniform(0, 150, 4).tolist()
+    results = [results[row] for row in random.permutation(len(results))] or detections(random_content(seed))
+    same(score_coco(*write(tmp_path, content, results)), by_pycocotools(content, results))
+
+
+LIGHT = """
+import contextlib, io, sys
+from heatmark.pipeline.cli import main
+sys.argv = ["heatmark", "score", "coco", *sys.argv[1:]]
+with contextlib.suppress(SystemExit):
+    main()
+slow = {"torch", "pandas", "pyarrow", "matplotlib", "scipy", "h5py", "numba"} & set(sys.modules)
+assert not slow, slow
+"""
+
+
+def test_scoring_imports_nothing_slow(tmp_path: Path) -> None:
+    content = random_content(0)
+    command = [sys.executable, "-c", LIGHT, *map(str, write(tmp_path, content, detections(content)))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 and "AP" in done.stdout, done.stderr

@@ -113,7 +113,7 @@ def test_published_coordinates_count_from_one(truth: Path, tmp_path: Path) -> No
         score("coco", truth, truth, zero_based=True)
 
 
-PREDICTIONS = {
+PREDICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "too few people": ({"preds": np.zeros((PEOPLE - 1, 16, 2))}, r"'preds' must be 20 x 16 x 2 .*, found 19 x 16 x 2"),
     "too few joints": (
         {"preds": np.zeros((PEOPLE, 14, 2))},

@@ -49,7 +49,7 @@ def predictions(session: Any, dataset: PoseDataset, decoder: str) -> list[dict[s
             confidence_K = heatmap_KHW.max(axis=(1, 2))
             results.append(
                 {
-                    "image_id": dataset.people[batch["person_B"][row]].image_id,
+                    "image_id": dataset.people[int(batch["person_B"][row])].image_id,
                     "category_id": 1,
                     "keypoints": np.column_stack([joints_K2, confidence_K]).ravel().tolist(),
                     "score": float(confidence_K.mean()),

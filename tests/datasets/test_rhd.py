@@ -147,7 +147,8 @@ def predictions(offset: float) -> np.ndarray:
         record(number)["uv_vis"][:21, :2] if number % 2 == 0 else record(number)["uv_vis"][21:, :2]
         for number in range(4)
     ]
-    return np.stack(uv) + np.array([offset, 0.0])
+    shifted: np.ndarray = np.stack(uv) + np.array([offset, 0.0])
+    return shifted
 
 
 def test_dominant_hands_are_scored(rhd: Path) -> None:

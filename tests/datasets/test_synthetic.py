@@ -43,8 +43,9 @@ def _annotation_file(root: Path, split: str) -> Path:
     return root / "annotations" / f"person_keypoints_{split}2017.json"
 
 
-def _people(coco: COCO) -> list[dict[str, Any]]:
-    return [annotation for annotation in coco.loadAnns(coco.getAnnIds()) if not annotation["iscrowd"]]
+def _annotations(coco: COCO, *, crowds: bool = False) -> list[Any]:
+    """Those of people, or of crowds; pycocotools' own types know of no key points."""
+    return [each for each in coco.loadAnns(coco.getAnnIds()) if bool(each["iscrowd"]) is crowds]
 
 
 def _contents(root: Path) -> dict[str, str]:
@@ -75,7 +76,8 @@ def test_ids_are_unique_across_splits(root: Path) -> None:
 
 
 def test_the_category_is_cocos_person(train: COCO) -> None:
-    (category,) = train.loadCats(train.getCatIds())
+    categories: list[Any] = train.loadCats(train.getCatIds())
+    (category,) = categories
     assert (category["id"], category["name"], category["supercategory"]) == (1, "person", "person")
     assert category["keypoints"][:3] == ["nose", "left_eye", "right_eye"]
     assert category["keypoints"][-2:] == ["left_ankle", "right_ankle"]
@@ -83,7 +85,7 @@ def test_the_category_is_cocos_person(train: COCO) -> None:
 
 
 def test_polygons_cover_the_area_and_the_box_encloses_them(train: COCO) -> None:
-    for annotation in _people(train):
+    for annotation in _annotations(train):
         mask_HW = train.annToMask(annotation)
         assert int(mask_HW.sum()) == pytest.approx(annotation["area"], rel=0.03)
         x, y, width, height = annotation["bbox"]
@@ -91,7 +93,7 @@ def test_polygons_cover_the_area_and_the_box_encloses_them(train: COCO) -> None:
 
 
 def test_crowds_are_run_lengths_without_keypoints(train: COCO) -> None:
-    crowds = [annotation for annotation in train.loadAnns(train.getAnnIds()) if annotation["iscrowd"]]
+    crowds = _annotations(train, crowds=True)
     assert crowds
     for crowd in crowds:
         assert crowd["num_keypoints"] == 0 and crowd["keypoints"] == [0] * 51
@@ -99,24 +101,24 @@ def test_crowds_are_run_lengths_without_keypoints(train: COCO) -> None:
 
 
 def test_visibility_is_cocos(train: COCO) -> None:
-    joints_NK3 = np.array([annotation["keypoints"] for annotation in _people(train)]).reshape(-1, 17, 3)
+    joints_NK3 = np.array([annotation["keypoints"] for annotation in _annotations(train)]).reshape(-1, 17, 3)
     outside, hidden, visible = (joints_NK3[..., 2] == state for state in (0, 1, 2))
     assert (outside | hidden | visible).all()
     assert not joints_NK3[outside].any()
     assert 0.02 < outside.mean() < 0.15 and 0.1 < hidden.mean() < 0.3
     labelled_N = (joints_NK3[..., 2] > 0).sum(axis=1)
-    assert [annotation["num_keypoints"] for annotation in _people(train)] == labelled_N.tolist()
+    assert [annotation["num_keypoints"] for annotation in _annotations(train)] == labelled_N.tolist()
 
 
 def test_a_visible_joint_lies_on_its_person(train: COCO) -> None:
-    for annotation in _people(train):
+    for annotation in _annotations(train):
         on_person = cv2.dilate(train.annToMask(annotation), np.ones((3, 3), np.uint8))
         for x, y, visibility in np.array(annotation["keypoints"]).reshape(17, 3):
             assert visibility != 2 or on_person[round(y), round(x)]
 
 
 def test_every_cell_of_size_has_people(train: COCO) -> None:
-    sides = np.sqrt([annotation["area"] for annotation in _people(train)])
+    sides = np.sqrt([annotation["area"] for annotation in _annotations(train)])
     shares = np.histogram(sides, [32, 64, 96, 128, 1000])[0] / len(sides)
     assert (shares > 0.08).all()
 
@@ -124,7 +126,7 @@ def test_every_cell_of_size_has_people(train: COCO) -> None:
 def test_the_truth_given_back_as_detections_scores_ap_1(root: Path) -> None:
     truth = COCO(str(_annotation_file(root, "val")))
     fields = ("image_id", "category_id", "keypoints")
-    detections = [{**{name: person[name] for name in fields}, "score": 1.0} for person in _people(truth)]
+    detections = [{**{name: person[name] for name in fields}, "score": 1.0} for person in _annotations(truth)]
     evaluation = COCOeval(truth, truth.loadRes(detections), "keypoints")
     evaluation.evaluate()
     evaluation.accumulate()
@@ -237,8 +239,10 @@ def test_outlines_and_run_lengths_are_exact_on_a_ring() -> None:
     ring_HW = np.zeros((10, 12), np.bool_)
     ring_HW[2:8, 3:9] = True
     ring_HW[4:6, 5:7] = False
-    coded = coco_mask.merge(coco_mask.frPyObjects([[float(v) for v in p] for p in polygons(ring_HW)], 10, 12))
+    # pycocotools takes more than its types say.
+    encode: Any = coco_mask.frPyObjects
+    coded = coco_mask.merge(encode([[float(v) for v in p] for p in polygons(ring_HW)], 10, 12))
     assert (coco_mask.decode(coded) == ring_HW).all()
-    counts = coco_mask.frPyObjects({"counts": run_lengths(ring_HW), "size": [10, 12]}, 10, 12)
+    counts = encode({"counts": run_lengths(ring_HW), "size": [10, 12]}, 10, 12)
     assert (coco_mask.decode(counts) == ring_HW).all()
     assert tight_box(ring_HW) == (3, 2, 6, 6)

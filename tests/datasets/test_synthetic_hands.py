@@ -55,7 +55,7 @@ def depth_of(rhd: Path, hand: HandImage) -> FloatArray:
 
 
 def in_picture(uv_K2: FloatArray) -> np.ndarray:
-    return ((uv_K2 >= 0) & (uv_K2 <= 319)).all(axis=-1)
+    return np.asarray(((uv_K2 >= 0) & (uv_K2 <= 319)).all(axis=-1))
 
 
 def palm_side(xyz_K3: FloatArray) -> float:
@@ -146,7 +146,8 @@ def test_pictures_masks_and_depths_are_of_rhds_kind(rhd: Path) -> None:
         for kind, shape in (("color", (320, 320, 3)), ("mask", (320, 320)), ("depth", (320, 320, 3))):
             files = sorted((rhd / part / kind).iterdir())
             assert [file.name for file in files] == [f"{number:05d}.png" for number in range(images)]
-            assert cv2.imread(str(files[0]), cv2.IMREAD_UNCHANGED).shape == shape
+            image = cv2.imread(str(files[0]), cv2.IMREAD_UNCHANGED)
+            assert image is not None and image.shape == shape
 
 
 def test_a_joint_is_inside_its_hand(rhd: Path, hands: list[HandImage]) -> None:
@@ -207,7 +208,9 @@ def test_fingers_can_be_told_apart_by_their_looks(rhd: Path, hands: list[HandIma
     looks: dict[int, list[FloatArray]] = {finger: [] for finger in range(5)}
     for hand in hands:
         mask_HW = mask_of(rhd, hand)
-        image_HW3 = cv2.imread(str(rhd / "training" / "color" / f"{hand.number:05d}.png")).astype(float)
+        image = cv2.imread(str(rhd / "training" / "color" / f"{hand.number:05d}.png"))
+        assert image is not None
+        image_HW3 = image.astype(float)
         first = (LEFT_PARTS, RIGHT_PARTS)[dominant_hand(mask_HW)][0]
         parts = {finger: image_HW3[mask_HW == first + 3 * finger] for finger in range(5)}
         shares = {finger: part.mean(axis=0) / part.mean() for finger, part in parts.items() if len(part) > 25}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -108,7 +109,9 @@ def test_joints_outside_the_picture_are_missing_in_both_files(mpii: Path) -> Non
     assert labelled_NK.tolist() == [record["joints_vis"] for record in records]
     assert 0.6 < labelled_NK.mean() < 1
     for record in records:
-        height, width = cv2.imread(str(mpii / "images" / record["image"])).shape[:2]
+        image = cv2.imread(str(mpii / "images" / record["image"]))
+        assert image is not None
+        height, width = image.shape[:2]
         for (x, y), labelled in zip(record["joints"], record["joints_vis"], strict=True):
             assert (x, y) == (-1, -1) if not labelled else 0.5 <= x <= width + 0.5 and 0.5 <= y <= height + 0.5
 
@@ -127,7 +130,8 @@ def test_the_truth_scores_full_marks(mpii: Path, lspet: Path, tmp_path: Path) ->
 def test_lspets_numbers_make_its_split(lspet: Path) -> None:
     assert image_numbers("train", 902)[-3:] == [900, 1001, 1002]
     assert image_numbers("val", 101)[-3:] == [999, 1000, 1901]
-    for split, people in zip(("train", "val"), PEOPLE, strict=True):
+    counts: dict[Literal["train", "val"], int] = {"train": PEOPLE[0], "val": PEOPLE[1]}
+    for split, people in counts.items():
         dataset = load_lspet(lspet, split, strict=True)
         assert len(dataset.people) == people and not dataset.notes
         assert all(split_of(person.image_id) == split for person in dataset.people)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,12 +54,12 @@ def pixels(size: tuple[int, int]) -> Tensor:
 def plain_bias_compensated(heatmap_HW: Tensor, beta: float) -> Tensor:
     """sum expm1(z) p / sum expm1(z), as it is written."""
     weight_HW = torch.expm1(beta * heatmap_HW)
-    return (weight_HW[..., None] * pixels(tuple(heatmap_HW.shape))).sum((0, 1)) / weight_HW.sum()
+    return (weight_HW[..., None] * pixels((heatmap_HW.shape[0], heatmap_HW.shape[1]))).sum((0, 1)) / weight_HW.sum()
 
 
 def plain_soft_argmax(heatmap_HW: Tensor, beta: float) -> Tensor:
     weight_HW = torch.exp(beta * heatmap_HW)
-    return (weight_HW[..., None] * pixels(tuple(heatmap_HW.shape))).sum((0, 1)) / weight_HW.sum()
+    return (weight_HW[..., None] * pixels((heatmap_HW.shape[0], heatmap_HW.shape[1]))).sum((0, 1)) / weight_HW.sum()
 
 
 @pytest.mark.parametrize("beta", BETAS)
@@ -176,10 +177,11 @@ EXTREMES = {
 @pytest.mark.parametrize("beta", [0.5, 10.0, 50.0])
 @pytest.mark.parametrize("least_mass", [0.0, 10.0])
 def test_extreme_maps_give_finite_joints_and_gradients(kind: str, beta: float, least_mass: float) -> None:
-    for read in (
+    readers: tuple[Callable[[Tensor], Tensor], ...] = (
         lambda maps: soft_argmax(maps, beta),
         lambda maps: bias_compensated_argmax(maps, beta, least_mass=least_mass),
-    ):
+    )
+    for read in readers:
         heatmap = EXTREMES[kind].clone().requires_grad_()
         joints = read(heatmap)
         (gradient,) = torch.autograd.grad(joints.sum(), heatmap)
@@ -299,7 +301,7 @@ def test_a_moved_blob_moves_the_bias_compensated_joint_with_it(
     torch.testing.assert_close(joints[1] - joints[0], travelled, rtol=0, atol=1e-7)
 
 
-READERS = {
+READERS: dict[str, Callable[[Tensor], Tensor]] = {
     "argmax": argmax,
     "quarter": quarter_offset,
     "soft": lambda maps: soft_argmax(maps, 10),

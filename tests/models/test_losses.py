@@ -78,7 +78,7 @@ def test_a_batch_without_labels_costs_nothing_and_teaches_nothing() -> None:
     nothing = torch.zeros(1, 2)
     target, weight = gaussian_targets(torch.full((1, 2, 2), math.inf), nothing, (4, 3), 2.0)
     for reduction in ("half_mean", "sum_pixels"):
-        assert heatmap_loss(heatmap, target, weight, reduction).item() == 0  # type: ignore[arg-type]
+        assert heatmap_loss(heatmap, target, weight, reduction).item() == 0
     loss = coordinate_loss(heatmap.mean((-2, -1))[..., None].expand(1, 2, 2), torch.zeros(1, 2, 2), nothing, (4, 3))
     assert loss.item() == 0
     assert torch.autograd.grad(loss, heatmap)[0].abs().max() == 0

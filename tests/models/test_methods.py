@@ -191,7 +191,7 @@ def test_a_joint_is_scored_by_what_its_map_means(name: str, score: str, least: f
 def test_the_units_of_the_coordinate_loss_are_named() -> None:
     heatmap = torch.rand(2, 2, 24, 20)
     pixels, inputs, parts = (
-        IntegralRegression(l_re_units=units).losses(heatmap, JOINTS, LABELLED, 0)["l_re"].item()  # type: ignore[arg-type]
+        IntegralRegression(l_re_units=units).losses(heatmap, JOINTS, LABELLED, 0)["l_re"].item()
         for units in ("heatmap_px", "input_px", "normalised")
     )
     error = (IntegralRegression().decode(heatmap) - JOINTS).abs()[LABELLED > 0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from heatmark.models import decoding, decoding_refined, diagnostics
 from heatmark.models.backbones import parse_backbone
@@ -15,7 +17,7 @@ from heatmark.models.methods import METHODS
 HALVES = [torch.bfloat16, torch.float16]
 JOINTS = torch.tensor([[[10.0, 15.0], [3.25, 8.5]], [[11.0, 4.0], [17.0, 4.0]]])
 LABELLED = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
-READERS = {
+READERS: dict[str, Callable[[Tensor], Tensor]] = {
     "argmax": decoding.argmax,
     "quarter": decoding.quarter_offset,
     "soft": lambda maps: decoding.soft_argmax(maps, 10),

@@ -62,6 +62,14 @@ class ScriptedCluster:
         self.live.pop(folder.signature, None)
 
 
+def wait_until_sent(cluster: ScriptedCluster, folder: RunFolder, times: int) -> None:
+    until(lambda: len(cluster.sent) == times and job_state(folder) == "submitted", what=f"job {times} was sent")
+
+
+def wait_until_told(folder: RunFolder, waits: str | None) -> None:
+    until(lambda: folder.job() and waits_for(folder) == waits, what=f"it waits for {waits}")
+
+
 @pytest.fixture
 def cluster() -> ScriptedCluster:
     return ScriptedCluster()
@@ -125,7 +133,7 @@ def test_a_job_lost_without_a_word_is_sent_again_within_its_budget(
 ) -> None:
     broker.want(folder)
     for sent in (1, 2):
-        until(lambda sent=sent: len(cluster.sent) == sent and job_state(folder) == "submitted")
+        wait_until_sent(cluster, folder, times=sent)
         end_job(cluster, folder)
     broker.wait_until_ended()
     assert job_state(folder) == "failed" and "after 2 such jobs" in reason_of(folder)
@@ -150,7 +158,7 @@ def test_each_kind_of_end_has_a_budget_of_its_own(
     cluster.past[folder.signature] = JobStatus("job", state, alive=False)
     broker.want(folder)
     for count in range(1, sent + 1):
-        until(lambda count=count: len(cluster.sent) == count and job_state(folder) == "submitted")
+        wait_until_sent(cluster, folder, times=count)
         end_job(cluster, folder)
     broker.wait_until_ended()
     assert job_state(folder) == "failed" and f"the job ended as {state}" in reason_of(folder)
@@ -290,7 +298,7 @@ def test_what_a_trial_waits_for_is_on_record_and_told_unless_every_queue_says_it
     broker.start()
     broker.want(folder)
     for shown[0], status in enumerate(statuses):
-        until(lambda status=status: folder.job() and waits_for(folder) == status.waits_for)
+        wait_until_told(folder, status.waits_for)
     broker.close()
     assert [line for line in said if "wait" in line] == ["1 trial waits: QOSMaxCpuPerUserLimit"]
 
@@ -350,7 +358,7 @@ def test_a_job_that_never_began_is_told_by_its_last_words_and_tried_again_only_w
     start(other, "job-9")
     broker.want(second)
     for count in (2, 3):
-        until(lambda count=count: len(cluster.sent) == count and job_state(second) == "submitted")
+        wait_until_sent(cluster, second, times=count)
         end_job(cluster, second)
     broker.wait_until_ended()
     broker.close()

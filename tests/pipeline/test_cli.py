@@ -38,7 +38,7 @@ def mistake(*arguments: Any) -> str:
 
 def gaussian(x: float, y: float, rows: int = 64, columns: int = 48) -> np.ndarray:
     row, column = np.mgrid[:rows, :columns]
-    return np.exp(-((column - x) ** 2 + (row - y) ** 2) / (2 * 2.0**2))
+    return np.asarray(np.exp(-((column - x) ** 2 + (row - y) ** 2) / (2 * 2.0**2)))
 
 
 def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:

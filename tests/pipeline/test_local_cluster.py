@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_cluster import RUN_VARIABLE, LocalCluster
-from heatmark.pipeline.sweep import ClusterSection
 from heatmark.workloads.run_folder.folder import RunFolder
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shlex
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -16,7 +15,7 @@ from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_cluster import LocalCluster, _processes_of
 from heatmark.pipeline.local_gpus import choose_gpus, gpus_here
 from heatmark.workloads.run_folder.folder import RunFolder
-from tests.made_up import planned
+from tests.made_up import planned, until
 
 
 @pytest.fixture
@@ -38,10 +37,7 @@ class Sleeping(LocalCluster):
 
 def environments(cluster: LocalCluster, folders: list[RunFolder]) -> list[dict[str, str]]:
     cluster.submit(folders)
-    deadline = time.monotonic() + 60
-    while not all(_processes_of(folder) for folder in folders):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: all(_processes_of(folder) for folder in folders), what="all jobs run", every_s=0.1)
     return [_processes_of(folder)[0].environ() for folder in folders]
 
 

@@ -232,7 +232,7 @@ def test_a_trial_that_cannot_be_sent_stops_no_other(
     for end in (None, None, "FAILED"):
         mirror, well = _try_sync(mirror, sweep, uri, end)
         assert mirror is not None and not well
-    assert list(trials(mirror).values()) == [[1, 2]]
+    assert mirror is not None and list(trials(mirror).values()) == [[1, 2]]
     assert [run.info.status for run in parents(mirror).values()] == ["FAILED"]
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("MLflow at")]
     assert bad.signature in line and good.signature not in line

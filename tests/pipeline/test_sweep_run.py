@@ -19,7 +19,7 @@ import yaml
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.local_cluster import RUN_VARIABLE
 from heatmark.workloads.run_folder.folder import run_folders
-from tests.made_up import job_of
+from tests.made_up import job_of, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SWEEP: dict[str, Any] = {
@@ -54,12 +54,15 @@ def run(*arguments: Any, cwd: Path) -> tuple[int, str]:
     return process.returncode, output
 
 
-def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 240
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def until_seen(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Something that a sweep does, which goes on meanwhile."""
+
+    def seen() -> bool:
+        happened = condition()
+        assert happened or process.poll() is None, process.communicate()[0]
+        return happened
+
+    until(seen, 240, every_s=0.05)
 
 
 def mlflow_runs(sweep: Path) -> tuple[Any, list[Any]]:
@@ -98,7 +101,7 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
     path = write_sweep(tmp_path, train={"epochs": 8})
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
+    until_seen(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
     driver.kill()
     driver.wait()
     time.sleep(1)
@@ -140,7 +143,7 @@ def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
     path = write_sweep(tmp_path, train={"epochs": 6}, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
+    until_seen(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
     workers = psutil.Process(driver.pid).children(recursive=True)
     relays = [each for each in workers if each.cmdline() and each.cmdline()[0].startswith("ray::ImplicitFunc")]
     assert len(relays) == 2
@@ -178,7 +181,7 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     path = write_sweep(tmp_path, train={"epochs": 40}, cluster=cluster, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: any(folder.epochs() for folder in run_folders(sweep)), driver)
+    until_seen(lambda: any(folder.epochs() for folder in run_folders(sweep)), driver)
     second, output = run("run", path, cwd=tmp_path)
     assert second == 2 and "another driver runs this sweep" in output
     code, output = run("cancel", sweep, cwd=tmp_path)
@@ -192,7 +195,7 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     epochs = len(began.epochs())
 
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: len(began.epochs()) > epochs, driver)
+    until_seen(lambda: len(began.epochs()) > epochs, driver)
     # As SLURM and timeout(1) do it: twice, to the process and to its group.
     driver.send_signal(signal.SIGTERM)
     time.sleep(0.5)
@@ -211,7 +214,7 @@ def test_a_driver_that_is_stopped_while_ray_starts_ends_in_order(tmp_path: Path)
     path = write_sweep(tmp_path, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
-    until(lambda: (sweep / "ray_token").exists(), driver)  # written just before
+    until_seen(lambda: (sweep / "ray_token").exists(), driver)  # written just before
     driver.send_signal(signal.SIGTERM)
     output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130 and "interrupted; jobs that run go on" in output, output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -65,12 +65,13 @@ def with_errors(people: Arrays, scale: float, seed: int = 0, oks: bool = True, m
     error_NK = np.where(visibility_NK > 0, error_NK, np.nan).astype(np.float32)
     with np.errstate(invalid="ignore"):
         similarity_NK = np.exp(-(error_NK**2) / (2 * (0.15 * people["root_of_area"][:, None]) ** 2))
+    oks_N = np.nanmean(similarity_NK, axis=1) if oks else np.full(rows, np.nan)
     share = np.exp(-np.arange(len(REACHES)) / scale)
     matched = np.array([[abs(np.log(sigma / 2)) + 0.1 for sigma in SIGMAS] for _ in WINDOWS]) * (1 + scale / 10)
     return {
         **people,
-        "score": draw.random(rows).astype(np.float32),
-        "oks": np.nanmean(similarity_NK, axis=1).astype(np.float32) if oks else np.full(rows, np.nan, np.float32),
+        "score": np.asarray(draw.random(rows), np.float32),
+        "oks": np.asarray(oks_N, np.float32),
         "error": error_NK,
         "confidence": draw.random((rows, joints)).astype(np.float32),
         "joints": draw.random((rows, 2 * joints)).astype(np.float32),
@@ -86,7 +87,7 @@ def write_records(run: Path, columns: Arrays, epoch: int = 11, data_format: str 
     """One file of a run folder. epoch: as in metrics.jsonl, from 0."""
     joints = np.asarray(columns["error"]).shape[1]
     names = about.pop("joints", [f"joint_{number}" for number in range(joints)])
-    arrays: dict[str, pa.Array] = {name: _array(values) for name, values in columns.items()}
+    arrays: dict[str, pa.Array[Any]] = {name: _array(values) for name, values in columns.items()}
     metadata = {"heatmark": json.dumps({**ABOUT, "format": data_format, "joints": names, **about})}
     path = run / "evaluations" / f"epoch-{epoch:04d}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,8 +95,8 @@ def write_records(run: Path, columns: Arrays, epoch: int = 11, data_format: str 
     return path
 
 
-def _array(values: Sequence[Any] | npt.NDArray[Any]) -> pa.Array:
+def _array(values: Sequence[Any] | npt.NDArray[Any]) -> pa.Array[Any]:
     array = np.asarray(values)
     if array.ndim == 1:
-        return pa.array(array)
-    return pa.FixedSizeListArray.from_arrays(pa.array(array.ravel()), array.shape[1])
+        return cast("pa.Array[Any]", pa.array(array))
+    return cast("pa.Array[Any]", pa.FixedSizeListArray.from_arrays(pa.array(array.ravel()), array.shape[1]))

@@ -36,7 +36,7 @@ def mixed(tmp_path: Path, replay: Replay) -> Path:
     for data_format, final in FINALS.items():
         for method, gain in ((Detection(), 0.0), (IntegralRegression(), -0.02)):
             spec = replay["trial_spec"](method, tmp_path / "gone")
-            data = DataSpec(name=f"drawn {data_format}", format=data_format, fingerprint="0123abcd")  # type: ignore[arg-type]
+            data = DataSpec(name=f"drawn {data_format}", format=data_format, fingerprint="0123abcd")
             spec = spec.model_copy(update={"data": data})
             run = replay["write_spec"](sweep, spec)
             headline = next(iter(final))

@@ -92,7 +92,7 @@ def test_counts_add_up(tables: dict[int, PaperTable]) -> None:
     for number in (10, 11):
         *rows, total = (row.values for row in tables[number].rows)
         assert all(sum(row[:3]) == row[3] for row in rows)  # type: ignore[arg-type]
-        assert [sum(column) for column in zip(*rows, strict=True)] == list(total)  # type: ignore[arg-type]
+        assert [sum(column) for column in zip(*rows, strict=True)] == list(total)
 
 
 @pytest.mark.parametrize(("number", "letter"), [(1, "D"), (1, "R"), (9, "D"), (9, "R")])

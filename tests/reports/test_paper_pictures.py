@@ -58,7 +58,8 @@ def write_heatmaps(
 
 def pictures(svg: str) -> list[np.ndarray]:
     found = re.findall(r'xlink:href="data:image/jpeg;base64,([^"]+)"', svg)
-    return [cv2.imdecode(np.frombuffer(base64.b64decode(each), np.uint8), cv2.IMREAD_COLOR) for each in found]
+    images = [cv2.imdecode(np.frombuffer(base64.b64decode(each), np.uint8), cv2.IMREAD_COLOR) for each in found]
+    return [np.asarray(image) for image in images if image is not None]
 
 
 def test_a_map_lies_around_the_joint_it_is_of() -> None:

@@ -90,10 +90,10 @@ def test_table_1_is_a_mean_over_people(recorded: Path) -> None:
     found = entry(table, "32²-64²", "11-17 D")
     assert found.ours is not None
     # (2 + 7) / 2, not (1 + 3 + 7) / 3.
-    assert (found.ours.value, found.people, found.paper) == (pytest.approx(4.5), 2, 2.97)
+    assert found.ours.value == pytest.approx(4.5) and (found.people, found.paper) == (2, 2.97)
     assert found.difference == pytest.approx(1.53)
     ipr = entry(table, "32²-64²", "11-17 R").ours
-    assert ipr is not None and (ipr.value, ipr.spread, ipr.seeds) == (pytest.approx(4.95), 0, 2)
+    assert ipr is not None and ipr.value == pytest.approx(4.95) and (ipr.spread, ipr.seeds) == (0, 2)
     assert entry(table, "128² and more", "11-17 D").state == "nobody"
     # The hard person is among the 32 to 64, and alone among the hidden.
     assert entry(table, "> 50 %", "1-5 D").ours.value == pytest.approx(20)  # type: ignore[union-attr]
@@ -118,7 +118,7 @@ def test_table_3_sets_our_net_beside_the_papers_first_of_its_family(recorded: Pa
     table = compared(recorded)[3]
     found = entry(table, "+ BCIR, sbl-r50, 192x256", "AP")
     assert found.ours is not None and found.paper == 71.2
-    assert (found.ours.value, found.ours.seeds, found.people) == (pytest.approx(53.5), 2, 3)
+    assert found.ours.value == pytest.approx(53.5) and (found.ours.seeds, found.people) == (2, 3)
     assert found.ours.spread == pytest.approx(100 * np.std([0.53, 0.54], ddof=1))
     # As in print: AP over detection, EPE over IPR.
     assert entry(table, "+ BCIR, sbl-r50, 192x256", "AP gain").ours.value == pytest.approx(3.0)  # type: ignore[union-attr]
@@ -258,7 +258,7 @@ def test_each_data_set_has_its_tables_and_files_of_its_own(tmp_path: Path, repla
 
 def test_one_data_set_under_several_names_is_one(tmp_path: Path, replay: Replay) -> None:
     """As in sweeps/paper_coco.yaml, where nets differ in input and augmentation; the row's own input goes first."""
-    large = {"name": "coco_384", "input_size": (288, 384)}
+    large: dict[str, Any] = {"name": "coco_384", "input_size": (288, 384)}
     write_trial(tmp_path, replay, Detection(), {"AP": 0.5}, backbone="sbl-r50", name="coco")
     write_trial(tmp_path, replay, Detection(), {"AP": 0.6}, backbone="sbl-r152", name="coco")
     write_trial(tmp_path, replay, Detection(), {"AP": 0.7}, backbone="sbl-r152", **large)

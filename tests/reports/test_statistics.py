@@ -106,7 +106,12 @@ def coco_task(people: int = 37, per_image: int = 3, copies: int = 1) -> tuple[An
             keypoints = np.column_stack([joints_K2, np.full(17, 2)]).ravel().tolist()
             predicted = np.column_stack([joints_K2 + noise_K2, np.full(17, 0.9)]).ravel().tolist()
             box = [1000.0 * (person % per_image), 0.0, 60.0, 60.0]
-            annotation = {"id": len(truth["annotations"]) + 1, "image_id": image_id, "category_id": 1, "iscrowd": 0}
+            annotation: dict[str, Any] = {
+                "id": len(truth["annotations"]) + 1,
+                "image_id": image_id,
+                "category_id": 1,
+                "iscrowd": 0,
+            }
             annotation |= {"bbox": box, "area": area, "num_keypoints": 17, "keypoints": keypoints}
             truth["annotations"].append(annotation)
             results.append({"image_id": image_id, "category_id": 1, "keypoints": predicted, "score": score})

@@ -1,6 +1,6 @@
 """A sweep under fire: many random faults on one running sweep, compared with the same sweep left alone.
 
-    eval "$(slurm/testbed/up | tail -1)" && python tests/slurm/chaos.py --faults 100 --seed 0
+    eval "$(slurm/testbed/up | tail -1)" && python -m tests.slurm.chaos --faults 100 --seed 0
 
 Needs a testbed (SLURM_CONF) of its own: its daemons are killed. A line for each fault, a summary at the end; exit code
 0 only if every fault could be tried and all that must hold does. The seed draws faults and targets; when they come
@@ -19,13 +19,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from chaos_driver import Driver
-from chaos_field import Field
-from chaos_kinds import KINDS
-from chaos_processes import MARK
-from chaos_programs import Programs
-from chaos_slurm import Slurm, SlurmFailed
-from chaos_verdict import CHECKS, starts
+from tests.slurm.chaos_driver import Driver
+from tests.slurm.chaos_field import Field
+from tests.slurm.chaos_kinds import KINDS
+from tests.slurm.chaos_processes import MARK
+from tests.slurm.chaos_programs import Programs
+from tests.slurm.chaos_slurm import Slurm, SlurmFailed
+from tests.slurm.chaos_verdict import CHECKS, starts
 
 ROOT = Path(__file__).resolve().parents[2]
 # Faults come at the sweep's own pace, so that the last one finds it still at work: no closer than this,

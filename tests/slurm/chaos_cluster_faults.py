@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 
-from chaos_field import Field
+from tests.slurm.chaos_field import Field
 
 Done = tuple[str, str] | None
 

@@ -7,9 +7,9 @@ import os
 import signal
 from collections.abc import Callable
 
-from chaos_field import Field
-from chaos_processes import mirrors
-from chaos_programs import BLIND, FAILS, GARBAGE, HALF, UNHEARD, refusal
+from tests.slurm.chaos_field import Field
+from tests.slurm.chaos_processes import mirrors
+from tests.slurm.chaos_programs import BLIND, FAILS, GARBAGE, HALF, UNHEARD, refusal
 
 Done = tuple[str, str] | None
 NO_ROOM = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"

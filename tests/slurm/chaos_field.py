@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos_driver import Driver
-from chaos_processes import Rank, ranks
-from chaos_programs import Programs
-from chaos_slurm import ALIVE, Element, Slurm, SlurmFailed
-
 from heatmark.foundation.clock import utc_now
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from tests.slurm.chaos_driver import Driver
+from tests.slurm.chaos_processes import Rank, ranks
+from tests.slurm.chaos_programs import Programs
+from tests.slurm.chaos_slurm import ALIVE, Element, Slurm, SlurmFailed
 
 LOOK_S = 2.0
 # An administrator looks after nodes that SLURM took out of service.

@@ -6,10 +6,9 @@ import contextlib
 import time
 from signal import SIGSTOP
 
-from chaos_field import Field
-from chaos_slurm import Element, SlurmFailed, SlurmSilent
-
 from heatmark.workloads import checkpoint
+from tests.slurm.chaos_field import Field
+from tests.slurm.chaos_slurm import Element, SlurmFailed, SlurmSilent
 
 Done = tuple[str, str] | None
 SAVE_S = 8.0

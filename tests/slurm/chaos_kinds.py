@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import chaos_cluster_faults as cluster
-import chaos_driver_faults as driver
-import chaos_job_faults as job
-from chaos_field import Field
+from tests.slurm import chaos_cluster_faults as cluster
+from tests.slurm import chaos_driver_faults as driver
+from tests.slurm import chaos_job_faults as job
+from tests.slurm.chaos_field import Field
 
 CONTROLLER, ACCOUNTING, DRIVER = "slurmctld", "slurmdbd", "driver"
 

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chaos_field import Field
-from chaos_processes import marked
-from chaos_slurm import Run, read_arrays
-from sent import TIMES
-
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.job_record import Submission
+from tests.slurm.chaos_field import Field
+from tests.slurm.chaos_processes import marked
+from tests.slurm.chaos_slurm import Run, read_arrays
+from tests.slurm.sent import TIMES
 
 ENDING_S = 90.0
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.slurm_cluster import SlurmCluster
-from heatmark.pipeline.sweep import ClusterSection
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.heartbeats import Beat, beat_file
 from heatmark.workloads.run_folder.job_record import JobRecord
 from heatmark.workloads.spec import TrialSpec
-from tests.made_up import planned
+from tests.made_up import planned, until
 
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 HANG_S = 16.0
@@ -62,11 +61,8 @@ class Sent:
     def job_id(self) -> str:
         return str(self.job.job_id)
 
-    def until(self, condition: Callable[[], Any], timeout_s: float = 150) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline, f"it did not happen; {self.story()}"
-            time.sleep(0.05)
+    def until(self, condition: Callable[[], object], timeout_s: float = 150) -> None:
+        until(condition, timeout_s, self.story, every_s=0.05)
 
     def until_epoch(self, count: int) -> None:
         self.until(lambda: len(self.run.epochs()) >= count)

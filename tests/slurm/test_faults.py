@@ -12,7 +12,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.workloads.run_folder.events import Ended
+from tests.made_up import until
 from tests.slurm.sent import Sent, prepare
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(500)]
@@ -54,9 +54,7 @@ def kill_a_rank(sent: Sent) -> None:
 def kill_rank_0_while_it_saves(sent: Sent) -> None:
     sent.until_epoch(1)
     pid = sent.pid_of(0)
-    deadline = time.monotonic() + 60
-    while not list(sent.run.checkpoints.glob(".step-*.tmp")) and time.monotonic() < deadline:
-        pass
+    until(lambda: list(sent.run.checkpoints.glob(".step-*.tmp")), what="rank 0 saves", every_s=0)
     os.kill(pid, signal.SIGKILL)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.cluster_section import ClusterSection, StageSection
 from heatmark.pipeline.site_check import check_site
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 
@@ -31,7 +31,7 @@ EXPECTED = {
 
 
 def test_every_line_is_ok_on_a_testbed_and_no_job_is_left(live: str, tmp_path: Path) -> None:
-    settings = ClusterSection(executor="slurm", nodes=2, timeout_min=60, stage=f"{tmp_path}/stage")
+    settings = ClusterSection(executor="slurm", nodes=2, timeout_min=60, stage=StageSection(to=f"{tmp_path}/stage"))
     told: dict[str, tuple[str, str]] = {}
     checks = check_site(SlurmCluster(settings, tmp_path / "check"), None, 120, print)
     for check, line in checks:

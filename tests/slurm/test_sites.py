@@ -14,11 +14,11 @@ import yaml
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_cluster import LocalCluster
 from heatmark.pipeline.progress import trial_statuses
 from heatmark.pipeline.slurm_client import SlurmClient
 from heatmark.pipeline.slurm_cluster import SlurmCluster
-from heatmark.pipeline.sweep import ClusterSection
 from heatmark.workloads.run_folder.events import Ended
 from tests.made_up import job_of
 from tests.slurm.sent import Sent, prepare
@@ -112,7 +112,7 @@ import sys
 from pathlib import Path
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.local_cluster import LocalCluster
-from heatmark.pipeline.sweep import ClusterSection
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.workloads.run_folder.folder import RunFolder
 
 broker = Broker(LocalCluster(ClusterSection()), 2, 0.5, print)

@@ -7,14 +7,14 @@ import os
 import shlex
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from heatmark.workloads.run_folder.array_record import ArrayRecord
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
-from tests.made_up import job_of
+from tests.made_up import job_of, until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,11 +24,8 @@ def answer(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
-def wait_for(what: str, ready: object, timeout_s: float, story: object) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not ready():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}\n{story()}"  # type: ignore[operator]
-        time.sleep(0.5)
+def wait_for(what: str, ready: Callable[[], object], timeout_s: float, story: Callable[[], str]) -> None:
+    until(ready, timeout_s, lambda: f"{what}\n{story()}", every_s=0.5)
 
 
 @pytest.mark.timeout(800)

@@ -94,7 +94,7 @@ def test_wrong_weights_in_a_sweep_file_are_named(section: str, message: str, tmp
 
 
 def test_the_network_is_filled_with_the_file(weights: Path) -> None:
-    model, lines = build_model(spec(weights), 17), []
+    model, lines = build_model(spec(weights), 17), list[str]()
     load_pretrained(model, spec(weights), lines.append)
     published = torch.load(weights, weights_only=True)
     assert all(torch.equal(value, published[key]) for key, value in model.state_dict().items())
@@ -122,7 +122,7 @@ def test_images_are_given_in_the_order_of_colours_that_is_wanted() -> None:
     """SimpleBaseline reads blue first and normalises it by red's statistics."""
     red = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
     red[..., 0] = 255
-    rgb, bgr = (network_input(red, torch.device("cpu"), order)[0, :, 0, 0].tolist() for order in ("rgb", "bgr"))  # type: ignore[arg-type]
+    rgb, bgr = (network_input(red, torch.device("cpu"), order)[0, :, 0, 0].tolist() for order in ("rgb", "bgr"))
     assert rgb == pytest.approx([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225])
     assert bgr == pytest.approx([-0.485 / 0.229, -0.456 / 0.224, (1 - 0.406) / 0.225])
 

@@ -10,10 +10,11 @@ from pathlib import Path
 RANK = """
 import sys
 from pathlib import Path
+import torch
 from heatmark.workloads.launch import Launch
 from heatmark.workloads.process_group import process_group
 with process_group(Launch("job", rank=int(sys.argv[2]), world_size=2, local_rank=int(sys.argv[2])), Path(sys.argv[1])) as ranks:
-    print("total", ranks.total([1.0]))
+    print("total", ranks.total_later(torch.ones(1)).read())
 """  # noqa: E501
 
 

@@ -62,7 +62,7 @@ def written(
 def test_the_mean_error_is_the_metric(written: Any) -> None:
     _, val, evaluation, folder = written
     frame = pq.read_table(folder.records_file(4)).to_pandas()
-    error_NK, visibility_NK = np.stack(frame["error"]), np.stack(frame["visibility"])
+    error_NK, visibility_NK = np.stack(list(frame["error"])), np.stack(list(frame["visibility"]))
     assert np.array_equal(np.isnan(error_NK), visibility_NK == 0)
     assert np.nanmean(error_NK) == pytest.approx(evaluation.metrics["gtbox/EPE"], rel=1e-6)
     assert list(zip(frame["image_id"], frame["annotation_id"], strict=True)) == sorted(
@@ -75,10 +75,11 @@ def test_the_similarity_is_that_of_pycocotools(written: Any) -> None:
     frame = pq.read_table(folder.records_file(4)).to_pandas()
     truth = COCO(str(val.annotation_file))
     boxed = [{**each, "bbox": [0, 0, 1, 1]} for each in evaluation.predictions]
-    oracle = COCOeval(truth, truth.loadRes(boxed), "keypoints")
+    oracle: Any = COCOeval(truth, truth.loadRes(boxed), "keypoints")
     oracle._prepare()
     assert frame["oks"].between(0, 1).all() and frame["oks"].std() > 0.01
-    for row in frame.itertuples():
+    people: Any = frame.itertuples()
+    for row in people:
         found = oracle.computeOks(row.image_id, 1)
         own = [each["id"] for each in oracle._gts[row.image_id, 1]].index(row.annotation_id)
         assert np.isclose(found[:, own], row.oks, atol=1e-4).any()
@@ -93,7 +94,7 @@ def test_the_columns_say_what_they_are(written: Any) -> None:
     widths["chi_square"] = len(metadata["windows"]) * len(metadata["sigmas"])
     for name, width in widths.items():
         assert table.schema.field(name).type.list_size == width
-    activation_N = np.stack(table.to_pandas()["activation_sum"])
+    activation_N = np.stack(list(table.to_pandas()["activation_sum"]))
     # A wider square never holds less, and never more than everything.
     assert (np.diff(activation_N, axis=1) >= -1e-6).all() and activation_N.max() <= 1 + 1e-6
 

@@ -238,7 +238,8 @@ def test_events_are_told_apart_by_their_kind(tmp_path: Path) -> None:
     lines = [FILES[kind] for kind in (Started, Saved, Ended)]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert [type(event) for event in read_events(path)] == [Started, Saved, Ended]
-    for wrong in ({**FILES[Saved], "event": "saved"}, {"evens": "start"}, []):
+    mistaken: list[Any] = [{**FILES[Saved], "event": "saved"}, {"evens": "start"}, []]
+    for wrong in mistaken:
         path.write_text(json.dumps(wrong) + "\n")
         with pytest.raises(InputError, match=r"events\.jsonl: key event: none of start, checkpoint, end"):
             read_events(path)

@@ -92,7 +92,7 @@ def test_processes_share_a_copy_and_one_that_was_killed_leaves_no_half(source: P
     outputs = []
     for process in processes:
         assert process.stdout is not None
-        lines = []
+        lines: list[str] = []
         while not lines or lines[-1] != "holds":
             lines.append(process.stdout.readline().strip())
         outputs += lines

@@ -22,6 +22,7 @@ from heatmark.workloads import checkpoint
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
+from tests.made_up import until
 
 pytestmark = pytest.mark.slow
 JOB_NUMBERS = count()
@@ -89,9 +90,7 @@ def numbers(folder: RunFolder) -> list[dict[str, Any]]:
 
 
 def wait_for_step(folder: RunFolder, process: subprocess.Popen[bytes], epochs: int) -> None:
-    deadline = time.monotonic() + 120
-    while len(folder.epochs()) < epochs and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: len(folder.epochs()) >= epochs or process.poll() is not None, 120, every_s=0.02)
     assert process.poll() is None, "the trial ended before it could be interrupted"
 
 

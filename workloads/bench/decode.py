@@ -14,46 +14,86 @@ import torch
 from torch import Tensor
 
 from heatmark.models.losses import gaussian_targets
-from heatmark.workloads.bench.race import Entrant
+from heatmark.workloads.bench.race import Entrant, Heat, Limit
 from heatmark.workloads.decoders import NAMES, chosen_decoders
 
 FloatArray = npt.NDArray[np.float32]
-TITLE, UNIT = "decoding heatmaps of 17 joints, 64 x 48, fp32, 32 people at a time", "people"
-PEOPLE, JOINTS, ROWS, COLUMNS = 32, 17, 64, 48
+TITLE, UNIT = "decoding heatmaps of 17 joints, 64 x 48, fp32", "people"
+JOINTS, ROWS, COLUMNS = 17, 64, 48
+BATCHES, THREADS = (1, 32, 256), (1, 2)
+LEAST_S = 0.05
+HRNET, SOFT, BCIR = "HRNet's get_final_preds", "soft@10", "bcir@10"
+LIMITS = (Limit(BCIR, 1.25, SOFT), Limit(BCIR, 0.5, HRNET), Limit("dark", 1.0, HRNET), Limit("udp", 1.0, HRNET))
 
 
 @contextmanager
-def entrants() -> Iterator[list[Entrant]]:
-    heatmap_BKHW = _heatmaps()
+def heats() -> Iterator[list[Heat]]:
+    """Batches of three sizes on one thread and on two; on a GPU too where there is one; and with the gradient."""
+    found = [_on_the_cpu(people, threads) for people in BATCHES for threads in THREADS]
+    found += [_with_gradient(threads) for threads in THREADS]
+    if torch.cuda.is_available():
+        found += [_on_the_gpu(people) for people in BATCHES]
+    yield found
+
+
+def _on_the_cpu(people: int, threads: int) -> Heat:
+    heatmap_BKHW = _heatmaps(people)
     array_BKHW = heatmap_BKHW.numpy()
-    yield [
-        Entrant("HRNet's get_final_preds", partial(_counted, hrnet_loop, array_BKHW)),
+    entrants = [
+        Entrant(HRNET, partial(_counted, hrnet_loop, array_BKHW)),
         Entrant("DARK's loop", partial(_counted, dark_loop, array_BKHW)),
-        Entrant("argmax, joint by joint", partial(_one_by_one, array_BKHW, shifted=False)),
-        Entrant("quarter, joint by joint", partial(_one_by_one, array_BKHW, shifted=True)),
+        Entrant("the largest value alone", partial(_read, partial(torch.amax, dim=(-2, -1)), heatmap_BKHW)),
         Entrant("torch.softmax alone", partial(_read, partial(_softmax, beta=10.0), heatmap_BKHW)),
-        *_batched(heatmap_BKHW, ""),
-        *(_batched(heatmap_BKHW.cuda(), ", on the GPU") if torch.cuda.is_available() else []),
+        *_batched(heatmap_BKHW),
     ]
+    entrants = [Entrant(each.name, partial(_with_threads, threads, each.run)) for each in entrants]
+    return Heat(f"{people} at a time, {threads} thread(s)", entrants, LIMITS, LEAST_S)
 
 
-def _heatmaps() -> Tensor:
+def _on_the_gpu(people: int) -> Heat:
+    entrants = _batched(_heatmaps(people).cuda())
+    return Heat(f"{people} at a time, on the GPU", entrants, (Limit(BCIR, 1.25, SOFT),), LEAST_S)
+
+
+def _with_gradient(threads: int) -> Heat:
+    heatmap_BKHW = _heatmaps(BATCHES[1])
+    entrants = [
+        Entrant(name, partial(_with_threads, threads, partial(_differentiated, decoder.read, heatmap_BKHW)))
+        for name, decoder in chosen_decoders(["soft", "bcir"], ["10"]).items()
+    ]
+    limits = (Limit(BCIR, 1.25, SOFT),)
+    return Heat(f"{BATCHES[1]} at a time with their gradient, {threads} thread(s)", entrants, limits, LEAST_S)
+
+
+def _heatmaps(people: int = 32) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    joints_BK2 = torch.rand(PEOPLE, JOINTS, 2, generator=generator) * torch.tensor([COLUMNS - 1.0, ROWS - 1.0])
-    noise_BKHW = 0.05 * torch.randn(PEOPLE, JOINTS, ROWS, COLUMNS, generator=generator)
-    target_BKHW, _ = gaussian_targets(joints_BK2, torch.ones(PEOPLE, JOINTS), (ROWS, COLUMNS), sigma=2.0)
+    joints_BK2 = torch.rand(people, JOINTS, 2, generator=generator) * torch.tensor([COLUMNS - 1.0, ROWS - 1.0])
+    noise_BKHW = 0.05 * torch.randn(people, JOINTS, ROWS, COLUMNS, generator=generator)
+    target_BKHW, _ = gaussian_targets(joints_BK2, torch.ones(people, JOINTS), (ROWS, COLUMNS), sigma=2.0)
     return target_BKHW + noise_BKHW
 
 
-def _batched(heatmap_BKHW: Tensor, where: str) -> list[Entrant]:
+def _batched(heatmap_BKHW: Tensor) -> list[Entrant]:
     decoders = chosen_decoders(list(NAMES), ["10"])
-    return [Entrant(f"{name}{where}", partial(_read, decoder.read, heatmap_BKHW)) for name, decoder in decoders.items()]
+    return [Entrant(name, partial(_read, decoder.read, heatmap_BKHW)) for name, decoder in decoders.items()]
+
+
+def _with_threads(threads: int, run: Callable[[], int]) -> int:
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    return run()
 
 
 def _read(read: Callable[[Tensor], Tensor], heatmap_BKHW: Tensor) -> int:
     read(heatmap_BKHW)
     if heatmap_BKHW.is_cuda:
         torch.cuda.synchronize()
+    return len(heatmap_BKHW)
+
+
+def _differentiated(read: Callable[[Tensor], Tensor], heatmap_BKHW: Tensor) -> int:
+    leaf_BKHW = heatmap_BKHW.detach().requires_grad_()
+    torch.autograd.grad(read(leaf_BKHW).sum(), leaf_BKHW)
     return len(heatmap_BKHW)
 
 
@@ -112,21 +152,3 @@ def _taylor(log_HW: npt.NDArray[np.float64], x: int, y: int) -> npt.NDArray[np.f
         return np.zeros(2)
     step_2: npt.NDArray[np.float64] = -np.linalg.inv(np.array([[dxx, dxy], [dxy, dyy]])) @ np.array([dx, dy])
     return step_2
-
-
-def _one_by_one(heatmap_BKHW: FloatArray, *, shifted: bool) -> int:
-    return len(joint_by_joint(heatmap_BKHW, shifted=shifted))
-
-
-def joint_by_joint(heatmap_BKHW: FloatArray, *, shifted: bool) -> FloatArray:
-    """joints_BK2 by argmax, or with shifted by the quarter offset, in plain loops; maps with a positive peak."""
-    joints_BK2 = np.zeros((*heatmap_BKHW.shape[:2], 2), dtype=np.float32)
-    for person, maps_KHW in enumerate(heatmap_BKHW):
-        for joint, map_HW in enumerate(maps_KHW):
-            row, column = divmod(int(map_HW.argmax()), map_HW.shape[1])
-            joints_BK2[person, joint] = column, row
-            if shifted and 1 < row < map_HW.shape[0] - 1 and 1 < column < map_HW.shape[1] - 1:
-                right = map_HW[row, column + 1] - map_HW[row, column - 1]
-                down = map_HW[row + 1, column] - map_HW[row - 1, column]
-                joints_BK2[person, joint] += 0.25 * np.sign([right, down])
-    return joints_BK2

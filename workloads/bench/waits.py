@@ -17,7 +17,7 @@ WAITING = {
 }  # fmt: skip
 
 
-class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Waits(TorchDispatchMode):
     """As a context: `host` and `collectives` count the operators that are called in it, by name.
 
     A tensor that lies on the host, as Adam's counts of its steps do, costs no wait: on a machine whose device is the
