@@ -171,8 +171,8 @@ def _missing_seeds(compared: Sequence[Standing], unjudged: int) -> str:
     line = f"seed: {sorted(wanted[: max(FEWEST_SEEDS, len(seeds))])}"
     return (
         f"No verdict on {unjudged} of {len(compared)} contests between the best and the next: fewer than "
-        f"{FEWEST_SEEDS} seeds of each cannot tell a method from a lucky seed. \"{line}\" in the sweep's grid adds what "
-        "is missing; until then intervals are over the choice of images alone."
+        f'{FEWEST_SEEDS} seeds of each cannot tell a method from a lucky seed. "{line}" in the sweep\'s grid adds '
+        "what is missing; until then intervals are over the choice of images alone."
     )
 
 
