@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,7 +143,7 @@ def test_the_statistic_is_that_of_the_log_rank_test() -> None:
         times = draw.exponential(5, 12).round(1) + 0.1
         seen = draw.random(12) < 0.8
         first, second = ([(float(t), bool(s)) for t, s in zip(times[k::2], seen[k::2], strict=True)] for k in range(2))
-        groups = [
+        groups: list[Any] = [
             scipy.stats.CensoredData(uncensored=[t for t, s in each if s], right=[t for t, s in each if not s])
             for each in (first, second)
         ]
