@@ -87,6 +87,7 @@ def best_of_each(
 
 
 def measured(values: Sequence[float | None]) -> Measured | None:
+    """Mean and sample deviation over seeds, of those that have a value; None where none has."""
     known = [value for value in values if value is not None]
     if not known:
         return None

@@ -68,6 +68,7 @@ def _at(epoch: Epoch, arrived: bool) -> Arrival:
 
 
 def median_times(cell: GridCell, fraction: float) -> MedianTimes:
+    """Over the seeds of a cell. fraction: of the final headline metric that is to be reached."""
     found = arrivals(cell, fraction)
     epochs = _median([(arrival.epochs, arrival.arrived) for arrival in found])
     images = _median([(arrival.images, arrival.arrived) for arrival in found])

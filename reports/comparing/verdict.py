@@ -104,6 +104,7 @@ class Verdict:
 
 
 def judge(cells: Sequence[GridCell], comparisons: Comparisons) -> Verdict:
+    """Who is ahead in every setting, and which of the paper's findings hold there."""
     settings = settings_of(cell for cell in cells if cell.finished)
     standings = tuple(
         standing for setting, own in settings.items() for standing in _standings(setting, own, comparisons)
@@ -255,4 +256,5 @@ def _pixels(value: float) -> str:
 
 
 def p_text(p: float) -> str:
+    """A p-value with as many digits as it deserves."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
