@@ -50,6 +50,7 @@ class CocoAnnotations:
 
 
 def annotation_path(root: Path, split: Split) -> Path:
+    """The keypoint annotations of one split, where COCO's layout has them."""
     return root / "annotations" / f"person_keypoints_{split}2017.json"
 
 

@@ -132,4 +132,5 @@ class Format(ABC):
 
 
 def existing(path: Path) -> Path | None:
+    """The path where there is a file, else None."""
     return path if path.is_file() else None

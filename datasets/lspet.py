@@ -85,6 +85,7 @@ def split_of(number: int) -> Split:
 
 
 def image_name(number: int) -> str:
+    """The file of an image. number: counted from 1."""
     return f"im{number:05d}.jpg"
 
 

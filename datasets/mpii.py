@@ -92,6 +92,7 @@ def find_annotations(root: Path, split: Split) -> Path | None:
 
 
 def image_folder(root: Path) -> Path:
+    """root's images/, or root itself where the images lie beside one another."""
     return root / "images" if (root / "images").is_dir() else root
 
 

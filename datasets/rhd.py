@@ -101,6 +101,7 @@ def hand3d_box(uv_K2: FloatArray, flagged_K: FloatArray) -> Box:
 
 
 def mmpose_box(uv_K2: FloatArray) -> Box:
+    """The box around the joints as MMPose draws it: grown by MMPOSE_GROWTH about its middle, in pixels."""
     low_2, high_2 = uv_K2.min(axis=0), uv_K2.max(axis=0)
     width, height = (np.maximum(high_2 - low_2, 1.0) * MMPOSE_GROWTH).tolist()
     x, y = ((low_2 + high_2) / 2).tolist()
@@ -108,11 +109,13 @@ def mmpose_box(uv_K2: FloatArray) -> Box:
 
 
 def annotation_path(root: Path, split: Split) -> Path:
+    """The pickle of one split, where RHD's layout has it."""
     folder = FOLDERS[split]
     return root / folder / f"anno_{folder}.pickle"
 
 
 def image_name(number: int) -> str:
+    """The file of a hand's image, mask and depth alike. number: counted from 0."""
     return f"{number:05d}.png"
 
 

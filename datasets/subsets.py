@@ -63,6 +63,7 @@ class Rules:
 
 
 def labelled_joints(person: Person) -> float:
+    """How many joints of a person are annotated, hidden ones too."""
     return float(np.count_nonzero(person.visibility_K > 0))
 
 
@@ -72,10 +73,12 @@ def occluded_share(person: Person) -> float:
 
 
 def root_of_area(person: Person) -> float:
+    """The side in pixels of a square as large as the person."""
     return math.sqrt(max(person.area, 0.0))
 
 
 def longest_side(person: Person) -> float:
+    """The longer side of the person's box in pixels."""
     return max(person.box_xywh[2:])
 
 
@@ -150,4 +153,5 @@ def members(people: Sequence[Person], rules: Rules) -> dict[str, list[int]]:
 
 
 def cell_name(one: Factor, band: str, other: Factor, other_band: str) -> str:
+    """The name of those who are in one band of each of two factors, as metrics have it."""
     return f"{one.name}={band},{other.name}={other_band}"

@@ -95,7 +95,7 @@ class _Counter(TorchDispatchMode):
                 handle.remove()
 
     def _enter(self, name: str) -> Callable[..., None]:
-        return lambda module, arguments: self._inside.append(name)
+        return lambda _module, _arguments: self._inside.append(name)
 
     def _leave(self, module: nn.Module, arguments: Any, output: Any) -> None:
         self._inside.pop()

@@ -208,6 +208,7 @@ def soft(map_NHW: Any, index_N: Any, beta: Any, offset_N2: Any, mass_N: Any, joi
 
 @compiled
 def shifted(map_NHW: Any, index_N: Any, step: Any, joints_N2: Any) -> None:
+    """The highest pixel of each map, moved by `step` pixels towards its higher neighbour on both axes, in joints_N2."""
     height, width = map_NHW.shape[1:]
     for number in range(len(map_NHW)):
         map_HW = map_NHW[number]

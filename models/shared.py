@@ -25,6 +25,7 @@ def shared(heatmap_BKHW: Tensor) -> Iterator[None]:
 
 
 def is_shared(heatmap_BKHW: Tensor) -> bool:
+    """Whether what is read of these maps is kept for whoever reads them next."""
     kept = _KEPT.get()
     return kept is not None and kept[0] is heatmap_BKHW
 

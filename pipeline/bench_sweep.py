@@ -127,7 +127,7 @@ def _by_tune(fresh: Iterator[Plan]) -> int:
 
 @contextmanager
 def _broker(plan: Plan) -> Iterator[Broker]:
-    broker = Broker(_NoWork(plan.sweep.cluster), 0, plan.sweep.cluster.interval_s, lambda line: None)
+    broker = Broker(_NoWork(plan.sweep.cluster), 0, plan.sweep.cluster.interval_s, lambda _line: None)
     broker.start()
     try:
         yield broker

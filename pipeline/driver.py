@@ -168,7 +168,7 @@ def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
     """The MLflow mirror beside this driver. It ends when its stdin closes, however this process ends."""
     tracking = plan.sweep.tracking
     if not tracking.enabled:
-        yield lambda status: None
+        yield lambda _status: None
         return
     uri = tracking_uri(tracking.uri, "tracking.uri") if tracking.uri is not None else None
     if uri is not None and (silent := silence(uri)):

@@ -24,6 +24,7 @@ def costs(names: list[str], joints: int, input_size: str) -> dict[str, dict[str,
 
 
 def print_costs(found: dict[str, dict[str, Any]], console: Console) -> None:
+    """A table of backbones. found: by name, as heatmark models --json has it."""
     table = Table("backbone", caption="GMAC: true multiply-adds. Paper GFLOPs: as SBL, HRNet and BCIR print them.")
     for heading in ("parameters", "GMAC", "paper GFLOPs"):
         table.add_column(heading, justify="right")

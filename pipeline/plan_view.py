@@ -35,6 +35,7 @@ def estimated_hours(trial: TrialSpec, people: int, speeds: dict[str, float]) -> 
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """What `heatmark sweep plan --json` prints."""
     people, speeds, labels = people_to_train(plan), measured_speed(plan.folder), plan.labels
     return {
         "sweep": plan.sweep.name,

@@ -38,6 +38,7 @@ def reported(record: EpochRecord) -> dict[str, Any]:
 
 
 def prefixed(prefix: str, values: Mapping[str, float | None] | None) -> dict[str, float | None]:
+    """The same values under prefix/name; none where there are no values."""
     return {f"{prefix}/{name}": value for name, value in (values or {}).items()}
 
 

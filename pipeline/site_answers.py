@@ -23,18 +23,22 @@ class Line(NamedTuple):
 
 
 def ok(words: str) -> Line:
+    """What works."""
     return Line("ok", words)
 
 
 def no(words: str, todo: str) -> Line:
+    """What does not, and what to do about it."""
     return Line("no", words, todo)
 
 
 def untold(why: str) -> Line:
+    """What cannot be told, and why."""
     return Line("?", why)
 
 
 def slurm(seen: Seen) -> Line | None:
+    """Whether the controller answers."""
     if seen.limits is not None:
         return ok(f"the controller of cluster {seen.limits.cluster or '(no name)'} answers")
     if seen.controller:
@@ -72,6 +76,7 @@ def sbatch(seen: Seen) -> Line | None:
 
 
 def array(seen: Seen) -> Line | None:
+    """How many elements an array of trials may have."""
     if seen.limits is None or seen.probe is None:
         return None
     if seen.cluster.keys.arrays is False:
@@ -89,6 +94,7 @@ def array(seen: Seen) -> Line | None:
 
 
 def queue(seen: Seen) -> Line | None:
+    """Whether and when the probe's job started, or why it waits."""
     job = seen.probe
     if job is None or job.refused is not None:
         return None
@@ -109,6 +115,7 @@ def _ended_at_once(job: SiteJob) -> Line | None:
 
 
 def accounting(seen: Seen) -> Line | None:
+    """Whether sacct knows the probe's job, and how late."""
     if seen.accounting_error:
         words = f"sacct: {seen.accounting_error or 'no answer'}"
         return no(words, "nothing: training does without; the report has no costs")

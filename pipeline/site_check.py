@@ -30,7 +30,7 @@ class Check(NamedTuple):
     needed: bool
     job: str = ""
     within_s: float = 120.0
-    applies: Callable[[Seen], bool] = lambda seen: True
+    applies: Callable[[Seen], bool] = lambda _seen: True
 
 
 def _has_stage(seen: Seen) -> bool:

@@ -66,6 +66,7 @@ def notice(seen: Seen) -> Line | None:
 
 
 def requeue(seen: Seen) -> Line | None:
+    """Whether a job that requeues itself comes back."""
     if seen.probe is None:
         return None
     todo = "nothing: the driver sends the trial again after a time limit, as a new job"

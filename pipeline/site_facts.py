@@ -48,6 +48,7 @@ def srun(seen: Seen) -> Line | None:
 
 
 def environment(seen: Seen) -> Line | None:
+    """Whether jobs see the variables of the shell that sends them."""
     found = seen.of_all("start")
     if found is None:
         return None
@@ -57,6 +58,7 @@ def environment(seen: Seen) -> Line | None:
 
 
 def python(seen: Seen) -> Line | None:
+    """Which Python jobs run with, and whether it is the one here."""
     found = seen.of_all("start")
     if found is None:
         return None
@@ -68,6 +70,7 @@ def python(seen: Seen) -> Line | None:
 
 
 def heatmark(seen: Seen) -> Line | None:
+    """Whether jobs run the heatmark that is here."""
     found = seen.of_all("heatmark")
     if found is None:
         return None
@@ -82,6 +85,7 @@ def heatmark(seen: Seen) -> Line | None:
 
 
 def interface(seen: Seen) -> Line | None:
+    """By which name, address and network the ranks would meet."""
     found = seen.of_all("interface")
     if found is None:
         return None
@@ -99,11 +103,13 @@ def interface(seen: Seen) -> Line | None:
 
 
 def scratch(seen: Seen) -> Line | None:
+    """Whether jobs can write to `scratch`."""
     given = seen.cluster.keys.scratch
     return _folder(seen, "scratch", "mend `scratch` of the site file" if given else "set `scratch` in the site file")
 
 
 def stage(seen: Seen) -> Line | None:
+    """Whether jobs can write to `stage`."""
     return _folder(seen, "stage", "mend `stage`: a folder of the nodes' own disks that you may write")
 
 
@@ -119,6 +125,7 @@ def _folder(seen: Seen, step: str, todo: str) -> Line | None:
 
 
 def torch(seen: Seen) -> Line | None:
+    """Whether jobs can import torch, and how long that takes."""
     found, todo = seen.of_all("torch"), INSTALL
     if found is None:
         return _dead_child(seen, "torch", todo)
@@ -157,6 +164,7 @@ def rendezvous(seen: Seen) -> Line | None:
 
 
 def gpus(seen: Seen) -> Line | None:
+    """How many GPUs each rank sees, and whether NCCL adds up over them."""
     found, met = seen.of_all("torch"), seen.of_all("meet")
     wanted = seen.cluster.keys.gpus_per_node
     if _dead_child(seen, "torch", "") or (found is not None and seen.error(found)):

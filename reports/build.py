@@ -18,7 +18,7 @@ from heatmark.reports.rendering.table_files import write_exports
 from heatmark.reports.sections.document import assemble
 
 
-def build_report(sweep: Path, on_unread: Callable[[str], None] = lambda line: None) -> list[Path]:
+def build_report(sweep: Path, on_unread: Callable[[str], None] = lambda _line: None) -> list[Path]:
     """Write report.pdf, report.html and report/ into a sweep folder; InputError if it is none.
 
     Returns the two, and the csv of the accuracy; every table is in report/tables/ as csv, parquet and LaTeX, the

@@ -105,7 +105,7 @@ def check_refused(bench: Bench) -> None:
     cluster, (trial, _) = bench.refusing(), bench.trials
     with pytest.raises(SubmitRefused):
         cluster.submit([trial])
-    broker = Broker(cluster, retries=2, poll_s=0.1, log=lambda line: None)
+    broker = Broker(cluster, retries=2, poll_s=0.1, log=lambda _line: None)
     broker.start()
     try:
         broker.want(trial)

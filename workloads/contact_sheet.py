@@ -44,6 +44,7 @@ def contact_sheet(dataset: PoseDataset, settings: CropSettings, people: int, see
 
 
 def write_png(path: Path, image_HW3: ImageArray) -> None:
+    """image_HW3: in RGB. Raises InputError where the file cannot be written."""
     encoded, content = cv2.imencode(".png", image_HW3[..., ::-1])
     assert encoded, "an array of bytes can be encoded"
     try:

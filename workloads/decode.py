@@ -15,7 +15,7 @@ from heatmark.workloads.decoders import chosen_decoders, undefined_warning
 Log = Callable[[str], None]
 
 
-def decode_file(path: Path, decoders: list[str], betas: list[str], log: Log = lambda line: None) -> dict[str, Any]:
+def decode_file(path: Path, decoders: list[str], betas: list[str], log: Log = lambda _line: None) -> dict[str, Any]:
     """Joints by decoder, each N x K x 2 as (x, y) in 0-indexed heatmap pixels: `argmax`, `soft@10`, `bcir@10`.
 
     Says how many maps a decoder has no joint for.

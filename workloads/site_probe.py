@@ -87,6 +87,7 @@ def identity() -> dict[str, Any]:
 
 
 def node_name() -> str:
+    """SLURM's name of this node, else the host's."""
     return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
@@ -186,6 +187,7 @@ def wait_for(path: Path, seconds: float = FILE_S) -> bool:
 
 
 def answer_pings(folder: Path, findings: Findings) -> None:
+    """Answer each file that the other side writes, PINGS times, to tell how late a folder shows it."""
     for number in range(PINGS):
         if not wait_for(folder / f"ping-{number}"):
             return
@@ -215,6 +217,7 @@ def end_torch(child: subprocess.Popen[bytes], findings: Findings) -> dict[str, A
 
 
 def torch_version() -> dict[str, Any]:
+    """torch's version, the GPUs that it sees, and how long its import took, seconds."""
     began = time.monotonic()
     import torch
 
@@ -250,6 +253,7 @@ def requeue() -> dict[str, Any]:
 
 
 def run_torch(folder: Path) -> int:
+    """The part of the probe that needs torch, a process of its own. Returns its exit status."""
     findings = Findings(folder, "torch")
     findings.find("torch", torch_version)
     findings.find("meet", lambda: meet(folder))
@@ -257,6 +261,7 @@ def run_torch(folder: Path) -> int:
 
 
 def run_probe(task: Task, task_file: Path) -> int:
+    """What one rank of the probe's job does. Returns its exit status."""
     folder = Path(task["folder"])
     findings = Findings(folder, "rank")
     listen(findings, ends=True)

@@ -38,6 +38,7 @@ def sample_shape(rng: np.random.Generator, centre_2: FloatArray, reach: float) -
 
 
 def sample_colour(rng: np.random.Generator) -> Colour:
+    """Any hue, never at its strongest, never black."""
     return hsv(rng.random(), rng.uniform(0.0, 0.7), rng.uniform(0.15, 0.95))
 
 

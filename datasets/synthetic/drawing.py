@@ -69,4 +69,5 @@ class Canvas:
 
 
 def fixed_point(outline_N2: FloatArray) -> npt.NDArray[np.int32]:
+    """Pixels as OpenCV takes them with a shift: whole numbers of 1 / 2^FRACTION_BITS."""
     return np.round(outline_N2 * (1 << FRACTION_BITS)).astype(np.int32)

@@ -119,6 +119,7 @@ class Outfit:
 
 
 def sample_outfit(rng: np.random.Generator) -> Outfit:
+    """Colours of skin, hair and clothes that can be told apart."""
     shirt_hue, shirt_value = rng.random(), rng.uniform(0.4, 0.85)
     skin = SKINS[int(rng.integers(len(SKINS)))]
     # Hair of the skin's colour would make the back of a head look like a face.

@@ -63,6 +63,7 @@ class Skin:
 
 
 def sample_skin(rng: np.random.Generator) -> Skin:
+    """A colour of skin, its paler palm, and a sleeve."""
     back = np.array(SKINS[int(rng.integers(len(SKINS)))], dtype=np.float64) * rng.uniform(0.9, 1.1)
     pale = np.array([165.0, 185.0, 235.0])
     sleeve = np.array(hsv(rng.random(), rng.uniform(0.2, 0.9), rng.uniform(0.2, 0.85)), dtype=np.float64)
@@ -83,7 +84,8 @@ def hand_pieces(hand: Hand, skin: Skin, elbow_3: FloatArray) -> list[Piece]:
 
 
 def flat_paint(colour: FloatArray) -> Paint:
-    return lambda hit, point_N3: np.broadcast_to(colour, point_N3.shape)
+    """One colour everywhere."""
+    return lambda _hit, point_N3: np.broadcast_to(colour, point_N3.shape)
 
 
 def _finger_pieces(hand: Hand, skin: Skin, finger: int, tip_label: int) -> list[Piece]:

@@ -32,6 +32,7 @@ def scenes(seed: int, split: Split, people: int, progress: Callable[[int], None]
 
 
 def write_jpeg(path: Path, image_HW3: ByteArray) -> None:
+    """image_HW3: as OpenCV orders colours, blue first."""
     encoded, content = cv2.imencode(".jpg", image_HW3, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     assert encoded, "an array of bytes can be encoded"
     path.write_bytes(content.tobytes())

@@ -92,6 +92,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def as_json(content: Any) -> bytes:
+    """Compact UTF-8 JSON. Raises ValueError for a number that is not finite."""
     return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 

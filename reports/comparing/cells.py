@@ -74,6 +74,7 @@ class GridCell:
 
 
 def seeds_of(cell: GridCell) -> list[int]:
+    """Of all its trials, finished or not."""
     return [trial.spec.seed for trial in cell.trials if trial.spec]
 
 
@@ -91,6 +92,7 @@ def best_of_each(
 
 
 def measured(values: Sequence[float | None]) -> Measured | None:
+    """Mean and sample deviation over seeds, of those that have a value; None where none has."""
     known = [value for value in values if value is not None]
     if not known:
         return None

@@ -179,4 +179,5 @@ def _speed(setting: Setting, hypothesis: str, *, slow: GridCell, fast: GridCell)
 
 
 def p_text(p: float) -> str:
+    """A p-value with as many digits as it deserves."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"

@@ -89,6 +89,7 @@ def median_times(cell: GridCell, fraction: float) -> MedianTimes:
 
 
 def medians_of(found: Sequence[Arrival]) -> MedianTimes:
+    """Of arrivals, by Kaplan and Meier."""
     epochs = _median([(arrival.epochs, arrival.arrived) for arrival in found])
     images = _median([(arrival.images, arrival.arrived) for arrival in found])
     hours = _median([(arrival.hours, arrival.arrived) for arrival in found])

@@ -22,6 +22,7 @@ class Cost:
 
 
 def cost_of(cell: GridCell) -> Cost | None:
+    """The mean over finished trials, of those counted in the first one's unit; None where no cost is on record."""
     found = [cost for cost in map(_trial_cost, cell.finished) if cost]
     if not found:
         return None

@@ -90,6 +90,7 @@ class Verdict:
 
 
 def judge(cells: Sequence[GridCell], comparisons: Comparisons) -> Verdict:
+    """comparisons: of these cells."""
     settings = settings_of(cell for cell in cells if cell.finished)
     standings = tuple(
         standing for setting, own in settings.items() for standing in _standings(setting, own, comparisons)

@@ -98,6 +98,7 @@ def digest_value(value: Callable[[Digest], float | None], scale: float = 1.0) ->
 
 
 def scaled(found: Measured | None, scale: float) -> Measured | None:
+    """In another unit: value and spread times the scale."""
     if found is None or scale == 1:
         return found
     return Measured(found.value * scale, None if found.spread is None else found.spread * scale, found.seeds)

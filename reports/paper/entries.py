@@ -108,6 +108,7 @@ FILE_TYPES = {
 
 
 def as_frame(comparison: PaperComparison) -> pd.DataFrame:
+    """A row for each cell of the table, as its csv and parquet files have it."""
     columns = ["table", "dataset", "row", "column", "unit", "ours", "ours_sd", "paper", "difference", "people"]
     frame = pd.DataFrame(as_rows(comparison), columns=[*columns, "seeds", "state", "slips"])
     return frame.astype(FILE_TYPES)

@@ -20,6 +20,7 @@ NOTE = (
 
 
 def chi_square_table(paper: PaperTable, context: Context) -> PaperComparison:
+    """Tables 13 to 15: how far heatmaps are from Gaussians."""
     letters = ("R", "D")
     cells = {letter: context.method_cell(METHOD_LETTERS[letter], BACKBONE) for letter in letters}
     rows = []

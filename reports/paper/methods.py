@@ -42,6 +42,7 @@ NOTES = {
 
 
 def method_table(paper: PaperTable, context: Context) -> PaperComparison:
+    """A table with a row for each method and net, and metrics as columns."""
     rows = [_row(paper, row, context) for row in paper.rows]
     missing = [
         row

@@ -188,6 +188,7 @@ def digest_near(trial: Trial, error: float) -> Digest | None:
 
 
 def digest(records: Records) -> Digest:
+    """What the comparisons need of one evaluation's records."""
     numbers = {name: values_N.astype(np.float64) for name, values_N in records.numbers.items()}
     labelled_NK = np.isfinite(records.error_NK)
     error_NK = np.where(labelled_NK, records.error_NK, 0).astype(np.float64)

@@ -33,6 +33,7 @@ def metrics_of(trials: Sequence[Trial]) -> list[str]:
 
 
 def headline_of(data_format: str) -> str:
+    """The metric by which a format is judged first."""
     return FORMATS[data_format if data_format in FORMATS else USUAL_FORMAT].headline
 
 
@@ -42,6 +43,7 @@ def lower_is_better(metric: str) -> bool:
 
 
 def unit_of(metric: str) -> str:
+    """The unit in which a metric is shown."""
     if not lower_is_better(metric):
         return "%"
     return "mm" if metric.endswith("mm") else "px"

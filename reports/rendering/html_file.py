@@ -16,6 +16,7 @@ TEMPLATE = Path(__file__).with_name("report.html")
 
 
 def render_html(document: Document) -> str:
+    """The whole page as one file that fetches nothing."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
     environment.filters["inline_svg"] = _inline_svg

@@ -11,6 +11,7 @@ VERDICT = "Verdict"
 
 
 def note(document: Document) -> str:
+    """Summary and verdict in Markdown, names with markup shown literally."""
     lines = [f"**{_plain(document.stamp)}**"] if document.stamp else []
     lines.append(_plain(" ".join(document.summary)))
     sentences = [sentence for words in document.section(VERDICT).words for sentence in words.sentences]

@@ -10,6 +10,7 @@ from heatmark.reports.sections.summary import summarise
 
 
 def assemble(study: Study) -> Document:
+    """The report: every section in its place, and the summary."""
     sweep = study.sweep
     shown = [section.shown(study) for section in all_sections()]
     return Document(

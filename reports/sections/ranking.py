@@ -58,8 +58,9 @@ def ranking_export(found: list[tuple[Setting, GridCell, Ranked]]) -> Export:
         "AP depends on where joints are and on the order that scores put people in. The same predictions in the order "
         f"of each method's own scores, in no order (the mean of {DRAWS} random ones, the same for all methods) and in "
         "the perfect one (by OKS itself); bold: the highest. Who is ahead with its own score alone ranks better, "
-        "who is ahead in the others localises better. Means over seeds; each prediction is matched with its own person, so "
-        "the first column may differ a little from COCO's AP." + (f" Everywhere: {shared}." if shared else "")
+        "who is ahead in the others localises better. Means over seeds; each prediction is matched with its own "
+        "person, so the first column may differ a little from COCO's AP."
+        + (f" Everywhere: {shared}." if shared else "")
     )
     table = Table(columns, tuple(rows), caption, name="ranking", title=LocalisationAndRanking.title)
     frame = pd.DataFrame(

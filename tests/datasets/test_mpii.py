@@ -185,7 +185,7 @@ def change(**fields: Any) -> Any:
 
 
 MALFORMED = {
-    "no list": (lambda people: None, "not an MPII annotation file"),
+    "no list": (lambda _people: None, "not an MPII annotation file"),
     "a number": (lambda people: people.insert(1, 5), "person 1: is not a JSON object"),
     "no image": (lambda people: people[1].pop("image"), "person 1: 'image' must be a file name, found None"),
     "image elsewhere": (change(image="../images/a.png"), "person 1: 'image' '../images/a.png' is no plain file name"),

@@ -72,7 +72,7 @@ def test_no_sub_benchmark_is_empty() -> None:
         Person(
             0, 0, Path("x"), tight_box(each.mask_HW), each.joints_K3[:, :2], each.joints_K3[:, 2], each.mask_HW.sum()
         )
-        for scene in scenes(3, "train", 450, lambda done: None)
+        for scene in scenes(3, "train", 450, lambda _done: None)
         for each in scene.people
     ]
     assert len(people) == 450

@@ -77,7 +77,7 @@ def cluster() -> ScriptedCluster:
 
 @pytest.fixture
 def broker(cluster: ScriptedCluster) -> Iterator[Broker]:
-    broker = Broker(cluster, retries=1, poll_s=0.01, log=lambda line: None)
+    broker = Broker(cluster, retries=1, poll_s=0.01, log=lambda _line: None)
     broker.start()
     yield broker
     broker.close()
@@ -182,7 +182,7 @@ def test_a_job_that_can_never_start_is_cancelled_and_told(
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
     stuck = JobStatus("job-1", "PENDING", alive=True, stuck="PartitionTimeLimit")
-    cluster.jobs = lambda folders: {folder.signature: stuck} if cluster.live else {}  # type: ignore[method-assign]
+    cluster.jobs = lambda folders: {folder.signature: stuck} if cluster.live else {}  # type: ignore[method-assign]  # noqa: ARG005 - called by name
     broker.wait_until_ended()
     assert reason_of(folder).startswith("user: the job can never start: PartitionTimeLimit")
     assert cluster.cancelled == [folder.signature] and len(cluster.sent) == 1
@@ -268,7 +268,7 @@ def test_only_a_decision_cancels(broker: Broker, cluster: ScriptedCluster, folde
     broker.close()
     assert cluster.cancelled == []
     decide_cancel(folder, by="user", reason="enough")
-    again = Broker(cluster, retries=1, poll_s=0.01, log=lambda line: None)
+    again = Broker(cluster, retries=1, poll_s=0.01, log=lambda _line: None)
     again.start()
     again.want(folder)
     again.wait_until_ended()
@@ -293,7 +293,7 @@ def test_what_a_trial_waits_for_is_on_record_and_told_unless_every_queue_says_it
         JobStatus("job-1", "RUNNING", alive=True),
     ]
     shown = [0]
-    cluster.jobs = lambda folders: {folder.signature: statuses[shown[0]]} if cluster.live else {}  # type: ignore[method-assign]
+    cluster.jobs = lambda folders: {folder.signature: statuses[shown[0]]} if cluster.live else {}  # type: ignore[method-assign]  # noqa: ARG005 - called by name
     broker = Broker(cluster, retries=1, poll_s=0.01, log=said.append)
     broker.start()
     broker.want(folder)
@@ -320,7 +320,7 @@ def test_a_result_counts_and_a_decision_is_carried_out_though_nothing_shows_the_
 ) -> None:
     done, unwanted = folders = [planned(tmp_path / name) for name in ("done", "unwanted")]
     unseen = JobStatus("12_0", UNSEEN, alive=True, waits_for="squeue does not show job 12_0")
-    cluster.jobs = lambda folders: dict.fromkeys(cluster.sent, unseen)  # type: ignore[method-assign]
+    cluster.jobs = lambda folders: dict.fromkeys(cluster.sent, unseen)  # type: ignore[method-assign]  # noqa: ARG005 - called by name
     for folder in folders:
         broker.want(folder)
     until(lambda: all(job_state(folder) == "submitted" for folder in folders))
@@ -345,7 +345,7 @@ def test_a_job_that_never_began_is_told_by_its_last_words_and_tried_again_only_w
     for log in logs:
         log.parent.mkdir(exist_ok=True)
         log.write_text(words)
-    broker = Broker(cluster, retries=1, poll_s=0.01, log=lambda line: None)
+    broker = Broker(cluster, retries=1, poll_s=0.01, log=lambda _line: None)
     broker.start()
     broker.want(first)
     until(lambda: job_state(first) == "submitted")

@@ -286,7 +286,7 @@ def test_a_broken_file_of_records_is_told_and_the_rest_stands(recorded: Path) ->
 
 def test_the_sweep_lines_give_the_missing_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command is taken apart as a shell would and planned: it has each row that can be run of its table."""
-    monkeypatch.setattr(plan, "_fingerprint", lambda data: "0123abcd")
+    monkeypatch.setattr(plan, "_fingerprint", lambda _data: "0123abcd")
     tables = {comparison.paper.number: comparison for comparison in compare_with_paper([])}
     assert {number for number, table in tables.items() if not table.commands} == {4}
     for number, table in tables.items():

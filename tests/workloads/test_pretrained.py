@@ -130,7 +130,7 @@ def test_images_are_given_in_the_order_of_colours_that_is_wanted() -> None:
 def test_a_new_trial_starts_from_the_file_and_a_resumed_one_does_not_need_it(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "build_engine", lambda model, spec, ranks: model)
+    monkeypatch.setattr(train, "build_engine", lambda model, _spec, _ranks: model)
     write_coco(tmp_path / "drawn", SyntheticCoco(people_train=8, people_val=4, seed=1))
     first = spec(weights, tmp_path / "drawn")
     folder, alone = RunFolder(tmp_path / first.signature), Ranks(0, 1, torch.device("cpu"))

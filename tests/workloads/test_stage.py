@@ -76,7 +76,7 @@ def test_processes_share_a_copy_and_one_that_was_killed_leaves_no_half(source: P
     disk = tmp_path / "disk"
     spec = trial(source, stage=str(disk))
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
-    with staged(spec, lambda line: None) as local:
+    with staged(spec, lambda _line: None) as local:
         partial = Path(local.runtime.data_root).with_suffix(".partial")
     partial.mkdir()
     (partial / "half").write_text("of a process that was killed while it copied")
@@ -115,7 +115,7 @@ def test_a_disk_without_room_is_one_line(source: Path, tmp_path: Path) -> None:
         pytest.skip("no mounts here")
     try:
         with pytest.raises(InputError, match=r"cluster\.stage: cannot copy .*No space left") as refused:
-            staged(trial(source, stage=str(disk)), lambda line: None).__enter__()
+            staged(trial(source, stage=str(disk)), lambda _line: None).__enter__()
         assert "\n" not in str(refused.value) and copies(disk) == [".lock"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)
@@ -129,4 +129,4 @@ def test_what_cannot_be_staged_is_one_line(source: Path, tmp_path: Path) -> None
         ({"stage": str(tmp_path / "disk"), "stage_tar": str(tmp_path / "broken.tar")}, "cannot copy .*broken.tar"),
     ):
         with pytest.raises(InputError, match=words):
-            staged(trial(source, **runtime), lambda line: None).__enter__()
+            staged(trial(source, **runtime), lambda _line: None).__enter__()

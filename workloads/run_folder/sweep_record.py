@@ -27,4 +27,5 @@ class SweepRecord(Record):
 
 
 def sweep_file(sweep: Path) -> Path:
+    """Where a sweep's own record lies."""
     return sweep / "sweep.json"

@@ -11,6 +11,7 @@ from heatmark.reports.paper.figures.setting import DrawnSetting
 
 
 def not_run(what: str, line: str) -> str:
+    """What stands in a figure's place, with the line of the sweep file that would bring it."""
     return f"{what}: not run. In the sweep file, under grid: {line}"
 
 

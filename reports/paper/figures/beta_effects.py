@@ -21,6 +21,7 @@ Value = Callable[[GridCell], Measured | None]
 
 
 def beta_effects(setting: DrawnSetting) -> Figure:
+    """Headline metric, EPE and A(2) over beta, with detection as a level line."""
     lines = beta_lines(setting)
     detection = setting.nearest_to_paper("detection")
     title = f"Effect of β, {setting.dataset}, {setting.backbone}"

@@ -25,6 +25,7 @@ AXES = {"beta": "β, log scale", "sigma": "σ (heatmap px)", "step": "from the c
 
 @cache
 def bias() -> Figure:
+    """How far the softmax pulls a joint towards the middle of the map. Needs torch."""
     try:
         from heatmark.workloads.analysis.bias import TYPICAL, measured
     except ImportError:

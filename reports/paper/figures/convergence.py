@@ -56,6 +56,7 @@ def epochs_to_converge(cell: GridCell) -> list[int]:
 
 
 def convergence(setting: DrawnSetting) -> Figure:
+    """Curves over epochs: the paper's methods, and what each part of BCIR adds."""
     cells = setting.paper_cells
     parts = {name: cell for name in COMPONENTS if (cell := setting.nearest_to_paper(name))}
     added = [name for name in ADDED if name in parts]

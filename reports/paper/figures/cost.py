@@ -52,6 +52,7 @@ def points_of(setting: DrawnSetting) -> tuple[str, list[Point]]:
 
 
 def accuracy_and_cost(setting: DrawnSetting) -> Figure:
+    """A point for each finished cell: its headline metric against what it cost."""
     headline = setting.headline
     unit, points = points_of(setting)
     title = f"{headline} and cost, {setting.dataset}, {setting.backbone}"

@@ -42,6 +42,7 @@ def expectation(weight_HW: Map) -> tuple[float, float]:
 
 @cache
 def decodings() -> Figure:
+    """One toy heatmap as detection, IPR and BCIR read it."""
     heatmap_HW = toy_heatmap()
     softmax_HW, compensated_HW = np.exp(BETA * heatmap_HW), np.expm1(BETA * heatmap_HW)
     row, column = np.unravel_index(heatmap_HW.argmax(), SIZE)

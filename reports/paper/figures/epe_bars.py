@@ -69,6 +69,7 @@ EPE_WORDS = (
 
 
 def band_epe(cell: GridCell, **bands: str) -> Measured | None:
+    """EPE in pixels over the people in these bands. bands: a factor's name to a band's."""
     return cell.over_digests(lambda digest: digest.epe_of_people(digest.in_bands(**bands)))
 
 

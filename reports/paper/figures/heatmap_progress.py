@@ -59,6 +59,7 @@ class Progress:
 
 
 def person_row(found: Heatmaps, who: tuple[int, int]) -> int | None:
+    """Where a person stands in a file of heatmaps. who: image and annotation id."""
     same_P = (found.image_id_P == who[0]) & (found.annotation_id_P == who[1])
     return int(same_P.argmax()) if same_P.any() else None
 

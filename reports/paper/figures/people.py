@@ -27,15 +27,18 @@ def read_people(setting: DrawnSetting) -> PoseDataset | None:
 
 
 def data_roots(setting: DrawnSetting) -> list[str]:
+    """The data folders of a setting's trials, each once."""
     return list(dict.fromkeys(trial.spec.runtime.data_root for cell in setting.cells for trial in cell.trials
                               if trial.spec))  # fmt: skip
 
 
 def gone(setting: DrawnSetting) -> str:
+    """What stands in a picture's place where the data folder cannot be read."""
     return GONE.format(" or ".join(data_roots(setting)))
 
 
 def by_annotation(people: PoseDataset) -> dict[tuple[int, int], Person]:
+    """People by image and annotation id."""
     return {(person.image_id, person.annotation_id): person for person in people.people}
 
 

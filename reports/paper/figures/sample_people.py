@@ -19,6 +19,7 @@ FRAMES = {"easy": "#0072B2", "medium": "#009E73", "hard": "#D55E00"}
 
 
 def sample_people(setting: DrawnSetting) -> Figure:
+    """Easy, medium and hard people of the data set (the paper's Fig. 3)."""
     title = f"Fig. 3, {setting.dataset}"
     people = read_people(setting)
     if people is None:

@@ -56,4 +56,5 @@ def first_of_each_dataset(settings: Sequence[DrawnSetting]) -> list[DrawnSetting
 
 
 def first_seed(cell: GridCell) -> Trial:
+    """The finished trial of the lowest seed."""
     return cell.finished[0]
