@@ -92,6 +92,7 @@ class Drawing:
         self.figure.legend(handles, labels, loc=where, ncols=columns, handlelength=3.2)
 
     def svg(self) -> str:
+        self._lay_out()
         buffer = io.StringIO()
         self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         # Where things are is known only after the layout, which saving settles.
@@ -99,6 +100,13 @@ class Drawing:
         step = -(-len(self._words) // MOST_WORDS) or 1
         over = "".join(self._circle(*word) for word in self._words[::step])
         return buffer.getvalue().replace(FIGURE_START, under, 1).replace("</svg>", f"{over}</svg>")
+
+    def _lay_out(self) -> None:
+        """Once and for all: a figure with a layout engine is drawn as a whole, to no end, each time that it is saved."""
+        engine = self.figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(self.figure)
+            self.figure.set_layout_engine(None)
 
     @property
     def _height(self) -> float:

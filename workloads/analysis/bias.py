@@ -9,7 +9,7 @@ from typing import Any
 
 from heatmark.models.decoding import bias_compensated_argmax, soft_argmax
 from heatmark.models.diagnostics import log_mass_ratio
-from heatmark.workloads.analysis.artefacts import SIZE, gaussian_map, write_table
+from heatmark.workloads.analysis.artefacts import SIZE, gaussian_map, one_thread, write_table
 
 BETAS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 PEAK_SIGMAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -33,7 +33,10 @@ def measured() -> Iterator[dict[str, Any]]:
                 # The centre lies between pixels: the nearest pixel, and along the diagonal from there.
                 joint = (float(math.floor(CENTRE[0]) - step), float(math.floor(CENTRE[1]) - round(step * 4 / 3)))
                 heatmap = gaussian_map(joint, sigma)[None, None]
-                share = math.exp(-log_mass_ratio(heatmap, beta).item())
+                with one_thread():
+                    share = math.exp(-log_mass_ratio(heatmap, beta).item())
+                    ipr = soft_argmax(heatmap, beta)[0, 0].tolist()
+                    bcir = bias_compensated_argmax(heatmap, beta)[0, 0].tolist()
                 yield {
                     "beta": beta,
                     "sigma": sigma,
@@ -41,7 +44,7 @@ def measured() -> Iterator[dict[str, Any]]:
                     "x": joint[0],
                     "y": joint[1],
                     "distance": math.dist(joint, CENTRE),
-                    "shift_ipr": math.dist(soft_argmax(heatmap, beta)[0, 0].tolist(), joint),
-                    "shift_bcir": math.dist(bias_compensated_argmax(heatmap, beta)[0, 0].tolist(), joint),
+                    "shift_ipr": math.dist(ipr, joint),
+                    "shift_bcir": math.dist(bcir, joint),
                     "shift_predicted": share * math.dist(joint, CENTRE),
                 }

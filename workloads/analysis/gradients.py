@@ -13,7 +13,7 @@ from torch import Tensor
 
 from heatmark.models.decoding import argmax
 from heatmark.models.methods import METHODS
-from heatmark.workloads.analysis.artefacts import SIZE, gaussian_map, write_table
+from heatmark.workloads.analysis.artefacts import SIZE, gaussian_map, one_thread, write_table
 
 # Lower right quadrant, as in section 6.2.
 JOINT = (36.0, 48.0)
@@ -71,6 +71,7 @@ def learners() -> dict[str, Learner]:
     return {name: learner(method, argmax if name == "detection" else method.decode) for name, method in named.items()}
 
 
+@one_thread()
 def updated(
     heatmap_HW: Tensor, learner: Learner, steps: int = STEPS
 ) -> tuple[list[tuple[float, float]], dict[int, Tensor]]:
