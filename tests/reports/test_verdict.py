@@ -409,3 +409,6 @@ def test_a_net_that_learned_nothing_is_not_fast(tmp_path: Path, replay: Replay) 
         replay["write_result"](run, {"gtbox/AP": 0.0604})
     speed = next(finding for finding in judged(tmp_path)[2].findings if finding.hypothesis == "H2")
     assert not speed.outcome.decided
+    build_report(tmp_path)
+    times = pd.read_csv(tmp_path / "report" / "tables" / "convergence.csv").set_index("cell")["epochs_to_80_of_best"]
+    assert times["Detection"] > 1 and np.isnan(times["IPR β 10"])
