@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.loader import CropLoader, make_loader
@@ -24,6 +26,8 @@ HRNET, TRAINING = "HRNet's dataset", "training"
 @contextmanager
 def heats() -> Iterator[list[Heat]]:
     """HRNet's items as its workers make them; ours as uint8, normalised and given targets on the device."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker of torch's loader, which is where such items are made
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "drawn"
         write_coco(root, SyntheticCoco(people_train=PEOPLE, people_val=1, seed=0))
@@ -46,6 +50,7 @@ def heats() -> Iterator[list[Heat]]:
         try:
             yield [Heat("crops", entrants, (Limit(TRAINING, 1 / 1.3, HRNET),))]
         finally:
+            torch.set_num_threads(threads)
             for each in loaders.values():
                 each.close()
 
