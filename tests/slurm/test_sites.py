@@ -101,7 +101,8 @@ def test_a_limit_on_the_number_of_jobs_is_waited_for_and_said(
     blocker = testbed.submit("sleep 200", "-n1", f"--qos={name}")
     sent = Sent(tmp_path, people, epochs=1, nodes=1, qos=name)
     sent.until(lambda: "QOSMaxSubmitJobPerUserLimit" in waits_for(sent))
-    assert any("QOSMaxSubmitJobPerUserLimit" in line for line in sent.lines)
+    # Written down first, then said.
+    sent.until(lambda: any("QOSMaxSubmitJobPerUserLimit" in line for line in sent.lines), 10)
     testbed.answer("scancel", blocker)
     assert finished_at_once(sent), sent.story()
     assert sent.job.waiting is None
