@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -82,11 +84,12 @@ def by_pycocotools(content: Any, results: list[dict[str, Any]]) -> list[float]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    truth: Any = COCO()
-    truth.dataset = {**content, "annotations": [dict(person) for person in content["annotations"]]}
-    truth.createIndex()
-    evaluation = COCOeval(truth, truth.loadRes([dict(result) for result in results]), "keypoints")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth: Any = COCO()
+        truth.dataset = {**content, "annotations": [dict(person) for person in content["annotations"]]}
+        truth.createIndex()
+        evaluation = COCOeval(truth, truth.loadRes([dict(result) for result in results]), "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
     return [float(value) for value in evaluation.stats]
