@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+
+from heatmark.foundation.collection import collection_paused
 
 
 def parsed_json(content: bytes) -> Any:
@@ -19,15 +18,3 @@ def parsed_json(content: bytes) -> Any:
         except (msgspec.DecodeError, UnicodeDecodeError):
             # NaN, other encodings and halves of characters, which the standard library takes.
             return json.loads(content)
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """A quarter of a gigabyte of JSON makes millions of objects; looking for garbage among them takes as long again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from heatmark.foundation.collection import collection_paused
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_atomic
 from heatmark.reports.comparing.study import Study
@@ -25,8 +26,10 @@ def build_report(sweep: Path, on_unread: Callable[[str], None] = lambda _line: N
     figures in report/figures/, the predictions in report/predictions/, and the verdict in report/note.md.
     on_unread: called with what is wrong with each file that could not be read, once the report is written without it.
     """
-    study = Study(collect(sweep))
-    document = assemble(study)
+    # A thousand trials stay in memory, and every search for garbage would look through them.
+    with collection_paused():
+        study = Study(collect(sweep))
+        document = assemble(study)
     try:
         written = _write(sweep, document)
     except OSError as error:

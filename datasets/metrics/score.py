@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 
 from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations
-from heatmark.datasets.json_files import collection_paused, parsed_json
+from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.keypoint_truth import FoundPeople
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
+from heatmark.foundation.collection import collection_paused
 from heatmark.foundation.errors import InputError
 
 RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")

@@ -102,7 +102,7 @@ class Drawing:
         return buffer.getvalue().replace(FIGURE_START, under, 1).replace("</svg>", f"{over}</svg>")
 
     def _lay_out(self) -> None:
-        """Once and for all: a figure with a layout engine is drawn as a whole, in vain, each time that it is saved."""
+        """Once and for all: one with a layout engine is drawn as a whole, to no end, each time that it is saved."""
         engine = self.figure.get_layout_engine()
         if engine is not None:
             engine.execute(self.figure)
