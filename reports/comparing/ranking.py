@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heatmark.reports.comparing.cells import GridCell, Measured
+from heatmark.reports.comparing.cells import GridCell, Measured, measured
 from heatmark.reports.reading.digest import Digest
+from heatmark.reports.statistics.ranked_ap import ap_in_orders
 
 # Of the same people under numbers that tell nothing.
 DRAWS = 10
@@ -26,22 +27,18 @@ class Ranked:
 
 def ranked(cell: GridCell) -> Ranked | None:
     """None where no seed has records with OKS."""
-    values = [cell.over_digests(order) for order in (_own, _common, _perfect)]
-    own, common, perfect = values
+    found = [_in_orders(digest) for digest in cell.digests]
+    known = [values for values in found if values is not None]
+    own, common, perfect = (measured([values[place] for values in known]) for place in range(3))
     return Ranked(own, common, perfect) if own and common and perfect else None
 
 
-def _own(digest: Digest) -> float | None:
-    return digest.ap(digest.everyone_N)
-
-
-def _common(digest: Digest) -> float | None:
-    """The mean over several random orders of the people, the same for every trial that evaluated them."""
-    draw = np.random.default_rng(len(digest))
-    found = [digest.ap(digest.everyone_N, draw.random(len(digest))) for _ in range(DRAWS)]
-    known = [value for value in found if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _perfect(digest: Digest) -> float | None:
-    return digest.ap(digest.everyone_N, np.nan_to_num(digest.oks_N))
+def _in_orders(digest: Digest) -> tuple[float, float, float] | None:
+    """AP in its own order, in the mean of random ones, which are the same for who evaluated as many, in the perfect."""
+    known_N = np.isfinite(digest.oks_N)
+    if not known_N.any():
+        return None
+    oks_N, draw = digest.oks_N[known_N], np.random.default_rng(int(known_N.sum()))
+    scores_DN = np.vstack([digest.score_N[known_N], oks_N, draw.random((DRAWS, len(oks_N)))])
+    own, perfect, *random = ap_in_orders(digest.image_N[known_N], scores_DN, oks_N).tolist()
+    return own, sum(random) / DRAWS, perfect

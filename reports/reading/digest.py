@@ -85,17 +85,13 @@ class Digest:
         """Mean A(2)."""
         return _mean(self.activation_N[mask_N])
 
-    def ap(self, mask_N: Mask, score_N: Numbers | None = None) -> float | None:
-        """AP over some of the people, each prediction matched with its own person (bootstrap.average_precision).
-
-        score_N: the order in which predictions are taken, instead of the method's own.
-        """
+    def ap(self, mask_N: Mask) -> float | None:
+        """AP over some of the people, each prediction matched with its own person (bootstrap.average_precision)."""
         known_N = mask_N & np.isfinite(self.oks_N)
         if not known_N.any():
             return None
-        ranked_N = (self.score_N if score_N is None else score_N)[known_N]
         place_N = np.unique(self.image_N[known_N], return_inverse=True)[1]
-        statistic = average_precision(place_N, ranked_N, self.oks_N[known_N])
+        statistic = average_precision(place_N, self.score_N[known_N], self.oks_N[known_N])
         return float(statistic(np.ones((1, int(place_N.max()) + 1), np.float32))[0])
 
     def part(self, name: str) -> tuple[Mask, Numbers, Numbers]:

@@ -16,6 +16,8 @@ from heatmark.reports.comparing.cells import grid_cells
 from heatmark.reports.comparing.ranking import ranked
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.digest import gather_evidence
+from heatmark.reports.statistics.bootstrap import average_precision
+from heatmark.reports.statistics.ranked_ap import ap_in_orders
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
 Replay = dict[str, Callable[..., Any]]
@@ -58,3 +60,15 @@ def test_a_trial_without_oks_has_no_order(tmp_path: Path, replay: Replay) -> Non
     trials = collect(tmp_path).trials
     (cell,) = grid_cells(trials, gather_evidence(trials))
     assert ranked(cell) is None
+
+
+@pytest.mark.parametrize("images", [3, 40, 200])
+def test_ap_in_many_orders_is_that_of_the_resamples(images: int) -> None:
+    """With 3 images there are more predictions in each than count."""
+    draw = np.random.default_rng(images)
+    image_N = draw.integers(0, images, 200)
+    place_N = np.unique(image_N, return_inverse=True)[1]
+    oks_N, score_DN = draw.random(200), draw.random((4, 200)).round(2)
+    for score_N, found in zip(score_DN, ap_in_orders(image_N, score_DN, oks_N), strict=True):
+        weights_1I = np.ones((1, place_N.max() + 1), np.float32)
+        assert found == pytest.approx(average_precision(place_N, score_N, oks_N)(weights_1I)[0], abs=1e-6)
