@@ -4,7 +4,6 @@ up once it is gone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,25 +13,13 @@ import pytest
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.submit import Cluster, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.spec_file import write_spec
-from heatmark.workloads.spec import TrialSpec
-from tests.made_up import job_of, until
+from tests.made_up import job_of, made_spec, planned, until
 
 
 def trial_of_hours(sweep: Path, people: Path, seed: int = 0) -> RunFolder:
     """A trial that ends only when it is told to. people: the root of a drawn COCO set."""
-    content = {
-        "method": {"name": "detection"},
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 100_000, "batch_size": 8, "eval_every": 1000},
-        "seed": seed,
-        "runtime": {"data_root": str(people), "threads": 1},
-    }
-    spec = TrialSpec.model_validate_json(json.dumps(content))
-    run = RunFolder(sweep / spec.signature)
-    write_spec(run.spec_file, spec)
-    return run
+    spec = made_spec(seed=seed, train={"epochs": 100_000, "eval_every": 1000}, runtime={"data_root": str(people)})
+    return planned(sweep / spec.signature, spec)
 
 
 @dataclass

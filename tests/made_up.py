@@ -1,14 +1,18 @@
-"""Made-up specs and records for all tests: whole ones, as the code itself writes them. Nothing of it was measured."""
+"""Made-up specs, records and heatmaps for all tests: as the code itself writes them. Nothing of it was measured."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from heatmark.datasets.people import FloatArray
 from heatmark.foundation.clock import utc_now
-from heatmark.models.methods import Detection
+from heatmark.models.method import Method
 from heatmark.workloads.run_folder.ends import EndKind
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.events import Started
@@ -18,20 +22,30 @@ from heatmark.workloads.run_folder.job_record import JobRecord
 from heatmark.workloads.run_folder.result import Result
 from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
-from heatmark.workloads.runtime import RuntimeSpec
-from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
+from heatmark.workloads.spec import TrialSpec
 
 
-def made_spec(method: Any = None, seed: int = 0, hang_s: float = 600.0, data: Any = None, **train: Any) -> TrialSpec:
-    """A trial of three epochs, unless `train` says otherwise, on data that is not there."""
-    return TrialSpec(
-        method=method or Detection(),
-        backbone="sbl-r18-w8",
-        data=DataSpec(**{"name": "drawn", "fingerprint": "0123abcd", **(data or {})}),
-        train=TrainSpec(**{"epochs": 3, "batch_size": 32, **train}).resolved(),
-        seed=seed,
-        runtime=RuntimeSpec(data_root="/gone", hang_s=hang_s),
-    )
+def made_spec(
+    method: str | Mapping[str, Any] | Method = "detection",
+    seed: int = 0,
+    backbone: str = "sbl-r18-w8",
+    **sections: Mapping[str, Any],
+) -> TrialSpec:
+    """A trial of three epochs on small crops, with its milestones written out; its data is not there.
+
+    method: by its name, with its fields, or as it is. sections: what is otherwise in data, train and runtime.
+    """
+    if isinstance(method, Method):
+        method = method.model_dump(mode="json")
+    content = {"method": {"name": method} if isinstance(method, str) else method, "seed": seed, "backbone": backbone}
+    usual: dict[str, dict[str, Any]] = {
+        "data": {"name": "drawn", "fingerprint": "0123abcd", "input_size": [64, 64]},
+        "train": {"epochs": 3, "batch_size": 8},
+        "runtime": {"data_root": "/gone", "threads": 1},
+    }
+    changed = {name: {**usual.get(name, {}), **section} for name, section in sections.items()}
+    spec = TrialSpec.model_validate_json(json.dumps({**content, **usual, **changed}))
+    return spec.model_copy(update={"train": spec.train.resolved()})
 
 
 def planned(path: Path, spec: TrialSpec | None = None) -> RunFolder:
@@ -45,6 +59,13 @@ def planned_sweep(sweep: Path, specs: Sequence[TrialSpec] = (), name: str | None
     cells = [CellRecord(signature=spec.signature, label=spec.label) for spec in specs]
     content = {"created": "2026-03-04T09:59:00.000Z", "scheduler": "fifo", "cluster": {}, "cells": cells}
     SweepRecord(**{"name": name or sweep.name, **content, **changes}).write(sweep_file(sweep))
+
+
+def gaussian_HW(size: tuple[int, int], joint: tuple[float, float], sigma: float = 2.0) -> FloatArray:
+    """A heatmap of peak 1. size: height and width. joint: x and y in pixels of the map, which count from 0."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    heatmap_HW: FloatArray = np.exp(-((columns - joint[0]) ** 2 + (rows - joint[1]) ** 2) / (2 * sigma**2))
+    return heatmap_HW
 
 
 def made_epoch(number: int, val: Any = None, **changes: Any) -> EpochRecord:

@@ -251,7 +251,8 @@ for batch in loader:
 """
 
 
-def test_a_crash_in_the_loop_ends_at_once(dataset: PoseDataset, coco: Any) -> None:
+@pytest.mark.usefixtures("dataset")
+def test_a_crash_in_the_loop_ends_at_once(coco: Any) -> None:
     started = time.monotonic()
     ended = subprocess.run([sys.executable, "-c", CRASH, str(coco.root)], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1 and ended.stderr.strip().endswith("RuntimeError: the step failed")

@@ -215,7 +215,7 @@ def test_callers_at_once_leave_one_whole_tree_and_nothing_else(tmp_path: Path) -
 
 
 def test_an_interrupted_call_leaves_nothing(tmp_path: Path) -> None:
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -26,6 +26,7 @@ from heatmark.models.decoding import (
     shift_right,
     soft_argmax,
 )
+from tests.made_up import gaussian_HW
 
 BETAS = (0.5, 1.0, 5.0, 10.0, 20.0, 50.0)
 # (rows, columns), and a joint at least 5 sigma inside its upper left quadrant.
@@ -34,9 +35,7 @@ MAPS = [((64, 48), (10.0, 15.0)), ((48, 64), (10.0, 15.0)), ((40, 96), (11.0, 13
 
 def gaussian(size: tuple[int, int], mean: tuple[float, float], peak: float = 1.0, sigma: float = 2.0) -> Tensor:
     """heatmap_11HW in float64, over the full plane."""
-    rows, columns = np.mgrid[: size[0], : size[1]]
-    squared = (columns - mean[0]) ** 2 + (rows - mean[1]) ** 2
-    return torch.from_numpy(peak * np.exp(-squared / (2 * sigma**2)))[None, None]
+    return torch.from_numpy(peak * gaussian_HW(size, mean, sigma))[None, None]
 
 
 def quadrants(size: tuple[int, int], joint: tuple[float, float]) -> list[tuple[float, float]]:

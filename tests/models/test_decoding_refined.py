@@ -11,11 +11,7 @@ import torch
 
 from heatmark.models.decoding import argmax
 from heatmark.models.decoding_refined import dark, smoothed, udp
-
-
-def gaussian(size: tuple[int, int], mean: tuple[float, float], sigma: float = 2.0, peak: float = 1.0) -> Any:
-    rows, columns = np.mgrid[: size[0], : size[1]]
-    return peak * np.exp(-((columns - mean[0]) ** 2 + (rows - mean[1]) ** 2) / (2 * sigma**2))
+from tests.made_up import gaussian_HW
 
 
 def opencv_smoothed(heatmap_HW: Any, kernel: int) -> Any:
@@ -53,7 +49,7 @@ def test_a_batch_is_read_as_map_by_map(decoder: str, read: Any, kernel: int) -> 
     """Peaks in the middle, near and at the border, over a positive background that tells the rules apart."""
     generator = np.random.default_rng(0)
     means = [(20.3, 30.7), (1.2, 30.0), (2.2, 2.4), (46.6, 61.0), (45.4, 20.1), (10.0, 0.4), (24.5, 62.6), (33.3, 1.6)]
-    maps = np.stack([gaussian((64, 48), mean, peak=0.8) + 0.01 * generator.random((64, 48)) for mean in means])
+    maps = np.stack([0.8 * gaussian_HW((64, 48), mean) + 0.01 * generator.random((64, 48)) for mean in means])
     expected = np.stack([one_by_one(each, decoder, kernel) for each in maps])
     found = read(torch.from_numpy(maps).view(2, 4, 64, 48), kernel).view(8, 2).numpy()
     assert found == pytest.approx(expected, abs=1e-8)
@@ -62,13 +58,13 @@ def test_a_batch_is_read_as_map_by_map(decoder: str, read: Any, kernel: int) -> 
 @pytest.mark.parametrize("read", [dark, udp])
 @pytest.mark.parametrize("mean", [(20.0, 30.0), (20.3, 30.7), (19.55, 31.45), (12.25, 40.5)])
 def test_the_centre_of_a_gaussian_is_found_between_pixels(read: Any, mean: tuple[float, float]) -> None:
-    found = read(torch.from_numpy(gaussian((64, 48), mean)).float()[None, None])
+    found = read(torch.from_numpy(gaussian_HW((64, 48), mean)).float()[None, None])
     assert found.squeeze().tolist() == pytest.approx(mean, abs=0.005)
 
 
 @pytest.mark.parametrize("kernel", [11, 17])
 def test_smoothing_is_opencvs(kernel: int) -> None:
-    heatmap = gaussian((20, 14), (3, 4)) + 0.1 * np.random.default_rng(1).random((20, 14))
+    heatmap = gaussian_HW((20, 14), (3, 4)) + 0.1 * np.random.default_rng(1).random((20, 14))
     found = smoothed(torch.from_numpy(heatmap)[None, None], kernel)[0, 0].numpy()
     assert found == pytest.approx(opencv_smoothed(heatmap, kernel), abs=1e-9)
 

@@ -20,14 +20,13 @@ from heatmark.models.diagnostics import (
     fitted_sigma,
     log_mass_ratio,
 )
+from tests.made_up import gaussian_HW
 
 SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 
 
 def gaussian(joint: tuple[float, float], sigma: float) -> Tensor:
-    rows, columns = np.mgrid[:64, :48]
-    squared = (columns - joint[0]) ** 2 + (rows - joint[1]) ** 2
-    return positive_map(torch.from_numpy(np.exp(-squared / (2 * sigma**2)))[None, None])
+    return positive_map(torch.from_numpy(gaussian_HW((64, 48), joint, sigma))[None, None])
 
 
 def test_a_flat_map_has_as_much_around_a_joint_as_the_square_has_pixels() -> None:
@@ -62,8 +61,7 @@ def test_the_statistic_is_pearsons() -> None:
 
 def test_the_bias_is_the_share_of_the_background() -> None:
     """J_r - J_o = n / C (centre - J_o), from Eq. 37."""
-    rows, columns = np.mgrid[:64, :48]
-    heatmap = torch.from_numpy(np.exp(-((columns - 10) ** 2 + (rows - 15) ** 2) / 8))[None, None]
+    heatmap = torch.from_numpy(gaussian_HW((64, 48), (10, 15)))[None, None]
     for beta, ratio in ((1, 1.011), (10, 21.4), (20, 2.3e5)):
         found = log_mass_ratio(heatmap, beta).exp().item()
         assert found == pytest.approx(ratio, rel=0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from heatmark.models import decoding, decoding_refined, diagnostics
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.maps import maps_per_joint, split_maps
 from heatmark.models.methods import METHODS
+from tests.made_up import gaussian_HW
 
 HALVES = [torch.bfloat16, torch.float16]
 JOINTS = torch.tensor([[[10.0, 15.0], [3.25, 8.5]], [[11.0, 4.0], [17.0, 4.0]]])
@@ -31,10 +33,9 @@ READERS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def maps() -> torch.Tensor:
-    rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(20.0), indexing="ij")
-    x, y = JOINTS[..., 0, None, None], JOINTS[..., 1, None, None]
+    drawn = [[gaussian_HW((24, 20), (x, y)) for x, y in person] for person in JOINTS.tolist()]
     noise = 0.01 * torch.randn(2, 2, 24, 20, generator=torch.Generator().manual_seed(0))
-    return torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8) + noise
+    return torch.from_numpy(np.array(drawn)).float() + noise
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -191,7 +191,7 @@ def test_a_job_that_can_never_start_is_cancelled_and_told(
 def test_a_running_job_without_a_sign_of_life_is_ended_and_sent_again(
     broker: Broker, cluster: ScriptedCluster, folder: RunFolder
 ) -> None:
-    write_spec(folder.spec_file, made_spec(hang_s=0.1))
+    write_spec(folder.spec_file, made_spec(runtime={"hang_s": 0.1}))
     broker.want(folder)
     until(lambda: job_state(folder) == "submitted")
     time.sleep(0.1)

@@ -20,7 +20,7 @@ from heatmark.foundation.errors import InputError
 from heatmark.pipeline import cli
 from heatmark.pipeline.cli import _decoding_columns
 from heatmark.workloads.decode import decode_file
-from tests.made_up import planned_sweep
+from tests.made_up import gaussian_HW, planned_sweep
 
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -36,14 +36,11 @@ def mistake(*arguments: Any) -> str:
     return done.stderr
 
 
-def gaussian(x: float, y: float, rows: int = 64, columns: int = 48) -> np.ndarray:
-    row, column = np.mgrid[:rows, :columns]
-    return np.asarray(np.exp(-((column - x) ** 2 + (row - y) ** 2) / (2 * 2.0**2)))
-
-
 def test_heatmaps_of_any_network_are_decoded(tmp_path: Path) -> None:
     corners = [(10, 15), (37, 15), (10, 48), (37, 48)]
-    np.save(tmp_path / "maps.npy", np.stack([gaussian(x, y) for x, y in corners])[None].astype(np.float32))
+    np.save(
+        tmp_path / "maps.npy", np.stack([gaussian_HW((64, 48), corner) for corner in corners])[None].astype(np.float32)
+    )
     done = heatmark(
         "decode",
         "--heatmaps",
@@ -72,7 +69,8 @@ def test_files_that_are_no_arrays_are_named(damaged: bytes, tmp_path: Path) -> N
 
 
 def test_maps_without_a_compensated_joint_are_counted(tmp_path: Path) -> None:
-    np.save(tmp_path / "maps.npy", np.stack([gaussian(10, 15), gaussian(20, 30) - 1, np.zeros((64, 48))])[None])
+    peaked, sunken = gaussian_HW((64, 48), (10, 15)), gaussian_HW((64, 48), (20, 30)) - 1
+    np.save(tmp_path / "maps.npy", np.stack([peaked, sunken, np.zeros((64, 48))])[None])
     done = heatmark("decode", "--heatmaps", tmp_path / "maps.npy", "--decoders", "soft,bcir", "--json")
     assert done.returncode == 0 and np.isfinite(json.loads(done.stdout)["bcir@10"]).all()
     assert done.stderr == (

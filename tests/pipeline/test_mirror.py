@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,16 @@ from heatmark.pipeline.mirror import Mirror, default_uri, flat
 from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.spec import TrialSpec
-from tests.made_up import finish, made_epoch, planned, planned_sweep, start
+from tests.made_up import finish, made_epoch, made_spec, planned, planned_sweep, start
 
-SPEC = {
-    "method": {"name": "ipr", "beta": 10.0},
-    "backbone": "sbl-r50",
-    "data": {"name": "coco", "fingerprint": "sha256:0"},
-    "train": {"epochs": 3},
-    "runtime": {"data_root": "/data"},
-}
+IPR = {"name": "ipr", "beta": 10.0}
+
+
+def trial(sweep: Path, method: dict[str, Any] = IPR, seed: int = 0) -> RunFolder:
+    """The run folder of one that has not begun."""
+    data = {"name": "coco", "fingerprint": "sha256:0", "input_size": [192, 256]}
+    spec = made_spec(method, seed, "sbl-r50", data=data)
+    return planned(sweep / spec.signature, spec)
 
 
 def epoch(number: int) -> EpochRecord:
@@ -32,8 +31,7 @@ def epoch(number: int) -> EpochRecord:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    spec = TrialSpec.model_validate_json(json.dumps(SPEC))
-    folder = planned(tmp_path / "sweep" / spec.signature, spec)
+    folder = trial(tmp_path / "sweep")
     planned_sweep(tmp_path / "sweep", name="test")
     for number in (0, 1):
         folder.append_epoch(epoch(number))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import subprocess
@@ -20,17 +19,15 @@ from heatmark.pipeline.mirror import Mirror, _try_sync
 from heatmark.pipeline.mirror_identity import FILE, identity_of
 from heatmark.pipeline.mlflow_runs import PARENT, SweepRuns
 from heatmark.workloads.run_folder.folder import run_folders
-from heatmark.workloads.spec import TrialSpec
-from tests.made_up import planned, planned_sweep
-from tests.pipeline.test_mirror import SPEC, epoch
+from tests.made_up import planned_sweep
+from tests.pipeline.test_mirror import epoch, trial
 
 
 def make_sweep(path: Path, epochs: int = 2) -> Path:
     """Two trials of a sweep named `test`."""
     planned_sweep(path, name="test")
     for seed in (0, 1):
-        spec = TrialSpec.model_validate_json(json.dumps({**SPEC, "seed": seed}))
-        folder = planned(path / spec.signature, spec)
+        folder = trial(path, seed=seed)
         for number in range(epochs):
             folder.append_epoch(epoch(number))
     return path

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,10 +17,9 @@ from pathlib import Path
 import pytest
 
 from heatmark.pipeline.mirror import Mirror
-from heatmark.workloads.spec import TrialSpec
 from tests.browser import chromium, loaded
-from tests.made_up import planned, planned_sweep
-from tests.pipeline.test_mirror import SPEC, child_runs, epoch
+from tests.made_up import planned_sweep, until
+from tests.pipeline.test_mirror import child_runs, epoch, trial
 
 METHODS = ({"name": "detection"}, {"name": "ipr", "beta": 10.0}, {"name": "bcir", "beta": 10.0})
 START_S = 150
@@ -34,8 +32,7 @@ def mirror(tmp_path: Path) -> Mirror:
     sweep = tmp_path / "three"
     planned_sweep(sweep)
     for method in METHODS:
-        spec = TrialSpec.model_validate_json(json.dumps({**SPEC, "method": method}))
-        folder = planned(sweep / spec.signature, spec)
+        folder = trial(sweep, method)
         for number in range(3):
             folder.append_epoch(epoch(number))
     found = Mirror(sweep, None)
@@ -62,14 +59,18 @@ def address(mirror: Mirror, tmp_path: Path) -> Iterator[str]:
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
+    def words() -> str:
+        return f"no page at {address}: {log.read_text()[-2000:]}"
+
+    def answers() -> bool:
+        assert process.poll() is None, words()
         try:
             with urllib.request.urlopen(address, timeout=5):
-                return
+                return True
         except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    pytest.fail(f"no page at {address}: {log.read_text()[-2000:]}")
+            return False
+
+    until(answers, START_S, words, every_s=0.3)
 
 
 @pytest.mark.slow

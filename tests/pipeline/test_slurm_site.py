@@ -46,9 +46,8 @@ def options(slurm: SlurmCluster, size: int | None = 2) -> dict[str, str]:
     return {flag.partition("=")[0]: flag.partition("=")[2].strip("'") for flag in flags}
 
 
-def test_a_sweeps_keys_come_before_the_sites_and_none_is_sent_that_nobody_gave(
-    site: SitePrograms, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("site")
+def test_a_sweeps_keys_come_before_the_sites_and_none_is_sent_that_nobody_gave(tmp_path: Path) -> None:
     plain = options(cluster(tmp_path))
     assert not {"wckey", "account", "qos", "mem", "gpus-per-node", "exclusive", "clusters"} & set(plain)
     text = "account: all\nqos: normal\nwckey: w\ngpus_per_node: a100:4\nmemory_gb: 0\nexclusive: true\nclusters: b\n"
@@ -60,7 +59,8 @@ def test_a_sweeps_keys_come_before_the_sites_and_none_is_sent_that_nobody_gave(
 
 
 @pytest.mark.parametrize("text", ["12:00:00", "720", "0-12", "0-12:00", "0-11:59:30", "720:00"])
-def test_a_time_limit_is_read_as_slurm_writes_it(text: str, site: SitePrograms, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("site")
+def test_a_time_limit_is_read_as_slurm_writes_it(text: str, tmp_path: Path) -> None:
     sweep = tmp_path / "sweep.yaml"
     grid = "grid: {method: [detection], backbone: [sbl-r18-w8], dataset: [d]}\n"
     data = "data: {d: {synthetic: {people_train: 8, people_val: 8}}}\n"
@@ -207,7 +207,8 @@ def test_nodes_are_counted_one_by_one_and_never_all_left_out(site: SitePrograms,
     assert options(cluster(tmp_path, "exclude: node9\nexclude_after_failures: 1\n", nodes=3))["exclude"] == "node9"
 
 
-def test_the_command_has_the_launcher_the_python_and_srun_its_options(site: SitePrograms, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("site")
+def test_the_command_has_the_launcher_the_python_and_srun_its_options(tmp_path: Path) -> None:
     text = "launcher: apptainer exec --nv $IMAGES/h.sif\npython: /opt/py/bin/python\n"
     text += "srun: ['--container-mounts=$SCRATCH:/x', '--mpi=pmix']\nsetup: [module load cuda]\nhost_suffix: i\n"
     script = cluster(tmp_path, text).script(tmp_path / "sweep" / "arrays" / "n.json", 1)
@@ -218,8 +219,9 @@ def test_the_command_has_the_launcher_the_python_and_srun_its_options(site: Site
     assert script.index("trap ") < script.index("module load cuda") < script.index("trap - ERR") < script.index("srun ")
 
 
+@pytest.mark.usefixtures("site")
 def test_paths_of_nodes_keep_their_variables_and_unset_ones_here_are_refused(
-    site: SitePrograms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = """
         name: s
@@ -265,7 +267,8 @@ def test_waiting_is_told_in_slurms_words(site: SitePrograms, tmp_path: Path) -> 
     assert usual.waits_for == "Priority" and usual.usual
 
 
-def test_gpus_are_asked_for_once(site: SitePrograms, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("site")
+def test_gpus_are_asked_for_once(tmp_path: Path) -> None:
     own = options(cluster(tmp_path, "gres: 'gpu:a100:4,nvme:500'\n", gpus_per_node=2))
     assert (own["gpus-per-node"], own["gres"]) == ("2", "nvme:500")
     with pytest.raises(InputError, match="both ask for GPUs; leave one out"):

@@ -14,10 +14,14 @@ import pytest
 
 from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.models.methods import BiasCompensated, Detection, IntegralRegression
+from heatmark.reports.build import build_report
+from heatmark.reports.comparing.study import Study
+from heatmark.reports.reading.collect import collect
+from heatmark.reports.rendering.document import Document
+from heatmark.reports.sections.document import assemble
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.runtime import RuntimeSpec
-from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
-from tests.made_up import finish, made_epoch, planned, planned_sweep
+from heatmark.workloads.spec import TrialSpec
+from tests.made_up import finish, made_epoch, made_spec, planned, planned_sweep
 
 EPOCHS = 12
 METHODS = (
@@ -38,13 +42,13 @@ STANDING_K2 = np.array(
 
 
 def trial_spec(method: Any, data_root: Path, seed: int = 0, name: str = "drawn", **train: Any) -> TrialSpec:
-    return TrialSpec(
-        method=method,
-        backbone="sbl-r18-w16",
-        data=DataSpec(name=name, fingerprint="0123abcd"),
-        train=TrainSpec(epochs=EPOCHS, batch_size=32, **train).resolved(),
-        seed=seed,
-        runtime=RuntimeSpec(data_root=str(data_root)),
+    return made_spec(
+        method,
+        seed,
+        "sbl-r18-w16",
+        data={"name": name, "input_size": [192, 256]},
+        train={"epochs": EPOCHS, "batch_size": 32, **train},
+        runtime={"data_root": str(data_root)},
     )
 
 
@@ -136,7 +140,22 @@ def sweep(tmp_path: Path) -> Path:
     return tmp_path / "demo"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with its report, for tests that only read: it is built once."""
+    root = tmp_path_factory.mktemp("reported")
+    write_sweep(root / "demo", root / "data")
+    build_report(root / "demo")
+    return root / "demo"
+
+
+@pytest.fixture(scope="session")
+def document(reported: Path) -> Document:
+    """What that report says."""
+    return assemble(Study(collect(reported)))
+
+
+@pytest.fixture(scope="session")
 def replay() -> dict[str, Callable[..., Any]]:
     """The writers, for tests that need another sweep."""
     writers = (write_sweep, write_plan, write_spec, write_epochs, write_result, write_predictions, trial_spec)

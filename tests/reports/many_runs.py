@@ -16,9 +16,8 @@ from heatmark.models.methods import BiasCompensated, Detection, IntegralRegressi
 from heatmark.reports.build import build_report
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.runtime import RuntimeSpec
-from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
-from tests.made_up import fail, finish, made_epoch, planned, planned_sweep
+from heatmark.workloads.spec import TrialSpec
+from tests.made_up import fail, finish, made_epoch, made_spec, planned, planned_sweep
 from tests.reports.recorded import Arrays, made_up_people, with_errors, write_records
 
 EPOCHS, PEOPLE = 20, 100
@@ -37,14 +36,9 @@ def write_many(sweep: Path, count: int) -> None:
     )
     specs = []
     for number, (method, lr, batch, backbone, name, seed) in enumerate(itertools.islice(grid, count)):
-        spec = TrialSpec(
-            method=method,
-            backbone=backbone,
-            data=DataSpec(name=name, fingerprint="0123abcd"),
-            train=TrainSpec(epochs=EPOCHS, batch_size=batch, lr=lr).resolved(),
-            seed=seed,
-            runtime=RuntimeSpec(data_root=str(sweep / "gone")),
-        )
+        train = {"epochs": EPOCHS, "batch_size": batch, "lr": lr}
+        data = {"name": name, "input_size": [192, 256]}
+        spec = made_spec(method, seed, backbone, data=data, train=train, runtime={"data_root": str(sweep / "gone")})
         specs.append(spec)
         _write_run(RunFolder(sweep / spec.signature), spec, number, people)
     planned_sweep(sweep, specs, "many")

@@ -166,7 +166,7 @@ def test_the_cell_nearest_to_the_paper_is_drawn(tmp_path: Path, replay: Replay) 
     assert (cells["ipr"].beta, cells["bcir"].beta) == (20.0, 15.0)
 
 
-def test_a_page_does_not_grow_without_end(sweep: Path) -> None:
+def test_a_page_does_not_grow_without_end() -> None:
     from heatmark.reports.rendering.drawing import MOST_WORDS, drawn
 
     def draw(drawing: Any) -> None:

@@ -8,13 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from heatmark.reports.comparing.study import Study
-from heatmark.reports.reading.collect import collect
-from heatmark.reports.rendering.document import Crop, Sheet
+from heatmark.reports.rendering.document import Crop, Document, Sheet
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.note import note
 from heatmark.reports.rendering.picture_files import sheet_pixels, write_figures, write_sheets
-from heatmark.reports.sections.document import assemble
 
 
 def crop(value: int) -> Crop:
@@ -43,8 +40,7 @@ def test_files_of_an_earlier_report_go(tmp_path: Path) -> None:
     assert not (tmp_path / "predictions").exists()
 
 
-def test_the_note_is_the_summary_and_the_verdict_and_no_markup(sweep: Path) -> None:
-    document = assemble(Study(collect(sweep)))
+def test_the_note_is_the_summary_and_the_verdict_and_no_markup(document: Document) -> None:
     text = note(document)
     assert text.startswith("5 of 5 trials finished.") and "\n- " in text
     assert all(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from heatmark.reports.build import build_report
 from tests.browser import chromium, evaluated
 
 SCRIPT = """
@@ -44,10 +43,9 @@ const found = {
 
 
 @pytest.mark.slow
-def test_tables_sort_and_curves_show(sweep: Path, tmp_path: Path) -> None:
+def test_tables_sort_and_curves_show(reported: Path, tmp_path: Path) -> None:
     chromium()
-    _, page, _ = build_report(sweep)
-    found = evaluated(page, SCRIPT, tmp_path / "browser")
+    found = evaluated(reported / "report.html", SCRIPT, tmp_path / "browser")
     up, ascending, down, descending = found["sorts"]
     assert (up, down) == ("ascending", "descending") and len(ascending) == 5
     assert [float(value) for value in ascending] == sorted(map(float, found["before"]))

@@ -21,10 +21,12 @@ from tests.reports.recorded import made_up_people, with_errors, write_records
 Replay = dict[str, Callable[..., Any]]
 
 
-@pytest.fixture
-def tables(sweep: Path) -> Path:
-    """The five cells with records, reported."""
-    people = made_up_people(60)
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory, replay: Replay) -> Path:
+    """The five cells with records, reported once."""
+    root = tmp_path_factory.mktemp("with_records")
+    sweep, people = root / "demo", made_up_people(60)
+    replay["write_sweep"](sweep, root / "data")
     for number, file in enumerate(sorted(sweep.glob("*/spec.json"))):
         write_records(file.parent, with_errors(people, 4.0 + number))
     build_report(sweep)

@@ -55,15 +55,16 @@ def faster_on_hard(columns: Arrays, factor: float) -> Arrays:
     return {**columns, "error": error_NK}
 
 
-@pytest.fixture
-def paper_like(tmp_path: Path, replay: Replay) -> Path:
+@pytest.fixture(scope="module")
+def paper_like(tmp_path_factory: pytest.TempPathFactory, replay: Replay) -> Path:
     """As the paper finds it: IPR is worse than detection but on hard people and slower, BCIR the best of all."""
+    sweep = tmp_path_factory.mktemp("paper_like")
     for seed in range(5):
-        write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0, seed), seed, rank=0)
-        ipr = write_trial(tmp_path, replay, IPR, faster_on_hard(with_errors(PEOPLE, 4.3, seed), 0.8), seed, rank=6)
+        write_trial(sweep, replay, DETECTION, with_errors(PEOPLE, 4.0, seed), seed, rank=0)
+        ipr = write_trial(sweep, replay, IPR, faster_on_hard(with_errors(PEOPLE, 4.3, seed), 0.8), seed, rank=6)
         replay["write_result"](ipr, {"gtbox/AP": 0.58, "gtbox/EPE": 4.3})
-        write_trial(tmp_path, replay, BCIR, faster_on_hard(with_errors(PEOPLE, 3.6, seed), 0.8), seed, rank=2)
-    return tmp_path
+        write_trial(sweep, replay, BCIR, faster_on_hard(with_errors(PEOPLE, 3.6, seed), 0.8), seed, rank=2)
+    return sweep
 
 
 def test_the_better_method_is_found_everywhere(paper_like: Path) -> None:

@@ -23,7 +23,7 @@ def timeless(record: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in TIMES}
 
 
-def all_finished(field: Field, undisturbed: Path) -> list[str]:
+def all_finished(field: Field, _undisturbed: Path) -> list[str]:
     return [
         f"{folder.signature}: {(job := folder.job()) and f'{job.state}: {job.reason}'}"
         for folder in field.trials()
@@ -51,7 +51,7 @@ def same_numbers(field: Field, undisturbed: Path) -> list[str]:
     return wrong
 
 
-def every_epoch_once(field: Field, undisturbed: Path) -> list[str]:
+def every_epoch_once(field: Field, _undisturbed: Path) -> list[str]:
     wrong = []
     for folder in field.trials():
         epochs = json.loads(folder.spec_file.read_text())["train"]["epochs"]
@@ -64,7 +64,7 @@ def every_epoch_once(field: Field, undisturbed: Path) -> list[str]:
     return wrong
 
 
-def one_job_at_a_time(field: Field, undisturbed: Path) -> list[str]:
+def one_job_at_a_time(field: Field, _undisturbed: Path) -> list[str]:
     """By accounting: the attempts of all jobs of a trial, in seconds, do not overlap."""
     runs: dict[str, list[Run]] = {}
     arrays = read_arrays(field.sweep)
@@ -83,7 +83,7 @@ def one_job_at_a_time(field: Field, undisturbed: Path) -> list[str]:
     return wrong
 
 
-def every_job_on_record(field: Field, undisturbed: Path) -> list[str]:
+def every_job_on_record(field: Field, _undisturbed: Path) -> list[str]:
     """What sbatch accepted, against what job.json says was sent; a job that never ran may be missing there."""
     arrays, accepted = read_arrays(field.sweep), field.programs.accepted()
     started = {run.job_id for run in field.slurm.runs(accepted)}
@@ -105,7 +105,7 @@ def every_job_on_record(field: Field, undisturbed: Path) -> list[str]:
     return wrong
 
 
-def mirror_is_complete(field: Field, undisturbed: Path) -> list[str]:
+def mirror_is_complete(field: Field, _undisturbed: Path) -> list[str]:
     """One live run for every trial, and in it every epoch once, with the value of its line."""
     from mlflow import MlflowClient
 
@@ -138,7 +138,7 @@ def mirror_is_complete(field: Field, undisturbed: Path) -> list[str]:
     return wrong
 
 
-def nothing_left(field: Field, undisturbed: Path) -> list[str]:
+def nothing_left(field: Field, _undisturbed: Path) -> list[str]:
     """No process that the driver or a job of its started, a while after the driver has ended."""
     deadline = time.monotonic() + ENDING_S
     while (left := list(marked(field.mark))) and time.monotonic() < deadline:

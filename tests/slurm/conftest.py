@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.made_up import until
+
 TESTBED = Path(__file__).resolve().parents[2] / "slurm" / "testbed"
 START_IT = 'eval "$(slurm/testbed/up | tail -1)" starts one'
 
@@ -61,9 +63,7 @@ class Slurm:
     def wait(self, what: str, ready: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until ready() holds, and print how long that took."""
         began = time.monotonic()
-        while not ready():
-            assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
-            time.sleep(0.2)
+        until(ready, seconds, what, every_s=0.2)
         print(f"{what}: {time.monotonic() - began:.1f} s", file=sys.stderr)
 
 
@@ -88,7 +88,7 @@ def live() -> str:
 
 
 @pytest.fixture
-def slurm(live: str, tmp_path: Path) -> Iterator[Slurm]:
+def slurm(live: str, tmp_path: Path) -> Iterator[Slurm]:  # noqa: ARG001 - usefixtures does nothing for a fixture
     cluster = Slurm(tmp_path)
     yield cluster
     if cluster.jobs:

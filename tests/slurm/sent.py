@@ -14,23 +14,19 @@ from heatmark.pipeline.slurm_cluster import SlurmCluster
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.heartbeats import Beat, beat_file
 from heatmark.workloads.run_folder.job_record import JobRecord
-from heatmark.workloads.spec import TrialSpec
-from tests.made_up import planned, until
+from tests.made_up import made_spec, planned, until
 
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 HANG_S = 16.0
 
 
 def prepare(sweep: Path, people: Path, epochs: int, seed: int = 0, **runtime: Any) -> RunFolder:
-    content = {
-        "method": {"name": "bcir", "t_o": 3},
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": epochs, "batch_size": 8, "milestones": [3], "flip_test": False},
-        "seed": seed,
-        "runtime": {"data_root": str(people), "threads": 1, "zero_stage": 1, "hang_s": HANG_S, **runtime},
-    }
-    spec = TrialSpec.model_validate_json(json.dumps(content))
+    spec = made_spec(
+        {"name": "bcir", "t_o": 3},
+        seed,
+        train={"epochs": epochs, "milestones": [3], "flip_test": False},
+        runtime={"data_root": str(people), "zero_stage": 1, "hang_s": HANG_S, **runtime},
+    )
     return planned(sweep / spec.signature, spec)
 
 

@@ -36,7 +36,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         make_cluster(SETTINGS, tmp_path).cancel(trial)
 
 
-def _end(trial: RunFolder, status: JobStatus) -> None:
+def _end(_trial: RunFolder, status: JobStatus) -> None:
     subprocess.run(["scancel", "--signal=KILL", "--full", status.job_id], check=True, timeout=60)
 
 

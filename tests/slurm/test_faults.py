@@ -39,7 +39,7 @@ def nothing_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(live: str, tmp_path_factory: pytest.TempPathFactory, people: Path) -> Sent:
+def undisturbed(live: str, tmp_path_factory: pytest.TempPathFactory, people: Path) -> Sent:  # noqa: ARG001 - usefixtures does nothing for a fixture
     sent = Sent(tmp_path_factory.mktemp("undisturbed"), people)
     sent.until_ended()
     assert sent.job.state == "finished" and len(sent.run.attempts()) == 1, sent.story()
@@ -77,7 +77,8 @@ FAULTS: dict[str, tuple[Callable[[Sent], None], str]] = {
 }
 
 
-def test_a_trial_outlives_its_processes(live: str, people: Path, undisturbed: Sent, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("live")
+def test_a_trial_outlives_its_processes(people: Path, undisturbed: Sent, tmp_path: Path) -> None:
     """All faults at once, each on a trial of its own: the cluster is as busy as a real one."""
     sent = {name: Sent(tmp_path / name.replace(" ", "-"), people) for name in FAULTS}
     threads = [threading.Thread(target=fault, args=(sent[name],)) for name, (fault, _) in FAULTS.items()]
@@ -97,7 +98,8 @@ def test_a_trial_outlives_its_processes(live: str, people: Path, undisturbed: Se
     assert "rank 1" in (sent["a rank stopped"].job.submissions[0].message or "")
 
 
-def test_scancel_by_hand_is_a_decision(live: str, people: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("live")
+def test_scancel_by_hand_is_a_decision(people: Path, tmp_path: Path) -> None:
     sent = Sent(tmp_path, people, epochs=50)
     sent.until_epoch(1)
     subprocess.run(["scancel", sent.job_id], check=True)
@@ -106,8 +108,9 @@ def test_scancel_by_hand_is_a_decision(live: str, people: Path, tmp_path: Path) 
     assert sent.run.result() is None and len(sent.run.attempts()) == 1
 
 
+@pytest.mark.usefixtures("live")
 def test_an_urgent_job_preempts_a_trial_that_resumes_with_the_same_numbers(
-    live: str, people: Path, undisturbed: Sent, tmp_path: Path
+    people: Path, undisturbed: Sent, tmp_path: Path
 ) -> None:
     sent = Sent(tmp_path, people)
     sent.until_epoch(1)
@@ -133,7 +136,8 @@ def test_an_urgent_job_preempts_a_trial_that_resumes_with_the_same_numbers(
 
 # How many attempts it takes depends on how long a start takes here; the bound is for a machine that is busy.
 @pytest.mark.timeout(700)
-def test_a_trial_longer_than_its_time_limit_finishes_by_itself(live: str, people: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("live")
+def test_a_trial_longer_than_its_time_limit_finishes_by_itself(people: Path, tmp_path: Path) -> None:
     """The warning comes 45 s before a limit of 60 s, which SLURM looks at every 30 s: an attempt has 15 to 45 s.
 
     Where it has the 45 the trial may be done with one attempt: then another is sent.
@@ -187,8 +191,9 @@ driver.wait_until_ended()
 POINTS = ["before sbatch", "before the array's id is written", "before the trial's job is written"]
 
 
+@pytest.mark.usefixtures("live")
 def test_a_driver_that_dies_while_it_sends_never_makes_two_jobs(
-    live: str, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls, sbatch = tmp_path / "calls", shutil.which("sbatch")
     (tmp_path / "bin").mkdir()

@@ -30,7 +30,8 @@ EXPECTED = {
 }
 
 
-def test_every_line_is_ok_on_a_testbed_and_no_job_is_left(live: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("live")
+def test_every_line_is_ok_on_a_testbed_and_no_job_is_left(tmp_path: Path) -> None:
     settings = ClusterSection(executor="slurm", nodes=2, timeout_min=60, stage=StageSection(to=f"{tmp_path}/stage"))
     told: dict[str, tuple[str, str]] = {}
     checks = check_site(SlurmCluster(settings, tmp_path / "check"), None, 120, print)

@@ -184,9 +184,8 @@ def test_a_job_that_squeue_does_not_show_is_not_sent_again(
     assert not any("squeue does not show job" in line for line in told.lines)
 
 
-def test_the_users_own_formats_do_not_disturb(
-    testbed: Slurm, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("testbed")
+def test_the_users_own_formats_do_not_disturb(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SLURM_TIME_FORMAT": "%d.%m.%Y %H:%M", "SQUEUE_FORMAT": "%j", "SACCT_FORMAT": "User"}.items():
         monkeypatch.setenv(name, value)
     sent = Sent(tmp_path, people, epochs=1, nodes=1)
@@ -233,8 +232,9 @@ def test_jobs_of_a_site_with_every_key(testbed: Slurm, people: Path, tmp_path: P
         ({"scratch": "$NO_SUCH_VARIABLE/tmp"}, "the variable NO_SUCH_VARIABLE is not set"),
     ],
 )
+@pytest.mark.usefixtures("testbed")
 def test_a_broken_set_up_is_one_line_and_not_tried_again(
-    keys: dict[str, Any], words: str, testbed: Slurm, people: Path, tmp_path: Path
+    keys: dict[str, Any], words: str, people: Path, tmp_path: Path
 ) -> None:
     reason = failed_at_once(Sent(tmp_path, people, nodes=1, site=site_file(tmp_path, **keys)))
     assert reason.startswith("user: ") and words in reason and "\n" not in reason, reason
@@ -268,7 +268,8 @@ def test_without_arrays_every_trial_is_a_job_of_its_own(testbed: Slurm, people: 
     assert len(sent.run.attempts()) == 2
 
 
-def test_lists_of_nodes_are_nodes(testbed: Slurm) -> None:
+@pytest.mark.usefixtures("testbed")
+def test_lists_of_nodes_are_nodes() -> None:
     assert SlurmClient(None).nodes_of("node[1-2],node[1,3],node1") == ["node1", "node2", "node1", "node3", "node1"]
     assert SlurmClient(None).partition_nodes("normal") >= {"node0", "node1"}
 
@@ -282,9 +283,7 @@ cluster: {executor: slurm, parallel: 40, site: site.yaml}
 
 
 @pytest.mark.parametrize("command", [["sbatch"], ["bash"]])
-def test_the_drivers_job_has_the_account_and_the_memory_it_needs(
-    command: list[str], testbed: Slurm, tmp_path: Path
-) -> None:
+def test_the_drivers_job_has_the_account_and_the_memory_it_needs(command: list[str], testbed: Slurm) -> None:
     """Sent with sbatch it sends itself again with what the site file says; without, it sends itself."""
     script = Path(__file__).resolve().parents[2] / "slurm" / "sweep.sh"
     (testbed.folder / "sweep.yaml").write_text(SWEEP)

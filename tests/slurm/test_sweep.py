@@ -29,7 +29,8 @@ def wait_for(what: str, ready: Callable[[], object], timeout_s: float, story: Ca
 
 
 @pytest.mark.timeout(800)
-def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(live: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("live")
+def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(tmp_path: Path) -> None:
     heatmark = shlex.join([sys.executable, "-m", "heatmark.pipeline.cli"])
     driver = subprocess.run(
         ["sbatch", "--parsable", str(ROOT / "slurm/sweep.sh"), str(ROOT / "sweeps/demo_slurm.yaml")],

@@ -96,7 +96,7 @@ def test_a_writer_killed_half_way_leaves_nothing_that_is_read(folder: RunFolder)
 def test_a_full_disk_leaves_what_was_there_and_nothing_half_written(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(state: object, file: IO[bytes]) -> None:
+    def full(_state: object, file: IO[bytes]) -> None:
         file.write(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -15,10 +15,9 @@ from pydantic import ValidationError
 
 from heatmark.datasets.formats import score
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
-from tests.made_up import final_of
+from tests.made_up import final_of, made_spec, planned
 from tests.rhd_tree import write_rhd
 from tests.workloads.test_trial import log_of, numbers, run, start, wait_for_step
 
@@ -33,20 +32,12 @@ def hands(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spec_of(method: str = "ipr", root: Path = Path("nowhere"), **train: Any) -> TrialSpec:
-    content = {
-        "method": {"name": method},
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "hands", "format": "rhd", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 2, "batch_size": 8, "milestones": [1], **train},
-        "runtime": {"data_root": str(root), "threads": 1},
-    }
-    return TrialSpec.model_validate_json(json.dumps(content))
+    data, learning = {"name": "hands", "format": "rhd"}, {"epochs": 2, "milestones": [1], **train}
+    return made_spec(method, data=data, train=learning, runtime={"data_root": str(root)})
 
 
 def prepared(path: Path, spec: TrialSpec) -> RunFolder:
-    folder = RunFolder(path / spec.signature)
-    write_spec(folder.spec_file, spec)
-    return folder
+    return planned(path / spec.signature, spec)
 
 
 def test_trials_without_depth_keep_their_signature() -> None:

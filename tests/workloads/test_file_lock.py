@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from heatmark.foundation.file_lock import locked
-from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.spec_file import write_spec
-from heatmark.workloads.spec import TrialSpec
+from tests.made_up import made_spec, planned
 
 HOLDER = """
 import sys, time
@@ -30,13 +28,6 @@ def flock(file, operation):
     raise OSError(number, os.strerror(number))
 fcntl.flock = flock
 """
-SPEC = {
-    "method": {"name": "detection"},
-    "backbone": "sbl-r18-w8",
-    "data": {"name": "drawn", "fingerprint": "sha256:0"},
-    "train": {"epochs": 1},
-    "runtime": {"data_root": "/data"},
-}
 
 
 def without_locks(folder: Path, number: str) -> dict[str, str]:
@@ -77,9 +68,7 @@ def test_a_driver_on_a_file_system_without_locks_says_so_in_one_line(number: str
 
 
 def test_a_job_on_a_file_system_without_locks_is_not_tried_again(tmp_path: Path) -> None:
-    spec = TrialSpec.model_validate_json(json.dumps(SPEC))
-    folder = RunFolder(tmp_path / spec.signature)
-    write_spec(folder.spec_file, spec)
+    folder = planned(tmp_path / made_spec().signature)
     command = [sys.executable, "-m", "heatmark.workloads.job", str(folder.spec_file)]
     done = subprocess.run(command, env=without_locks(tmp_path, "ENOLCK"), capture_output=True, text=True, timeout=200)
     failure = folder.failure()

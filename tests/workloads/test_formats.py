@@ -18,9 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from heatmark.datasets.formats import FORMATS, FormatName, score
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.spec_file import write_spec
-from heatmark.workloads.spec import TrialSpec
-from tests.made_up import final_of
+from tests.made_up import final_of, made_spec, planned
 from tests.rhd_tree import write_rhd
 
 PEOPLE = 8
@@ -71,22 +69,13 @@ def write_lspet(root: Path) -> Path:
 def trained(
     folder: Path, root: Path, data_format: str, bbox_source: str = "gt", detections: str | None = None
 ) -> RunFolder:
-    content: dict[str, Any] = {
-        "method": {"name": "bcir", "t_o": 1},
-        "backbone": "sbl-r18-w8",
-        "data": {
-            "name": "tiny",
-            "format": data_format,
-            "fingerprint": "test",
-            "input_size": [64, 64],
-            "bbox_source": bbox_source,
-        },
-        "train": {"epochs": 1, "batch_size": 4, "milestones": [1]},
-        "runtime": {"data_root": str(root), "threads": 1, "detections": detections},
-    }
-    spec = TrialSpec.model_validate_json(json.dumps(content))
-    run = RunFolder(folder / spec.signature)
-    write_spec(run.spec_file, spec)
+    spec = made_spec(
+        {"name": "bcir", "t_o": 1},
+        data={"name": "tiny", "format": data_format, "bbox_source": bbox_source},
+        train={"epochs": 1, "batch_size": 4},
+        runtime={"data_root": str(root), "detections": detections},
+    )
+    run = planned(folder / spec.signature, spec)
     command = [sys.executable, "-m", "heatmark.pipeline.cli", "train", str(run.spec_file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=dict(os.environ))
     assert done.returncode == 0, done.stderr

@@ -6,19 +6,12 @@ import json
 
 from heatmark.models.methods import BiasCompensated, Detection
 from heatmark.workloads.labels import cell_label, differing_settings, trial_label
-from heatmark.workloads.runtime import RuntimeSpec
-from heatmark.workloads.spec import DataSpec, TrainSpec, TrialSpec
+from heatmark.workloads.spec import TrialSpec
+from tests.made_up import made_spec
 
 
 def spec(method: Detection | BiasCompensated, **train: float) -> TrialSpec:
-    return TrialSpec(
-        method=method,
-        backbone="sbl-r50",
-        data=DataSpec(name="coco", fingerprint="0123abcd"),
-        train=TrainSpec.model_validate({"epochs": 12, **train}).resolved(),
-        seed=3,
-        runtime=RuntimeSpec(data_root="/data"),
-    )
+    return made_spec(method, 3, "sbl-r50", data={"name": "coco"}, train={"epochs": 12, **train})
 
 
 def test_a_spec_and_its_json_have_one_label() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
+from tests.made_up import made_spec
 
 SWEEP = """
 name: warm
@@ -40,15 +40,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spec(weights: Path, root: Path = Path("/data"), **pretrained: Any) -> TrialSpec:
-    content: dict[str, Any] = {
-        "method": {"name": "detection"},
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 1, "batch_size": 4, "flip_test": False, "lr": 1e-12},
-        "pretrained": {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), "channels": "bgr"} | pretrained,
-        "runtime": {"data_root": str(root), "threads": 1, "pretrained": str(weights)},
-    }
-    return TrialSpec.model_validate_json(json.dumps(content))
+    return made_spec(
+        train={"epochs": 1, "batch_size": 4, "flip_test": False, "lr": 1e-12},
+        pretrained={"sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), "channels": "bgr"} | pretrained,
+        runtime={"data_root": str(root), "pretrained": str(weights)},
+    )
 
 
 def test_the_first_weights_are_science_and_their_path_is_not(weights: Path) -> None:

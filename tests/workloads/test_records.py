@@ -22,6 +22,7 @@ from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model, load_split
+from tests.made_up import made_spec
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +34,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def evaluated(people: Path, method: dict[str, Any]) -> tuple[TrialSpec, PoseDataset, Evaluation]:
     """By a net whose heatmaps are not empty."""
-    content = {
-        "method": method,
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 1, "batch_size": 7},
-        "runtime": {"data_root": str(people), "threads": 1},
-    }
-    spec = TrialSpec.model_validate_json(json.dumps(content))
+    spec = made_spec(method, train={"epochs": 1, "batch_size": 7}, runtime={"data_root": str(people)})
     model = build_model(spec, 17)
     torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
     val = load_split(spec, "val")

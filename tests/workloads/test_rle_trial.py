@@ -17,10 +17,9 @@ from heatmark.models.weights import load_weights, read_checkpoint
 from heatmark.workloads import checkpoint
 from heatmark.workloads.decode_run import decode_run
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
-from tests.made_up import final_of
+from tests.made_up import final_of, made_spec, planned
 from tests.rhd_tree import write_rhd
 from tests.workloads.test_trial import log_of, numbers, run, start, wait_for_step
 
@@ -28,22 +27,12 @@ FLOW_WEIGHTS = 52_236
 
 
 def spec_of(root: Path = Path("nowhere"), method: str = "rle", **changes: Any) -> TrialSpec:
-    content: dict[str, Any] = {
-        "method": {"name": method},
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 3, "batch_size": 8, "milestones": [2]},
-        "runtime": {"data_root": str(root), "threads": 1},
-    }
-    for key, value in changes.items():
-        content[key] = {**content[key], **value}
-    return TrialSpec.model_validate_json(json.dumps(content))
+    usual: dict[str, dict[str, Any]] = {"train": {"milestones": [2]}, "runtime": {"data_root": str(root)}}
+    return made_spec(method, **usual | {name: usual.get(name, {}) | section for name, section in changes.items()})
 
 
 def prepared(path: Path, spec: TrialSpec) -> RunFolder:
-    folder = RunFolder(path / spec.signature)
-    write_spec(folder.spec_file, spec)
-    return folder
+    return planned(path / spec.signature, spec)
 
 
 def newest(folder: RunFolder) -> dict[str, Any]:

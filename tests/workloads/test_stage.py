@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.stage import staged
+from tests.made_up import made_spec
 
 
 @pytest.fixture
@@ -26,14 +26,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def trial(source: Path, **runtime: str) -> TrialSpec:
-    content = {
-        "method": {"name": "detection"},
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "d", "fingerprint": "f", "input_size": [64, 64]},
-        "train": {"milestones": [1]},
-        "runtime": {"data_root": str(source), **runtime},
-    }
-    return TrialSpec.model_validate_json(json.dumps(content))
+    return made_spec(runtime={"data_root": str(source), **runtime})
 
 
 def copies(disk: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from heatmark.workloads.process_group import Ranks, process_group, seed_everythi
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.step import take_step
 from heatmark.workloads.train import build_model
+from tests.made_up import made_spec
 
 pytestmark = pytest.mark.slow
 
@@ -46,14 +46,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ranks]:
 
 
 def spec_of(name: str, zero_stage: int = 0, **train: Any) -> TrialSpec:
-    content = {
-        "method": METHODS[name]().model_dump(mode="json"),
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 140, "batch_size": 8, **train},
-        "runtime": {"data_root": "", "zero_stage": zero_stage},
-    }
-    return TrialSpec.model_validate_json(json.dumps(content))
+    return made_spec(name, train={"epochs": 140, **train}, runtime={"threads": 0, "zero_stage": zero_stage})
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,10 @@ from heatmark.workloads.decoders import chosen_decoders
 from heatmark.workloads.evaluate import evaluate
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model, load_split
 from heatmark.workloads.trained import open_trial
+from tests.made_up import gaussian_HW, made_spec, planned
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +38,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trial(path: Path, people: Path, method: dict[str, Any], flip_test: bool) -> tuple[RunFolder, TrialSpec, Any]:
     """A run folder with a checkpoint of a net whose heatmaps are not empty."""
-    content = {
-        "method": method,
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 1, "batch_size": 5, "flip_test": flip_test},
-        "runtime": {"data_root": str(people), "threads": 1},
-    }
-    spec = TrialSpec.model_validate_json(json.dumps(content))
-    folder = RunFolder(path / spec.signature)
-    write_spec(folder.spec_file, spec)
+    train = {"epochs": 1, "batch_size": 5, "flip_test": flip_test}
+    spec = made_spec(method, train=train, runtime={"data_root": str(people)})
+    folder = planned(path / spec.signature, spec)
     model = build_model(spec, 17)
     torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
     checkpoint.save(folder, {"training": {"model": model.state_dict()}}, 1, keep=1)
@@ -111,8 +103,7 @@ def test_a_run_folder_may_be_moved_and_its_spec_not_be_changed(tmp_path: Path, p
 def test_every_decoder_finds_a_gaussian(tmp_path: Path) -> None:
     from heatmark.workloads.decode import decode_file
 
-    rows, columns = np.mgrid[:64, :48]
-    np.save(tmp_path / "maps.npy", np.exp(-((columns - 10) ** 2 + (rows - 15) ** 2) / 8)[None, None])
+    np.save(tmp_path / "maps.npy", gaussian_HW((64, 48), (10, 15))[None, None])
     found = decode_file(tmp_path / "maps.npy", ["argmax", "quarter", "dark", "udp", "soft", "bcir"], ["10"])
     assert found.pop("soft@10")[0][0] == pytest.approx([10.63, 15.77], abs=0.01)
     for joints in found.values():

@@ -20,12 +20,11 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.submit import job_command
 from heatmark.workloads import checkpoint
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.spec_file import write_spec
-from heatmark.workloads.spec import TrialSpec
-from tests.made_up import until
+from tests.made_up import made_spec, planned, until
 
 pytestmark = pytest.mark.slow
 JOB_NUMBERS = count()
+BCIR = {"name": "bcir", "t_o": 2}
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 
 
@@ -36,21 +35,11 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def prepare(path: Path, people: Path, **changes: Any) -> RunFolder:
-    """changes: of each section; None leaves a field out."""
-    content: dict[str, Any] = {
-        "method": {"name": "bcir", "t_o": 2},
-        "backbone": "sbl-r18-w8",
-        "data": {"name": "drawn", "fingerprint": "test", "input_size": [64, 64]},
-        "train": {"epochs": 3, "batch_size": 8, "milestones": [2], "flip_test": True},
-        "runtime": {"data_root": str(people), "threads": 1},
-    }
-    for key, value in changes.items():
-        content[key] = {name: each for name, each in {**content[key], **value}.items() if each is not None}
-    spec = TrialSpec.model_validate_json(json.dumps(content))
-    folder = RunFolder(path / spec.signature)
-    write_spec(folder.spec_file, spec)
-    return folder
+def prepare(path: Path, people: Path, method: Any = BCIR, train: Any = None, runtime: Any = None) -> RunFolder:
+    """train, runtime: what is otherwise in these sections."""
+    learning, root = {"milestones": [2]}, {"data_root": str(people)}
+    spec = made_spec(method, train=learning | (train or {}), runtime=root | (runtime or {}))
+    return planned(path / spec.signature, spec)
 
 
 def start(folder: RunFolder, **environment: str) -> subprocess.Popen[bytes]:
@@ -237,7 +226,7 @@ def test_maps_without_a_compensated_joint_are_warned_of(people: Path, tmp_path: 
     """A net that has hardly learned gives maps around 0, of which C <= n in many; a maximum is there in any map."""
     short = {"epochs": 1, "batch_size": 96, "milestones": [1]}
     for name, is_compensated in (("ipr+debias", True), ("detection", False)):
-        folder = prepare(tmp_path, people, method={"name": name, "t_o": None}, train=short)
+        folder = prepare(tmp_path, people, method=name, train=short)
         assert run(folder) == [0], log_of(folder)
         (record,) = folder.epochs()
         warnings = [line for line in log_of(folder).splitlines() if "only the guard keeps their joints finite" in line]
