@@ -16,6 +16,7 @@ class PaperFigures(Section):
     title = "Figures of the paper"
     order = 40
     new_page = True
+    long = True
 
     def blocks(self, study: Study) -> Iterable[Block]:
         return paper_figures(study.cells)

@@ -14,12 +14,16 @@ from heatmark.reports.rendering.document import Block, Sheet, Shown
 
 
 class Section(ABC):
-    """title: its heading. order: sections stand in ascending order. half: beside the next, if that is half as well."""
+    """title: its heading. order: sections stand in ascending order. half: beside the next, if that is half as well.
+
+    long: takes as long as many others together, and is worked out beside them.
+    """
 
     title: ClassVar[str]
     order: ClassVar[int]
     new_page: ClassVar[bool] = False
     half: ClassVar[bool] = False
+    long: ClassVar[bool] = False
 
     @abstractmethod
     def blocks(self, study: Study) -> Iterable[Block]:

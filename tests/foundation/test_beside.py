@@ -1,0 +1,65 @@
+"""Work in a copy of the process: it comes back, and whatever goes wrong there is done here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+import pytest
+
+from heatmark.foundation.beside import Beside
+
+
+def test_it_is_done_in_another_process_and_comes_back() -> None:
+    work = Beside(lambda: (os.getpid(), list(range(100_000))))
+    process, numbers = work.result()
+    assert process != os.getpid() and numbers == list(range(100_000))
+
+
+def test_a_copy_that_dies_is_no_loss() -> None:
+    here = os.getpid()
+
+    def work() -> str:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "done here"
+
+    assert Beside(work).result() == "done here"
+
+
+def test_a_copy_that_hangs_is_not_waited_for() -> None:
+    here = os.getpid()
+
+    def work() -> str:
+        if os.getpid() != here:
+            threading.Event().wait()
+        return "done here"
+
+    assert Beside(work, patience_s=0.5).result() == "done here"
+
+
+def test_what_the_work_raises_is_raised() -> None:
+    def work() -> None:
+        raise ValueError("no such thing")
+
+    with pytest.raises(ValueError, match="no such thing"):
+        Beside(work).result()
+
+
+def test_what_cannot_be_sent_is_done_here() -> None:
+    work: Beside[Any] = Beside(lambda: threading.Lock())
+    assert work.result() is not None
+
+
+def test_beside_other_threads_nothing_is_copied() -> None:
+    """One of them may hold a lock that the copy would wait for."""
+    stop = threading.Event()
+    other = threading.Thread(target=stop.wait)
+    other.start()
+    try:
+        assert Beside(os.getpid).result() == os.getpid()
+    finally:
+        stop.set()
+        other.join()
