@@ -14,7 +14,7 @@ import numpy as np
 from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names, is_text
 from heatmark.datasets.json_files import parsed_json
-from heatmark.datasets.keypoint_truth import KeypointTruth
+from heatmark.datasets.keypoint_truth import JOINTS, KeypointTruth
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -22,7 +22,6 @@ from heatmark.foundation.errors import InputError
 
 Record = dict[str, Any]
 
-JOINTS = len(COCO_PERSON.joints)
 MEND = "correct or remove this annotation"
 
 

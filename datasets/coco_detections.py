@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.datasets.coco import JOINTS, annotation_path, load_annotations
+from heatmark.datasets.coco import annotation_path, load_annotations
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
 from heatmark.datasets.json_files import parsed_json
+from heatmark.datasets.keypoint_truth import JOINTS
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.skeletons import COCO_PERSON

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.number_lists import numbers_problem
+from heatmark.datasets.skeletons import COCO_PERSON
 
-JOINTS = 17
+JOINTS = len(COCO_PERSON.joints)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

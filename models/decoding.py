@@ -110,8 +110,7 @@ def bias_compensated_argmax(heatmap_BKHW: Tensor, beta: float, eps: float = 0.0,
         return one_pass_gradients.compensated(heatmap_BKHW, beta, eps, least_mass)
     found = exponentials(heatmap_BKHW, beta)
     if found.offset_BK2 is not None:
-        size = heatmap_BKHW.shape[-2:]
-        return one_pass.divided(found.offset_BK2, found.mass_BK, found.unit_BK, eps, least_mass, size)
+        return one_pass.divided(heatmap_BKHW, found.offset_BK2, found.mass_BK, found.unit_BK, eps, least_mass)
     assert found.weight_BKHW is not None, "one of the two is there"
     height, width = heatmap_BKHW.shape[-2:]
     total_BK = found.mass_BK + found.missing(eps, least_mass)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
+
+from heatmark.models.precision import full_precision
 
 
 class HeatmapHead(nn.Conv2d):
@@ -16,8 +17,5 @@ class HeatmapHead(nn.Conv2d):
         super().__init__(channels, joints, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        if features.is_meta:
-            # Shapes only, to count operations; autocast does not know this device.
-            return super().forward(features)
-        with torch.autocast(features.device.type, enabled=False):
+        with full_precision(features.device):
             return super().forward(features.float())

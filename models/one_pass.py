@@ -28,6 +28,7 @@ LEAST_PER_THREAD = 128
 
 Array = npt.NDArray[np.float32]
 Sums = npt.NDArray[np.float64]
+NO_WEIGHTS: Array = np.empty((0, 0, 0), np.float32)
 
 
 def reads(heatmap_BKHW: Tensor) -> bool:
@@ -65,20 +66,24 @@ def quarter_offset(heatmap_BKHW: Tensor, step: float = 0.25) -> Tensor:
         shifted(maps_NHW[rows], peaks(maps_NHW[rows]), length, joints_N2[rows])
 
     spread(kernel, len(maps_NHW))
-    return _joints(joints_N2, heatmap_BKHW)
+    return joints_of(joints_N2, heatmap_BKHW)
 
 
 def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """decoding.soft_argmax."""
-    return _joints(softened(heatmap_BKHW, beta).joints_N2, heatmap_BKHW)
+    return joints_of(softened(heatmap_BKHW, beta).joints_N2, heatmap_BKHW)
 
 
 def compensated(heatmap_BKHW: Tensor, beta: float, eps: float, least_mass: float) -> Tensor:
     """decoding.bias_compensated_argmax."""
-    sums = summed(heatmap_BKHW, beta, least_mass)
+    return quotients(heatmap_BKHW, summed(heatmap_BKHW, beta, least_mass), eps, least_mass)
+
+
+def quotients(heatmap_BKHW: Tensor, sums: Summed, eps: float, least_mass: float) -> Tensor:
+    """joints_BK2 of decoding.bias_compensated_argmax from the sums of these maps."""
     joints_N2 = np.empty((len(sums.mass_N), 2), np.float32)
     _kernels().divided(sums.offset_N2, sums.mass_N, sums.unit_N, eps, least_mass, *heatmap_BKHW.shape[-2:], joints_N2)
-    return _joints(joints_N2, heatmap_BKHW)
+    return joints_of(joints_N2, heatmap_BKHW)
 
 
 class Softened(NamedTuple):
@@ -126,6 +131,14 @@ def summed(heatmap_BKHW: Tensor, beta: float, least_mass: float = 0.0, *, keep: 
     return Summed(offset_N2, mass_N, unit_N, weight_NHW)
 
 
+def divided(
+    heatmap_BKHW: Tensor, offset_BK2: Tensor, mass_BK: Tensor, unit_BK: Tensor, eps: float, least_mass: float
+) -> Tensor:
+    """`quotients` from what `exponentials` gave of these maps."""
+    mass_N, unit_N = (each.view(-1).numpy() for each in (mass_BK, unit_BK))
+    return quotients(heatmap_BKHW, Summed(offset_BK2.view(-1, 2).numpy(), mass_N, unit_N, NO_WEIGHTS), eps, least_mass)
+
+
 def exponentials(heatmap_BKHW: Tensor, beta: float, *, keep: bool) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
     """The fields of decoding.Exponentials, sums in fp64; the weights themselves only with keep."""
     sums = summed(heatmap_BKHW, beta, keep=keep)
@@ -133,16 +146,6 @@ def exponentials(heatmap_BKHW: Tensor, beta: float, *, keep: bool) -> tuple[Tens
     offset_BK2 = torch.from_numpy(sums.offset_N2).view(*leading, 2)
     mass_BK, unit_BK = (torch.from_numpy(each).view(leading) for each in (sums.mass_N, sums.unit_N))
     return torch.from_numpy(sums.weight_NHW).view_as(heatmap_BKHW) if keep else None, mass_BK, unit_BK, offset_BK2
-
-
-def divided(
-    offset_BK2: Tensor, mass_BK: Tensor, unit_BK: Tensor, eps: float, least_mass: float, size: torch.Size
-) -> Tensor:
-    """joints_BK2 of decoding.bias_compensated_argmax from `exponentials`. size: rows, columns."""
-    joints_N2 = np.empty((mass_BK.numel(), 2), np.float32)
-    sums = offset_BK2.view(-1, 2).numpy(), mass_BK.view(-1).numpy(), unit_BK.view(-1).numpy()
-    _kernels().divided(*sums, eps, least_mass, *size, joints_N2)
-    return torch.from_numpy(joints_N2).view_as(offset_BK2)
 
 
 def refined(heatmap_BKHW: Tensor, kernel_side: int, *, wide: bool) -> Tensor:
@@ -157,7 +160,7 @@ def refined(heatmap_BKHW: Tensor, kernel_side: int, *, wide: bool) -> Tensor:
         read(maps_NHW[rows], peaks(maps_NHW[rows]), taps, wide, joints_N2[rows])
 
     spread(kernel, len(maps_NHW))
-    return _joints(joints_N2, heatmap_BKHW)
+    return joints_of(joints_N2, heatmap_BKHW)
 
 
 def maps_of(heatmap_BKHW: Tensor) -> tuple[Array, Array]:
@@ -172,7 +175,8 @@ def peaks(maps_NHW: Array) -> npt.NDArray[np.int64]:
     return index_N
 
 
-def _joints(joints_N2: Array, heatmap_BKHW: Tensor) -> Tensor:
+def joints_of(joints_N2: Array, heatmap_BKHW: Tensor) -> Tensor:
+    """joints_BK2 of these maps."""
     return torch.from_numpy(joints_N2).view(*heatmap_BKHW.shape[:-2], 2)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from heatmark.models import kernels
-from heatmark.models.one_pass import Sums, maps_of, softened, spread, summed
+from heatmark.models.one_pass import Sums, joints_of, maps_of, quotients, softened, spread, summed
 
 
 class _Learned(torch.autograd.Function):
@@ -51,7 +51,7 @@ class _Learned(torch.autograd.Function):
 def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
     """decoding.soft_argmax."""
     found = softened(heatmap_BKHW, beta)
-    joints_BK2 = torch.from_numpy(found.joints_N2).view(*heatmap_BKHW.shape[:-2], 2)
+    joints_BK2 = joints_of(found.joints_N2, heatmap_BKHW)
     pull_N2 = found.offset_N2 / found.mass_N[:, None]
     return _apply(heatmap_BKHW, joints_BK2, beta, _peaks(heatmap_BKHW, beta), found.mass_N, pull_N2)
 
@@ -59,15 +59,12 @@ def soft_argmax(heatmap_BKHW: Tensor, beta: float) -> Tensor:
 def compensated(heatmap_BKHW: Tensor, beta: float, eps: float, least_mass: float) -> Tensor:
     """decoding.bias_compensated_argmax."""
     sums = summed(heatmap_BKHW, beta, least_mass)
-    height, width = heatmap_BKHW.shape[-2:]
-    joints_N2 = np.empty((len(sums.mass_N), 2), np.float32)
-    kernels.divided(sums.offset_N2, sums.mass_N, sums.unit_N, eps, least_mass, height, width, joints_N2)
+    joints_BK2 = quotients(heatmap_BKHW, sums, eps, least_mass)
     least_N = least_mass * sums.unit_N if least_mass > 0 else np.full_like(sums.unit_N, -np.inf)
     total_N = np.maximum(sums.mass_N, least_N) + eps * sums.unit_N
     constant_N = (sums.mass_N < least_N) | (total_N == 0)
     total_N = np.where(total_N == 0, 1.0, total_N)
     pull_N2 = np.where(constant_N[:, None], 0.0, sums.offset_N2 / total_N[:, None])
-    joints_BK2 = torch.from_numpy(joints_N2).view(*heatmap_BKHW.shape[:-2], 2)
     peak_N = _peaks(heatmap_BKHW, beta)
     shift_N = np.where(peak_N <= kernels.LARGEST, 0.0, peak_N)
     return _apply(heatmap_BKHW, joints_BK2, beta, shift_N, total_N, pull_N2)

@@ -120,7 +120,8 @@ def process_group(launch: Launch, folder: Path) -> Iterator[Ranks]:
     try:
         yield Ranks(launch.rank, launch.world_size, device)
     finally:
-        dist.destroy_process_group()
+        # DeepSpeed's own, which also lets go of the groups that it keeps: the next process group would be given those.
+        deepspeed.comm.destroy_process_group()
 
 
 def _device(local_rank: int) -> torch.device:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from heatmark.datasets.coco import JOINTS, CocoAnnotations, load_annotations
+from heatmark.datasets.coco import CocoAnnotations, load_annotations
 from heatmark.datasets.json_files import parsed_json
-from heatmark.datasets.keypoint_truth import FoundPeople
+from heatmark.datasets.keypoint_truth import JOINTS, FoundPeople
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.foundation.collection import collection_paused

@@ -79,7 +79,7 @@ def average_precision(image_N: npt.ArrayLike, score_N: npt.ArrayLike, oks_N: npt
     """
     image_N, score_N, oks_N = np.asarray(image_N), np.asarray(score_N), np.asarray(oks_N)
     order_N = np.argsort(-score_N, kind="stable")
-    order_N = order_N[_rank_in_image(image_N[order_N]) < MOST_DETECTIONS]
+    order_N = order_N[rank_in_image(image_N[order_N]) < MOST_DETECTIONS]
     ranked_image_N = image_N[order_N]
     # A prediction that passes one threshold passes all lower ones.
     passed_N = np.searchsorted(THRESHOLDS, oks_N[order_N], side="right")
@@ -96,7 +96,7 @@ def average_precision(image_N: npt.ArrayLike, score_N: npt.ArrayLike, oks_N: npt
     return statistic
 
 
-def _rank_in_image(ranked_image_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def rank_in_image(ranked_image_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """For each prediction in the order of its score, how many of its image come before it."""
     by_image_N = np.argsort(ranked_image_N, kind="stable")
     _, first, size = np.unique(ranked_image_N[by_image_N], return_index=True, return_counts=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.reports.statistics.bootstrap import MOST_DETECTIONS, RECALLS, THRESHOLDS
+from heatmark.reports.statistics.bootstrap import MOST_DETECTIONS, RECALLS, THRESHOLDS, rank_in_image
 from heatmark.reports.statistics.intervals import Array
 
 
@@ -19,7 +19,8 @@ def ap_in_orders(image_N: npt.ArrayLike, score_DN: npt.ArrayLike, oks_N: npt.Arr
     order_DN = np.argsort(-score_DN, axis=1, kind="stable")
     # A prediction that passes one threshold passes all lower ones.
     passed_N = np.searchsorted(THRESHOLDS, np.asarray(oks_N), side="right")
-    passed_DN, counts_DN = passed_N[order_DN], _counts(image_N[order_DN])
+    passed_DN = passed_N[order_DN]
+    counts_DN = np.array([rank_in_image(ranked_N) < MOST_DETECTIONS for ranked_N in image_N[order_DN]])
     rank_DN = np.maximum(np.cumsum(counts_DN, axis=1), 1)
     total_D = np.zeros(len(score_DN))
     for place in range(len(THRESHOLDS)):
@@ -29,16 +30,3 @@ def ap_in_orders(image_N: npt.ArrayLike, score_DN: npt.ArrayLike, oks_N: npt.Arr
         gained_DN = np.diff(reached_DN, axis=1, prepend=0)
         total_D += (best_DN * gained_DN).sum(axis=1) + best_DN[:, 0]
     return np.asarray(total_D / ((RECALLS + 1) * len(THRESHOLDS)))
-
-
-def _counts(image_DN: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether a prediction is among the first 20 of its image, in each order."""
-    counts_DN = np.ones(image_DN.shape, np.bool_)
-    _, sizes = np.unique(image_DN[0], return_counts=True)
-    if sizes.max() > MOST_DETECTIONS:
-        for image_N, counts_N in zip(image_DN, counts_DN, strict=True):
-            seen: dict[int, int] = {}
-            for place, image in enumerate(image_N.tolist()):
-                seen[image] = seen.get(image, 0) + 1
-                counts_N[place] = seen[image] <= MOST_DETECTIONS
-    return counts_DN

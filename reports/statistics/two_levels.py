@@ -59,8 +59,7 @@ class Difference:
 
     @property
     def degrees_of_freedom(self) -> float:
-        divisor = sum(variance**2 / freedom for variance, freedom in self._parts)
-        return self.standard_error**4 / divisor if divisor > 0 else float(self.images - 1)
+        return _satterthwaite(self._parts)
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         reach = float(stats.t.ppf((1 + level) / 2, self.degrees_of_freedom)) * self.standard_error
@@ -75,14 +74,13 @@ class Difference:
 
     def resolvable(self, seeds: int | None = None) -> float:
         """The smallest difference that is found in four of five such experiments; seeds: of each side, instead."""
-        if seeds is None:
-            variance, freedom = self.standard_error**2, self.degrees_of_freedom
-        else:
+        parts = self._parts
+        if seeds is not None:
             spreads = [(each or 0.0) * own for each, own in zip(self.seed_variances, self.seeds, strict=True)]
-            variance = self.image_variance + sum(spreads) / seeds
-            divisor = self.image_variance**2 / (self.images - 1) + sum((s / seeds) ** 2 for s in spreads) / (seeds - 1)
-            freedom = variance**2 / divisor if divisor > 0 else self.images - 1
-        return float(stats.t.ppf((1 + LEVEL) / 2, freedom) + stats.t.ppf(POWER, freedom)) * math.sqrt(variance)
+            parts = [(self.image_variance, self.images - 1), *((spread / seeds, seeds - 1) for spread in spreads)]
+        freedom = _satterthwaite(parts)
+        reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom) + stats.t.ppf(POWER, freedom))
+        return reach * math.sqrt(sum(variance for variance, _ in parts))
 
     @property
     def seeds_to_settle(self) -> int | None:
@@ -93,6 +91,12 @@ class Difference:
             return None
         counts = range(FEWEST_SEEDS, MOST_SEEDS + 1)
         return next((count for count in counts if self.resolvable(count) <= abs(self.value)), None)
+
+
+def _satterthwaite(parts: Sequence[tuple[float, int]]) -> float:
+    """The degrees of freedom of a sum of variances, each given with its own; the first one's where nothing varies."""
+    divisor = sum(variance**2 / freedom for variance, freedom in parts)
+    return sum(variance for variance, _ in parts) ** 2 / divisor if divisor > 0 else float(parts[0][1])
 
 
 def difference(first: Sequence[Resampled], second: Sequence[Resampled], images: int) -> Difference:

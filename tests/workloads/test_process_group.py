@@ -17,6 +17,21 @@ with process_group(Launch("job", rank=int(sys.argv[2]), world_size=2, local_rank
     print("total", ranks.total_later(torch.ones(1)).read())
 """  # noqa: E501
 
+ONE_AFTER_ANOTHER = """
+import sys
+from pathlib import Path
+from heatmark.workloads.engine import build_engine
+from heatmark.workloads.launch import Launch
+from heatmark.workloads.process_group import process_group
+from heatmark.workloads.train import build_model
+from tests.made_up import made_spec
+spec = made_spec("bcir")
+for job in ("first", "second"):
+    with process_group(Launch(job), Path(sys.argv[1])) as ranks:
+        build_engine(build_model(spec, 17), spec, ranks)
+print("both")
+"""
+
 
 def test_ranks_meet_without_a_compiler_and_without_a_home(tmp_path: Path) -> None:
     extensions = tmp_path / "extensions"
@@ -42,3 +57,9 @@ def test_ranks_meet_without_a_compiler_and_without_a_home(tmp_path: Path) -> Non
         output, _ = rank.communicate(timeout=250)
         assert rank.returncode == 0 and "total [2.0]" in output, output
     assert not list(extensions.rglob("*.so"))
+
+
+def test_a_process_joins_the_ranks_of_one_job_after_those_of_another(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, str(tmp_path)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+    assert found.returncode == 0 and "both" in found.stdout, found.stderr

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.datasets.keypoint_truth import JOINTS
 from heatmark.datasets.skeletons import COCO_PERSON
 
-JOINTS = 17
 FloatArray = npt.NDArray[np.float64]
 
 

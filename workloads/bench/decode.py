@@ -15,6 +15,7 @@ from torch import Tensor
 
 from heatmark.models.losses import gaussian_targets
 from heatmark.workloads.bench.race import Entrant, Heat, Limit
+from heatmark.workloads.bench.threads import on_threads
 from heatmark.workloads.decoders import NAMES, chosen_decoders
 
 FloatArray = npt.NDArray[np.float32]
@@ -46,7 +47,7 @@ def _on_the_cpu(people: int, threads: int) -> Heat:
         Entrant("torch.softmax alone", partial(_read, partial(_softmax, beta=10.0), heatmap_BKHW)),
         *_batched(heatmap_BKHW),
     ]
-    entrants = [Entrant(each.name, partial(_with_threads, threads, each.run)) for each in entrants]
+    entrants = [Entrant(each.name, partial(on_threads, threads, each.run)) for each in entrants]
     return Heat(f"{people} at a time, {threads} thread(s)", entrants, LIMITS, LEAST_S)
 
 
@@ -58,7 +59,7 @@ def _on_the_gpu(people: int) -> Heat:
 def _with_gradient(threads: int) -> Heat:
     heatmap_BKHW = _heatmaps(BATCHES[1])
     entrants = [
-        Entrant(name, partial(_with_threads, threads, partial(_differentiated, decoder.read, heatmap_BKHW)))
+        Entrant(name, partial(on_threads, threads, partial(_differentiated, decoder.read, heatmap_BKHW)))
         for name, decoder in chosen_decoders(["soft", "bcir"], ["10"]).items()
     ]
     limits = (Limit(BCIR, 1.25, SOFT),)
@@ -76,12 +77,6 @@ def _heatmaps(people: int = 32) -> Tensor:
 def _batched(heatmap_BKHW: Tensor) -> list[Entrant]:
     decoders = chosen_decoders(list(NAMES), ["10"])
     return [Entrant(name, partial(_read, decoder.read, heatmap_BKHW)) for name, decoder in decoders.items()]
-
-
-def _with_threads(threads: int, run: Callable[[], int]) -> int:
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
-    return run()
 
 
 def _read(read: Callable[[Tensor], Tensor], heatmap_BKHW: Tensor) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from heatmark.datasets.metrics.oks import oks_metrics
+from heatmark.foundation.command import run_command
 from heatmark.workloads.bench.coco_case import CocoCase
 from heatmark.workloads.bench.race import Entrant, Heat, Limit
 
@@ -70,7 +70,7 @@ def heats() -> Iterator[list[Heat]]:
 
 
 def _run(command: list[str], items: int) -> int:
-    subprocess.run(command, check=True, capture_output=True)
+    run_command(command, timeout_s=600)
     return items
 
 

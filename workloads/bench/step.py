@@ -15,6 +15,7 @@ from torch import nn
 
 from heatmark.datasets.loader import Batch
 from heatmark.workloads.bench.race import Entrant, Heat, Limit
+from heatmark.workloads.bench.threads import on_threads
 from heatmark.workloads.bench.waits import Waits
 from heatmark.workloads.engine import build_engine
 from heatmark.workloads.launch import Launch
@@ -40,11 +41,12 @@ def heats() -> Iterator[list[Heat]]:
             "heatmark, ZeRO-1": _ours(ranks, zero_stage=1),
             "heatmark, ZeRO-2": _ours(ranks, zero_stage=2),
         }
+        runs = {name: partial(_steps, step, ranks) for name, step in ways.items()}
         facts = _waits(ranks)
         yield [
             Heat(
                 f"{threads} thread(s)",
-                [Entrant(name, partial(_steps, threads, step, ranks)) for name, step in ways.items()],
+                [Entrant(name, partial(on_threads, threads, run)) for name, run in runs.items()],
                 (Limit(OURS, 1.03, ALONE),),
                 facts=facts,
             )
@@ -113,9 +115,7 @@ def _ours(ranks: Ranks, **runtime: Any) -> Callable[[], object]:
     return partial(take_step, engine, spec, ranks, batch, 0, stop=False)
 
 
-def _steps(threads: int, step: Callable[[], Any], ranks: Ranks) -> int:
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+def _steps(step: Callable[[], Any], ranks: Ranks) -> int:
     for _ in range(STEPS):
         step()
     if ranks.device.type == "cuda":
