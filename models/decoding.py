@@ -186,6 +186,11 @@ def shift_right(mirrored_BKHW: Tensor) -> Tensor:
     return torch.cat([mirrored_BKHW[..., :1], mirrored_BKHW[..., :-1]], dim=-1)
 
 
+def mean_map(heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = MIRROR_LAG) -> Tensor:
+    """The mean of a map and its mirrored-back one, which is shifted by a whole pixel where it lags (SBL, HRNet)."""
+    return (heatmap_BKHW + (shift_right(mirrored_BKHW) if lag else mirrored_BKHW)) / 2
+
+
 def average_mirrored(joints_BK2: Tensor, mirrored_BK2: Tensor, lag: float = MIRROR_LAG) -> Tensor:
     """Mean of the joints of an image and of its mirrored-back map, both in heatmap pixels.
 

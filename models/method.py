@@ -26,6 +26,8 @@ class Method(BaseModel):
     order: methods are listed in ascending order.
     latent_maps: how many more maps per joint the network must give. Whoever has the network's maps asks `terms` and
     `certainty`; a method that needs its heatmaps alone has `losses` and `confidence` instead.
+    moves_a_whole_pixel: `decode_flipped` makes good for a mirrored map's lag of 3/4 of a pixel by a whole one, as
+    published; evaluations then read it exactly as well.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -34,6 +36,7 @@ class Method(BaseModel):
     colour: ClassVar[str | None] = None
     order: ClassVar[int] = LAST
     latent_maps: ClassVar[int] = 0
+    moves_a_whole_pixel: ClassVar[bool] = False
     name: str = ""
 
     @property
@@ -58,6 +61,10 @@ class Method(BaseModel):
     def certainty(self, maps: Maps) -> Tensor:
         """`confidence` from all maps."""
         return self.confidence(maps.heatmap_BKHW)
+
+    def certainty_flipped(self, maps: Maps, mirrored: Maps, lag: float = 0.75) -> Tensor:
+        """`certainty` from an image and its mirror (mirrored back, left and right swapped): the mean of the two."""
+        return (self.certainty(maps) + self.certainty(mirrored)) / 2
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         """The named terms whose sum is minimised.
@@ -129,6 +136,7 @@ class HeatmapRegression(Method):
         Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes the two nearly equal here.
     """
 
+    moves_a_whole_pixel: ClassVar[bool] = True
     sigma: float = Field(
         2.0,
         gt=0,
@@ -155,7 +163,15 @@ class HeatmapRegression(Method):
         """The maximum of the mean map, as SBL and HRNet take it: a map that lags is shifted by a whole pixel."""
         from heatmark.models import decoding
 
-        return self.decode((heatmap_BKHW + (decoding.shift_right(mirrored_BKHW) if lag else mirrored_BKHW)) / 2)
+        return self.decode(decoding.mean_map(heatmap_BKHW, mirrored_BKHW, lag))
+
+    def certainty_flipped(self, maps: Maps, mirrored: Maps, lag: float = 0.75) -> Tensor:
+        """Of the mean map, whose peak is SBL's and HRNet's score."""
+        from heatmark.models import decoding
+
+        return self.certainty(
+            maps._replace(heatmap_BKHW=decoding.mean_map(maps.heatmap_BKHW, mirrored.heatmap_BKHW, lag))
+        )
 
     def density(self, heatmap_BKHW: Tensor) -> Tensor:
         """The positive part over its sum: the map itself learns a Gaussian."""

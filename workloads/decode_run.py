@@ -14,7 +14,7 @@ from torch import Tensor
 from heatmark.models import decoding
 from heatmark.models.maps import Maps
 from heatmark.workloads.decoders import Decoder, chosen_decoders
-from heatmark.workloads.evaluate import image_joints, measure, predictions_of
+from heatmark.workloads.evaluate import certainty, image_joints, measure, predictions_of
 from heatmark.workloads.trained import Log, TrainedTrial, open_trial
 
 # The name of the read-out that the trial itself is measured with.
@@ -39,9 +39,9 @@ def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[
     joints: dict[str, list[Any]] = {name: [] for name in decoders}
     seconds = dict.fromkeys(decoders, 0.0)
     person = []
-    for batch, (maps, *mirrored) in trial.maps():
-        heatmap_BKHW = maps.heatmap_BKHW
-        confidence_BK = spec.method.certainty(maps)
+    for batch, seen in trial.maps():
+        heatmap_BKHW, mirrored = seen[0].heatmap_BKHW, seen[1:]
+        confidence_BK = certainty(spec, seen)
         person.append(batch["person_B"].numpy())
         for name, decoder in decoders.items():
             if not joints[name]:

@@ -31,9 +31,17 @@ class Decoder:
         if self.merge is not None:
             return self.merge(heatmap_BKHW, mirrored_BKHW, lag)
         if self.merges_maps:
-            aligned_BKHW = decoding.shift_right(mirrored_BKHW) if lag else mirrored_BKHW
-            return self.read((heatmap_BKHW + aligned_BKHW) / 2)
-        return decoding.average_mirrored(self.read(heatmap_BKHW), self.read(mirrored_BKHW), lag)
+            return self.read(decoding.mean_map(heatmap_BKHW, mirrored_BKHW, lag))
+        return self.read_exactly(heatmap_BKHW, mirrored_BKHW, lag)
+
+    def read_exactly(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None, lag: float) -> Tensor:
+        """The mean of the joints of both maps, the lag exactly undone, whatever is published; None: there is one."""
+        joints_BK2 = self.read(heatmap_BKHW)
+        return (
+            joints_BK2
+            if mirrored_BKHW is None
+            else decoding.average_mirrored(joints_BK2, self.read(mirrored_BKHW), lag)
+        )
 
 
 PLAIN: dict[str, Decoder] = {
@@ -66,6 +74,11 @@ def chosen_decoders(names: list[str], betas: list[str]) -> dict[str, Decoder]:
         else:
             raise InputError(f"--decoders {name}: unknown decoder; valid: {', '.join(NAMES)}")
     return chosen
+
+
+def decoders_at(beta: float) -> dict[str, Decoder]:
+    """One of each kind, by their names in a result."""
+    return PLAIN | {f"{name}@{beta:g}": make(beta) for name, make in WITH_BETA.items()}
 
 
 def undefined_warning(name: str, short: int, maps: int) -> str:

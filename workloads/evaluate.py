@@ -25,6 +25,7 @@ from heatmark.models.shared import shared
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.heatmap_samples import Sample, heatmaps_of, samples_of
 from heatmark.workloads.process_group import Ranks
+from heatmark.workloads.readings import EXACT, exact_metrics, read_with, reading_column, readings_of
 from heatmark.workloads.records import Description, describe, records
 from heatmark.workloads.run_folder import evaluation
 from heatmark.workloads.run_folder import heatmaps as heatmaps_file
@@ -61,6 +62,19 @@ class Evaluation:
                 write_atomic(path, content)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What goes to the files beside metrics, errors and descriptions. sampled: rows of the people whose heatmaps are
+    kept. every_reading: what each read-out makes of the maps, and not the trial's own alone.
+    """
+
+    sampled: frozenset[int] = frozenset()
+    every_reading: bool = False
+
+
+NOTHING_MORE = Kept()
+
+
 def evaluate(
     model: nn.Module,
     spec: TrialSpec,
@@ -69,30 +83,34 @@ def evaluate(
     ranks: Ranks,
     unreadable: set[str],
     progress: Callable[[], None] = lambda: None,
-    sampled: frozenset[int] = frozenset(),
+    kept: Kept = NOTHING_MORE,
 ) -> Evaluation:
     """Predict every person of a split once. Every rank must call it, and every rank gets the same answer.
 
-    unreadable: image paths found unreadable are added to it. progress: called after every batch. sampled: rows of
-    `people` whose heatmaps are kept.
+    unreadable: image paths found unreadable are added to it. progress: called after every batch.
     """
-    parts = ranks.gather(_predict(model, spec, people, loader, ranks, unreadable, progress, sampled))
+    parts = ranks.gather(_predict(model, spec, people, loader, ranks, unreadable, progress, kept))
     unreadable.update(*(part.unreadable for part in parts))
     rows = [row for part in parts for row in part.rows]
     found = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     person_N, joints_NK3 = found.pop("person"), found.pop("joints")
     predictions = predictions_of(spec, people, person_N, joints_NK3, found.pop("depth", None))
     evaluation = measure(spec, people, predictions)
+    readings = {name: found.pop(reading_column(name)) for name in readings_of(spec, every=kept.every_reading)}
+    if EXACT in readings:
+        exact = predictions_of(spec, people, person_N, np.dstack([readings[EXACT], joints_NK3[..., 2]]))
+        evaluation.metrics.update(exact_metrics(spec, measure(spec, people, exact).metrics))
     if hasattr(spec.method, "guard"):
         short = sum(part.short for part in parts)
         evaluation.metrics["short_mass"] = short / max(1, joints_NK3[..., 0].size)
     order = np.argsort(person_N)
     kept_N = order[np.searchsorted(person_N[order], predictions.person_N)]
     described = {name: column[kept_N] for name, column in found.items()}
+    read = {name: joints_NK2[kept_N] for name, joints_NK2 in readings.items()}
     samples = [sample for part in parts for sample in part.samples]
     return replace(
         evaluation,
-        records=records(spec, people, predictions, described),
+        records=records(spec, people, predictions, described, read),
         heatmaps=heatmaps_of(people, samples) if samples else None,
     )
 
@@ -145,9 +163,10 @@ def _predict(
     ranks: Ranks,
     unreadable: set[str],
     progress: Callable[[], None],
-    sampled: frozenset[int],
+    kept: Kept,
 ) -> _Share:
     """This rank's share of the people."""
+    decoders = readings_of(spec, every=kept.every_reading)
     model.eval()
     rows: list[Description] = []
     samples: list[Sample] = []
@@ -157,14 +176,17 @@ def _predict(
         heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
         with shared(heatmap_BKHW):
             joints_BK2, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
-            certainty_BK = spec.method.certainty(seen[0])
+            certainty_BK = certainty(spec, seen)
             described = describe(spec, heatmap_BKHW, batch)
             depth_BK = _depths(spec, seen)
+            read = read_with(decoders, heatmap_BKHW, mirrored_BKHW, spec.data.lag)
         joints_BK3 = image_joints(joints_BK2, certainty_BK, batch, spec.data.pitch)
         rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | described)
+        for name, read_BK2 in read.items():
+            rows[-1][reading_column(name)] = image_joints(read_BK2, certainty_BK, batch, spec.data.pitch)[..., :2]
         if depth_BK is not None:
             rows[-1]["depth"] = depth_BK
-        samples += samples_of(spec, heatmap_BKHW, joints_BK2, batch, sampled)
+        samples += samples_of(spec, heatmap_BKHW, joints_BK2, batch, kept.sampled)
         bad |= {str(people.people[row].image_path) for row in batch["person_B"][batch["unreadable_B"]].tolist()}
         short += short_maps
         progress()
@@ -181,6 +203,13 @@ def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None)
     beta = getattr(spec.method, "beta", None)
     short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
     return joints_BK2, short
+
+
+def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
+    """How sure each joint is, certainty_BK, from the crops and, with flip_test, the mirrored ones too."""
+    if len(seen) > 1:
+        return spec.method.certainty_flipped(seen[0], seen[1], spec.data.lag)
+    return spec.method.certainty(seen[0])
 
 
 def _depths(spec: TrialSpec, seen: list[Maps]) -> Array | None:

@@ -7,6 +7,7 @@ means over the labelled joints inside the crop. The file's metadata say what the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,13 +18,15 @@ from torch import Tensor
 from heatmark.datasets import subsets
 from heatmark.datasets.loader import Batch, heatmap_joints
 from heatmark.datasets.metrics.epe import distances
+from heatmark.datasets.metrics.error_kinds import error_kinds, towards
 from heatmark.datasets.metrics.hand_space import space_errors, true_xyz_of, xyz_of
 from heatmark.datasets.metrics.oks import person_oks
 from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.predictions import Predictions, truth_of
 from heatmark.models import diagnostics
+from heatmark.models.density import softmax_map
 from heatmark.models.losses import inside
-from heatmark.workloads.run_folder.evaluation import Records
+from heatmark.workloads.run_folder.evaluation import Reading, Records
 from heatmark.workloads.spec import TrialSpec
 
 # Squares of Eq. 26, windows and sigmas of Tables 13 to 15.
@@ -56,6 +59,7 @@ def describe(spec: TrialSpec, heatmap_BKHW: Tensor, batch: Batch) -> Description
     beta = getattr(spec.method, "beta", BETA)
     found = {
         "activation_sum": diagnostics.activation_sum(density_BKHW, true_BK2, REACHES),
+        "softmax_activation": diagnostics.activation_sum(softmax_map(heatmap_BKHW, beta), true_BK2, REACHES),
         "chi_square": torch.cat(statistics, dim=-1).clamp(max=LARGEST_STATISTIC),
         "fitted_sigma": sigma_BK[..., None],
         "log_mass_ratio": diagnostics.log_mass_ratio(heatmap_BKHW, beta)[..., None],
@@ -70,8 +74,14 @@ def _mean_over_joints(value_BKS: Tensor, counts_BK: Tensor) -> Array:
     return mean
 
 
-def records(spec: TrialSpec, people: PoseDataset, predictions: Predictions, described: Description) -> Records:
-    """Of an evaluation. described: rows as in `predictions`."""
+def records(
+    spec: TrialSpec,
+    people: PoseDataset,
+    predictions: Predictions,
+    described: Description,
+    readings: Mapping[str, Array] | None = None,
+) -> Records:
+    """Of an evaluation. described: rows as in `predictions`. readings: joints_NK2 by read-out, likewise."""
     found = predictions.people(people)
     order = np.array(sorted(range(len(found)), key=lambda row: (found[row].image_id, found[row].annotation_id)))
     joints_NK2, confidence_NK = predictions.joints_NK3[..., :2], predictions.joints_NK3[..., 2]
@@ -82,6 +92,10 @@ def records(spec: TrialSpec, people: PoseDataset, predictions: Predictions, desc
         error_mm_NK = space_errors(xyz_of(people, predictions), true_xyz_of(people, predictions))
         in_space["error_mm_NK"] = error_mm_NK.astype(np.float32)[order]
     numbers = _numbers(people, found, predictions, described)
+    kinds = {}
+    if people.skeleton.sigmas and not people.detected:
+        errors = error_kinds(joints_NK2, predictions.person_N, people.people, people.skeleton)
+        kinds = {"kind_NK": errors.kind_NK[order], "oks_mended_NE": errors.oks_NE.astype(np.float32)[order]}
     return Records(
         format=spec.data.format,
         boxes=spec.data.bbox_source,
@@ -98,23 +112,39 @@ def records(spec: TrialSpec, people: PoseDataset, predictions: Predictions, desc
         joints_NK2=joints_NK2.astype(np.float32)[order],
         activation_NS=described["activation_sum"][order],
         chi_square_NWG=described["chi_square"][order].reshape(len(found), len(WINDOWS), len(SIGMAS)),
+        softmax_activation_NS=described["softmax_activation"][order],
+        towards_NK=towards(joints_NK2, found).astype(np.float32)[order],
+        readings={name: _reading(people, found, each, order) for name, each in (readings or {}).items()},
+        **kinds,
         **in_space,
     )
+
+
+def _reading(people: PoseDataset, found: list[Person], joints_NK2: Array, order: Array) -> Reading:
+    """order: of the records' rows."""
+    true_NK2, labelled_NK = truth_of(found)
+    error_NK = np.where(labelled_NK > 0, distances(joints_NK2, true_NK2), np.nan)
+    oks_N = _oks(people, found, joints_NK2)
+    return Reading(error_NK.astype(np.float32)[order], oks_N.astype(np.float32)[order])
+
+
+def _oks(people: PoseDataset, found: list[Person], joints_NK2: Array) -> Array:
+    """Of each with their own annotation; NaN where the skeleton has no sigmas."""
+    if not people.skeleton.sigmas:
+        return np.full(len(found), np.nan)
+    true_NK2, labelled_NK = truth_of(found)
+    area_N = np.array([person.area for person in found])
+    return person_oks(joints_NK2, true_NK2, labelled_NK, area_N, people.skeleton.sigmas)
 
 
 def _numbers(
     people: PoseDataset, found: list[Person], predictions: Predictions, described: Description
 ) -> dict[str, Array]:
     """The columns of one number per person."""
-    joints_NK2 = predictions.joints_NK3[..., :2]
-    true_NK2, labelled_NK = truth_of(found)
-    area_N = np.array([person.area for person in found])
-    sigmas = people.skeleton.sigmas
-    oks_N = person_oks(joints_NK2, true_NK2, labelled_NK, area_N, sigmas) if sigmas else np.full(len(found), np.nan)
     return {
         **{factor.__name__: np.array([factor(person) for person in found]) for factor in FACTORS},
         "score": predictions.score_N,
-        "oks": oks_N,
+        "oks": _oks(people, found, predictions.joints_NK3[..., :2]),
         "reference_length": np.array([person.reference_length or np.nan for person in found]),
         "fitted_sigma": described["fitted_sigma"][:, 0],
         "log_mass_ratio": described["log_mass_ratio"][:, 0],

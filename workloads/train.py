@@ -20,7 +20,7 @@ from heatmark.models.maps import maps_per_joint
 from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, training_state
 from heatmark.workloads.environment import machine, versions
-from heatmark.workloads.evaluate import Evaluation, evaluate
+from heatmark.workloads.evaluate import Evaluation, Kept, evaluate
 from heatmark.workloads.heartbeat import Heartbeat
 from heatmark.workloads.heatmap_samples import sampled_people, shown
 from heatmark.workloads.lease import Lease
@@ -234,6 +234,7 @@ class Trial:
         self._publish(record)
 
     def _evaluate(self) -> Evaluation:
+        epochs = self.spec.train.epochs
         evaluation = evaluate(
             self.engine.module,
             self.spec,
@@ -242,7 +243,10 @@ class Trial:
             self.ranks,
             self.unreadable,
             self._progress,
-            sampled_people(self.val_people) if shown(self.position.epoch, self.spec.train.epochs) else frozenset(),
+            Kept(
+                sampled_people(self.val_people) if shown(self.position.epoch, epochs) else frozenset(),
+                every_reading=self.position.epoch + 1 == epochs,
+            ),
         )
         if self._may_write():
             evaluation.write(self.folder, self.position.epoch)

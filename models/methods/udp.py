@@ -25,6 +25,7 @@ class UdpDetection(HeatmapRegression):
     label: ClassVar[str] = "UDP"
     colour: ClassVar[str] = "#7A5230"
     order: ClassVar[int] = 7
+    moves_a_whole_pixel: ClassVar[bool] = False
     name: Literal["udp"] = "udp"
     target_center: Literal["rounded", "exact"] = Field(
         "exact",

@@ -16,7 +16,7 @@ from pycocotools.cocoeval import COCOeval
 from heatmark.datasets.loader import make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.workloads.evaluate import Evaluation, evaluate
+from heatmark.workloads.evaluate import Evaluation, Kept, evaluate, heatmaps
 from heatmark.workloads.heatmap_samples import sampled_people, shown
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
@@ -40,7 +40,11 @@ def evaluated(people: Path, method: dict[str, Any]) -> tuple[TrialSpec, PoseData
     val = load_split(spec, "val")
     loader = make_loader(val, spec.data, training=False, batch_size=7)
     ranks = Ranks(0, 1, torch.device("cpu"))
-    return spec, val, evaluate(model, spec, val, loader, ranks, set(), sampled=sampled_people(val))
+    return (
+        spec,
+        val,
+        evaluate(model, spec, val, loader, ranks, set(), kept=Kept(sampled_people(val), every_reading=True)),
+    )
 
 
 @pytest.fixture(scope="module", params=["detection", "ipr", "bcir"])
@@ -115,3 +119,85 @@ def test_nobody_is_sampled_unless_asked_for(people: Path) -> None:
 
 def test_early_epochs_every_twentieth_and_the_last_are_shown() -> None:
     assert [epoch + 1 for epoch in range(70) if shown(epoch, 70)] == [1, 2, 5, 10, 15, 20, 40, 60, 70]
+
+
+def flipped(people: Path, method: dict[str, Any], **data: Any) -> tuple[TrialSpec, PoseDataset, Evaluation]:
+    train = {"epochs": 1, "batch_size": 7, "flip_test": True}
+    spec = made_spec(method, data=data, train=train, runtime={"data_root": str(people)})
+    torch.manual_seed(3)
+    model = build_model(spec, 17)
+    torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
+    val = load_split(spec, "val")
+    loader = make_loader(val, spec.data, training=False, batch_size=7)
+    ranks = Ranks(0, 1, torch.device("cpu"))
+    return spec, val, evaluate(model, spec, val, loader, ranks, set(), kept=Kept(every_reading=True))
+
+
+ALL = ["argmax", "quarter", "dark", "udp", "soft@10", "bcir@10"]
+
+
+@pytest.mark.parametrize(
+    ("method", "geometry", "exact"),
+    [("detection", "biased", True), ("dark", "biased", True), ("detection", "udp", False)]
+    + [(name, "biased", False) for name in ("udp", "ipr", "bcir")],
+)
+def test_a_mirror_that_is_moved_by_a_whole_pixel_is_read_exactly_too(
+    people: Path, method: str, geometry: str, exact: bool
+) -> None:
+    _, _, evaluation = flipped(people, {"name": method}, geometry=geometry)
+    assert evaluation.records is not None
+    assert list(evaluation.records.readings) == (["exact"] if exact else []) + ALL
+    assert ("gtbox/exact/AP" in evaluation.metrics) == exact
+    if exact:
+        own = evaluation.records.readings["exact"]
+        assert np.nanmean(own.error_NK) == pytest.approx(evaluation.metrics["gtbox/exact/EPE"], rel=1e-6)
+        assert np.nanmean(own.error_NK) != pytest.approx(evaluation.metrics["gtbox/EPE"], rel=1e-6)
+
+
+def test_a_method_s_own_read_out_is_among_them(people: Path) -> None:
+    """What IPR is measured with is the softmax read-out at its beta, with the mirror merged exactly."""
+    for method, name in (("ipr", "soft@10"), ("udp", "udp")):
+        _, _, evaluation = flipped(people, {"name": method})
+        assert evaluation.records is not None
+        read = evaluation.records.readings[name]
+        assert np.allclose(read.error_NK, evaluation.records.error_NK, atol=1e-4, equal_nan=True)
+        assert np.allclose(read.oks_N, evaluation.records.numbers["oks"], atol=1e-5)
+
+
+def test_a_person_s_score_comes_from_the_mirrored_crop_too(people: Path) -> None:
+    """HRNet's: the peaks of the mean of both maps, the mirrored one moved by a pixel."""
+    spec, val, evaluation = flipped(people, {"name": "detection"})
+    torch.manual_seed(3)
+    model = build_model(spec, 17).eval()
+    torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
+    loader = make_loader(val, spec.data, training=False, batch_size=len(val.people))
+    batch = next(iter(loader))
+    with torch.no_grad():
+        plain, mirrored = heatmaps(model, spec, val, batch, torch.device("cpu"))
+    assert mirrored is not None
+    moved = torch.cat([mirrored[..., :1], mirrored[..., :-1]], dim=-1)
+    peak_NK = ((plain + moved) / 2).amax((-2, -1)).numpy()
+    expected = [peaks[peaks > 0.2].mean() if (peaks > 0.2).any() else 0.0 for peaks in peak_NK]
+    by_person = {person.annotation_id: value for person, value in zip(val.people, expected, strict=True)}
+    records = evaluation.records
+    assert records is not None
+    for annotation, score in zip(records.annotation_N.tolist(), records.numbers["score"], strict=True):
+        assert score == pytest.approx(by_person[annotation], rel=1e-4)
+
+
+def test_activation_is_told_by_the_method_s_weights_and_by_the_softmax(written: Any) -> None:
+    """Eq. 26 sums the softmax of Eq. 3: for integral regression both are one."""
+    spec, _, evaluation, _ = written
+    records = evaluation.records
+    assert records is not None and records.softmax_activation_NS is not None
+    same = np.allclose(records.softmax_activation_NS, records.activation_NS, atol=1e-6)
+    assert same == (spec.method.name == "ipr")
+
+
+def test_an_error_has_a_kind_and_a_direction(written: Any) -> None:
+    _, _, evaluation, _ = written
+    records = evaluation.records
+    assert records is not None and records.kind_NK is not None and records.towards_NK is not None
+    assert np.array_equal(records.kind_NK == 0, records.visibility_NK == 0)
+    assert (np.abs(records.towards_NK) <= records.error_NK + 1e-3)[np.isfinite(records.towards_NK)].all()
+    assert (records.oks_mended_NE + 1e-6 >= records.numbers["oks"][:, None]).all()

@@ -283,6 +283,14 @@ def made_records() -> Records:
         activation_NS=floats(2, 2),
         chi_square_NWG=floats(2, 2, 3),
         error_mm_NK=floats(2, 3),
+        softmax_activation_NS=floats(2, 2),
+        towards_NK=floats(2, 3),
+        kind_NK=np.array([[1, 0, 5], [2, 3, 4]], np.uint8),
+        oks_mended_NE=floats(2, 4),
+        readings={
+            "exact": evaluation.Reading(floats(2, 3), floats(2)),
+            "dark": evaluation.Reading(floats(2, 3), floats(2)),
+        },
     )
 
 
@@ -301,6 +309,11 @@ def test_evaluation_records_come_back_to_the_bit(records_file: Path) -> None:
         if each.name == "numbers":
             assert value.keys() == expected.keys()
             assert all(np.array_equal(value[name], expected[name], equal_nan=True) for name in expected)
+        elif each.name == "readings":
+            assert list(value) == list(expected)
+            for name in expected:
+                assert np.array_equal(value[name].error_NK, expected[name].error_NK)
+                assert np.array_equal(value[name].oks_N, expected[name].oks_N)
         elif isinstance(expected, np.ndarray):
             assert value.dtype == expected.dtype and np.array_equal(
                 value, expected, equal_nan=expected.dtype.kind == "f"
@@ -311,7 +324,7 @@ def test_evaluation_records_come_back_to_the_bit(records_file: Path) -> None:
 
 def test_every_column_is_asked_for_by_its_name(records_file: Path) -> None:
     whole = pq.read_table(records_file)
-    assert len(whole.column_names) == 18
+    assert len(whole.column_names) == 26
     for name in whole.column_names:
         names = [f"{each}_" if each == name else each for each in whole.column_names]
         pq.write_table(whole.rename_columns(names).replace_schema_metadata(whole.schema.metadata), records_file)
@@ -327,13 +340,26 @@ def test_every_column_is_asked_for_by_its_name(records_file: Path) -> None:
 def test_every_key_of_the_metadata_is_asked_for_by_its_name(records_file: Path) -> None:
     whole = pq.read_table(records_file)
     about = json.loads(whole.schema.metadata[evaluation.METADATA_KEY])
-    assert about["schema_version"] == 1 and len(about) == 7
+    assert about["schema_version"] == 2 and len(about) == 8
     for key in about:
         changed = {f"{name}_" if name == key else name: value for name, value in about.items()}
         metadata = {evaluation.METADATA_KEY: json.dumps(changed)}
         pq.write_table(whole.replace_schema_metadata(metadata), records_file)
         with pytest.raises(InputError, match=rf"epoch-0004\.parquet: key {key}"):
             read_records(records_file)
+
+
+def test_records_of_the_first_version_know_one_read_out(records_file: Path) -> None:
+    whole = pq.read_table(records_file)
+    later = ("softmax_activation", "towards", "kind", "oks_mended")
+    first = whole.drop_columns([name for name in whole.column_names if ":" in name or name in later])
+    about = json.loads(whole.schema.metadata[evaluation.METADATA_KEY])
+    del about["readings"]
+    metadata = {evaluation.METADATA_KEY: json.dumps({**about, "schema_version": 1})}
+    pq.write_table(first.replace_schema_metadata(metadata), records_file)
+    found = read_records(records_file)
+    assert found.readings == {} and found.kind_NK is None and found.towards_NK is None
+    assert np.array_equal(found.error_NK, made_records().error_NK, equal_nan=True)
 
 
 def test_heatmaps_come_back_to_the_bit_and_every_array_is_asked_for(tmp_path: Path) -> None:

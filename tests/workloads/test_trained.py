@@ -60,6 +60,7 @@ def test_a_trials_own_read_out_is_what_its_evaluation_measured(
     assert list(table) == ["own", "argmax", "quarter", "udp", "soft@1", "soft@10"]
     assert table["own"].pop("ms_per_crop") > 0
     measured.pop("short_mass", None)
+    measured = {name: value for name, value in measured.items() if "/exact/" not in name}
     assert table["own"] == measured
     twin = {"detection": "quarter", "udp": "udp"}.get(method["name"])
     if twin:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,14 +28,21 @@ NUMBERS: Final = (
     *("labelled_joints", "occluded_share", "root_of_area", "longest_side"),
     *("score", "oks", "reference_length", "fitted_sigma", "log_mass_ratio"),
 )
+# Jitter, inversion, swap, miss.
+KINDS_MENDED: Final = 4
 METADATA_KEY: Final = b"heatmark"
 
 
 class About(Record):
     """The metadata of a file. format, boxes: of the data (DataSpec). joints: by name, in the order of the columns.
 
-    reaches: s of A(s), Eq. 26. windows, sigmas: of the chi-square statistics.
+    reaches: s of A(s), Eq. 26. windows, sigmas: of the chi-square statistics. readings: names of other read-outs of the
+    same maps.
     """
+
+    VERSION: ClassVar[int] = 2
+    # The first files told of one read-out alone.
+    UPGRADES: ClassVar = {1: lambda content: {**content, "readings": ()}}
 
     format: str
     boxes: str
@@ -43,6 +50,15 @@ class About(Record):
     reaches: Sequence[int]
     windows: Sequence[int]
     sigmas: Sequence[float]
+    readings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What another read-out makes of the same maps, mirrors merged exactly. error_NK, oks_N: as in Records."""
+
+    error_NK: Floats
+    oks_N: Floats
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,11 @@ class Records:
     chi_square_NWG: Floats
     epoch: int = 0
     error_mm_NK: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    softmax_activation_NS: Floats | None = None
+    towards_NK: Floats | None = None
+    kind_NK: npt.NDArray[np.uint8] | None = None
+    oks_mended_NE: Floats | None = None
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.error_mm_NK.size:
@@ -91,6 +112,7 @@ def encode(records: Records) -> bytes:
         reaches=records.reaches,
         windows=records.windows,
         sigmas=records.sigmas,
+        readings=tuple(records.readings),
     )
     people = len(records)
     columns: dict[str, npt.NDArray[Any]] = {
@@ -104,11 +126,23 @@ def encode(records: Records) -> bytes:
         "joints": records.joints_NK2.reshape(people, -1),
         "activation_sum": records.activation_NS,
         "chi_square": records.chi_square_NWG.reshape(people, -1),
+        **{name: column for name, column in _later_columns(records).items() if column is not None},
     }
+    for name, reading in records.readings.items():
+        columns |= {f"error:{name}": reading.error_NK, f"oks:{name}": reading.oks_N}
     table = pa.table({name: _arrow(column) for name, column in columns.items()})
     file = io.BytesIO()
     pq.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps(about.plain())}), file, compression="zstd")
     return file.getvalue()
+
+
+def _later_columns(records: Records) -> dict[str, npt.NDArray[Any] | None]:
+    return {
+        "softmax_activation": records.softmax_activation_NS,
+        "towards": records.towards_NK,
+        "kind": records.kind_NK,
+        "oks_mended": records.oks_mended_NE,
+    }
 
 
 def _arrow(column: npt.NDArray[Any]) -> Any:
@@ -166,6 +200,14 @@ class _Columns:
             chi_square_NWG=chi_square_NP.reshape(-1, windows, sigmas),
             # Of methods that predict 3D alone.
             **({"error_mm_NK": self.floats("error_mm", joints)} if "error_mm" in self.left else {}),
+            softmax_activation_NS=self.later("softmax_activation", len(about.reaches)),
+            towards_NK=self.later("towards", joints),
+            kind_NK=self.column("kind", joints, pa.uint8()) if "kind" in self.left else None,
+            oks_mended_NE=self.later("oks_mended", KINDS_MENDED),
+            readings={
+                name: Reading(self.floats(f"error:{name}", joints), self.floats(f"oks:{name}", 1)[:, 0])
+                for name in about.readings
+            },
         )
         if self.left:
             raise self.refused(min(self.left), "unknown")
@@ -179,6 +221,10 @@ class _Columns:
     def floats(self, name: str, width: int) -> Floats:
         values: Floats = self.column(name, width, pa.float32(), np.nan)
         return values
+
+    def later(self, name: str, width: int) -> Floats | None:
+        """A column that earlier versions did not write."""
+        return self.floats(name, width) if name in self.left else None
 
     def column(self, name: str, width: int, kind: pa.DataType, absent: float | None = None) -> npt.NDArray[Any]:
         """Numbers, or lists of `width` numbers, as people x width. absent: what null stands for, if for anything."""
