@@ -76,6 +76,7 @@ class Plan:
             created=earlier.created if earlier else utc_now(),
             scheduler=self.sweep.tune.scheduler,
             cluster=self.sweep.cluster.model_dump(mode="json"),
+            targets=self.sweep.report.targets,
             cells=[CellRecord(signature=signature, label=label) for signature, label in self.labels.items()],
         ).write(path)
 

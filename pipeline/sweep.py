@@ -101,6 +101,11 @@ class ReportSection(Section):
     """The report at the end of a run."""
 
     enabled: bool = Field(True, description="Whether it is built.")
+    targets: dict[str, float] = Field(
+        default_factory=dict,
+        description="By data set, the quality that time is measured to, in its headline metric as a fraction "
+        "(`coco: 0.6` for an AP of 60 %); where there is none, 80 % of the lowest final value of the compared cells.",
+    )
 
 
 class SweepFile(Section):
@@ -207,6 +212,13 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
     for name in sweep.pretrained:
         if name not in sweep.named("backbone"):
             raise InputError(f"{path}: pretrained.{name}: not in grid.backbone{nearest(name, sweep.named('backbone'))}")
+    for name, target in sweep.report.targets.items():
+        if name not in sweep.named("dataset"):
+            raise InputError(
+                f"{path}: report.targets.{name}: not in grid.dataset{nearest(name, sweep.named('dataset'))}"
+            )
+        if not 0 < target < 1:
+            raise InputError(f"{path}: report.targets.{name}: {target:g}: a fraction between 0 and 1, such as 0.6")
     for name, data in sweep.data.items():
         _check_data(data, f"{path}: data.{name}")
 

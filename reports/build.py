@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from heatmark.foundation.beside import Beside
 from heatmark.foundation.collection import collection_paused
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_atomic
@@ -45,11 +44,17 @@ def build_report(sweep: Path, on_unread: Callable[[str], None] = lambda _line: N
 
 def _write(sweep: Path, document: Document) -> list[Path]:
     pdf, page, tables = sweep / "report.pdf", sweep / "report.html", sweep / "report" / "tables"
-    printed = Beside(partial(render_pdf, document))
+    # The PDF is made without Python's lock, and by threads of its own that a copy of this process would lack.
+    with ThreadPoolExecutor(1) as beside:
+        printed = beside.submit(render_pdf, document)
+        _write_files(sweep, document, tables)
+        write_atomic(page, render_html(document))
+        write_atomic(pdf, printed.result())
+    return [pdf, page, tables / "accuracy.csv"]
+
+
+def _write_files(sweep: Path, document: Document, tables: Path) -> None:
     write_exports(tables, document.exports)
     write_figures(sweep / "report" / "figures", document.named_figures)
     write_sheets(sweep / "report" / "predictions", document.sheets)
     write_atomic(sweep / "report" / "note.md", note(document))
-    write_atomic(page, render_html(document))
-    write_atomic(pdf, printed.result())
-    return [pdf, page, tables / "accuracy.csv"]

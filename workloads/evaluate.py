@@ -25,11 +25,11 @@ from heatmark.models.shared import shared
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.heatmap_samples import Sample, heatmaps_of, samples_of
 from heatmark.workloads.process_group import Ranks
-from heatmark.workloads.readings import EXACT, exact_metrics, read_with, reading_column, readings_of
+from heatmark.workloads.readings import exact_metrics, read_with, reading_column, readings_of
 from heatmark.workloads.records import Description, describe, records
 from heatmark.workloads.run_folder import evaluation
 from heatmark.workloads.run_folder import heatmaps as heatmaps_file
-from heatmark.workloads.run_folder.evaluation import Records
+from heatmark.workloads.run_folder.evaluation import EXACT, Records
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.heatmaps import Heatmaps
 from heatmark.workloads.spec import TrialSpec

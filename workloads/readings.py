@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from torch import Tensor
 
@@ -13,10 +12,8 @@ from heatmark.datasets.predictions import Metrics
 from heatmark.models import decoding
 from heatmark.workloads.decoders import Decoder, decoders_at
 from heatmark.workloads.records import BETA
+from heatmark.workloads.run_folder.evaluation import EXACT
 from heatmark.workloads.spec import TrialSpec
-
-# The trial's own read-out with the mirror's lag exactly undone, where what is published moves by a whole pixel.
-EXACT: Final = "exact"
 
 
 def readings_of(spec: TrialSpec, *, every: bool) -> dict[str, Decoder]:

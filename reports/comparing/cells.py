@@ -12,7 +12,8 @@ from typing import Any
 
 from heatmark.models.methods import METHODS
 from heatmark.reports.reading.collect import Trial
-from heatmark.reports.reading.digest import Digest, Evidence
+from heatmark.reports.reading.digest import Digest
+from heatmark.reports.reading.evidence import Evidence
 from heatmark.workloads.labels import cell_label, differing_settings
 from heatmark.workloads.spec import TrialSpec
 
@@ -68,6 +69,10 @@ class GridCell:
         """A metric of the last evaluation, over the seeds that have it."""
         return measured([trial.final_metric(metric) for trial in self.finished])
 
+    def compared_final(self, metric: str) -> Measured | None:
+        """As methods are compared: the mirror merged exactly, whatever the method's published read-out does."""
+        return measured([trial.compared_metric(metric) for trial in self.finished])
+
     def over_digests(self, value: Callable[[Digest], float | None]) -> Measured | None:
         """Something that records tell, over the seeds that have records."""
         return measured([value(digest) for digest in self.digests])
@@ -79,15 +84,17 @@ def seeds_of(cell: GridCell) -> list[int]:
 
 
 def best_of_each(
-    cells: Sequence[GridCell], kind: Callable[[GridCell], tuple[object, ...]], metric: str
+    cells: Sequence[GridCell],
+    kind: Callable[[GridCell], tuple[object, ...]],
+    value: Callable[[GridCell], float | None],
 ) -> list[GridCell]:
-    """Of the cells of each kind the one with the highest final metric; where none has any, the first."""
+    """Of the cells of each kind the one of highest value; where none has any, the first."""
     best: dict[tuple[object, ...], tuple[float, GridCell]] = {}
     for cell in cells:
-        found = cell.final(metric)
-        value = found.value if found else -math.inf
-        if kind(cell) not in best or value > best[kind(cell)][0]:
-            best[kind(cell)] = (value, cell)
+        found = value(cell)
+        height = -math.inf if found is None else found
+        if kind(cell) not in best or height > best[kind(cell)][0]:
+            best[kind(cell)] = (height, cell)
     return [cell for _, cell in best.values()]
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from heatmark.reports.comparing.cells import GridCell
-from heatmark.reports.comparing.comparisons import EVERYONE, LOCALISED, Comparison, Comparisons
-from heatmark.reports.comparing.convergence import arrivals_at, common_target, medians_of
+from heatmark.reports.comparing.comparisons import EVERYONE, LOCALISED, LOCALISED_AS_READ, Comparison, Comparisons
 from heatmark.reports.comparing.nearest import PAPER_METHODS, nearest_to_paper
+from heatmark.reports.comparing.race import Race
 from heatmark.reports.comparing.settings import Setting
 from heatmark.reports.reading.digest import parts_of
 from heatmark.reports.reading.measures import lower_is_better
-from heatmark.reports.statistics.intervals import holm, log_rank_p
+from heatmark.reports.statistics.intervals import holm
 from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
 
 Word = Literal["supported", "contradicted", "undecided"]
@@ -68,15 +67,23 @@ class Finding:
         return Outcome("supported" if self.holds else "contradicted")
 
 
-def tested_claims(settings: Mapping[Setting, Sequence[GridCell]], comparisons: Comparisons) -> tuple[Finding, ...]:
-    """All claims in all settings, as one family."""
-    findings = [found for setting, cells in settings.items() for found in _findings(setting, cells, comparisons)]
+def tested_claims(
+    settings: Mapping[Setting, Sequence[GridCell]], comparisons: Comparisons, targets: Mapping[str, float]
+) -> tuple[Finding, ...]:
+    """All claims in all settings, as one family. targets: of the headline metric, by data set."""
+    findings = [
+        found
+        for setting, cells in settings.items()
+        for found in _findings(setting, cells, comparisons, targets.get(setting.dataset))
+    ]
     tested = [finding for finding in findings if finding.p is not None]
     adjusted = iter(holm([finding.p for finding in tested if finding.p is not None]))
     return tuple(finding if finding.p is None else replace(finding, p_holm=next(adjusted)) for finding in findings)
 
 
-def _findings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterator[Finding]:
+def _findings(
+    setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons, target: float | None
+) -> Iterator[Finding]:
     """Of the cells that were compared, else of all: those most like the paper's."""
     pairs = [pair for pair in comparisons.pairs if pair.setting == setting]
     compared = {id(cell) for pair in pairs for cell in (pair.first, pair.second)}
@@ -96,17 +103,19 @@ def _findings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparis
     if detection is not None and ipr is not None:
         claim = f"{ipr.label} has the higher EPE on {_people(easy)}"
         yield finding("H1", claim, _Claim("EPE", easy, ipr, detection, higher=True))
-        yield _speed(setting, "H2", slow=ipr, fast=detection)
+        yield _raced(setting, "H2", Race(ipr, detection, target))
     if bcir is not None:
         for other, words in ((ipr, "above"), (detection, "at least")):
             if other is not None:
                 claim = f"{bcir.label} is {words} {other.label} in {headline}"
                 yield finding("H3", claim, _Claim(headline, EVERYONE, bcir, other, higher=True))
     if bcir is not None and ipr is not None:
-        yield _speed(setting, "H4", slow=ipr, fast=bcir)
+        yield _raced(setting, "H4", Race(ipr, bcir, target))
     if detection is not None and ipr is not None:
-        claim = f"{ipr.label} has the higher {LOCALISED} than {detection.label}"
-        yield finding("H5", claim, _Claim(LOCALISED, EVERYONE, ipr, detection, higher=True))
+        told = any(pair.metric == LOCALISED for pair in pairs)
+        metric = LOCALISED if told else LOCALISED_AS_READ
+        claim = f"{ipr.label} has the higher {metric} than {detection.label}"
+        yield finding("H5", claim, _Claim(metric, EVERYONE, ipr, detection, higher=True))
 
 
 @dataclass(frozen=True)
@@ -150,32 +159,17 @@ def _amount(metric: str, value: float, unit: bool = True) -> str:
     value += 0.0  # no minus before nothing
     if lower_is_better(metric):
         text, name = f"{value:+.2f}", " px"
-    elif metric == LOCALISED:
+    elif metric in (LOCALISED, LOCALISED_AS_READ):
         text, name = f"{value:+.3f}", ""
     else:
         text, name = f"{100 * value:+.1f}", " points"
     return text.replace("-", "\N{MINUS SIGN}") + (name if unit else "")
 
 
-def _speed(setting: Setting, hypothesis: str, *, slow: GridCell, fast: GridCell) -> Finding:
-    """Whether one needs more epochs than the other to the same quality; runs that never got there are counted."""
-    target = common_target((slow, fast))
-    claim = f"{slow.label} needs more epochs than {fast.label} to the same {setting.headline}"
-    late, early = ([] if target is None else arrivals_at(cell, target) for cell in (slow, fast))
-    finding = Finding(hypothesis, claim, setting, "too few curves")
-    if target is None or not late or not early:
-        return replace(finding, why="too few curves")
-    medians = [medians_of(each).epochs for each in (late, early)]
-    known = ["never" if each is None else f"{each:g}" for each in medians]
-    evidence = (
-        f"{known[0]} against {known[1]} epochs to {100 * target:.1f} %, 80 % of the lowest final value; "
-        f"{len(late)} and {len(early)} seed(s)"
-    )
-    slower, faster = ([(each.epochs, each.arrived) for each in side] for side in (late, early))
-    if min(len(late), len(early)) < FEWEST_SEEDS:
-        return replace(finding, evidence=evidence, why=f"{FEWEST_SEEDS} seeds of each needed")
-    holds = (medians[0] or math.inf) > (medians[1] or math.inf)
-    return replace(finding, evidence=evidence, holds=holds, p=log_rank_p(slower, faster))
+def _raced(setting: Setting, hypothesis: str, race: Race) -> Finding:
+    """Whether one needs more epochs than the other to the same quality."""
+    claim = f"{race.slow.label} needs more epochs than {race.fast.label} to the same {setting.headline}"
+    return Finding(hypothesis, claim, setting, race.evidence, race.holds, race.p, why=race.why)
 
 
 def p_text(p: float) -> str:

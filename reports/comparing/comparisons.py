@@ -1,4 +1,7 @@
-"""Every two cells of one data set and backbone compared on the same people: difference, interval, adjusted p-value."""
+"""Every two cells of one data set and backbone compared on the same people: difference, interval, adjusted p-value.
+
+Of read-outs that move a mirrored map by a whole pixel the exact reading is compared, as all others are exact.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.reports.comparing.cells import GridCell, best_of_each
-from heatmark.reports.comparing.nearest import PAPER_BETA, PAPER_METHODS, nearest_to_paper
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.contest import FEWEST_IMAGES, Contest, contest_of
 from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.reading.digest import REACH, Digest, parts_of
 from heatmark.reports.reading.measures import lower_is_better
@@ -18,12 +21,12 @@ from heatmark.reports.statistics.bootstrap import Resampling, Statistic, afforda
 from heatmark.reports.statistics.intervals import Resampled, holm, mean_over_seeds
 from heatmark.reports.statistics.two_levels import Difference, difference
 
-# With more cells than this in a setting the best of each method stands for its method, beside the paper's own.
-MOST_CELLS = 8
-FEWEST_PEOPLE, FEWEST_IMAGES = 20, 10
+FEWEST_PEOPLE = 20
 EVERYONE = "all"
-# The share of a map's activation within two pixels of the joint (Eq. 26).
-LOCALISED = f"A({REACH})"
+# The share of a map within two pixels of the joint (Eq. 26): of the softmax of Eq. 3, which the paper takes for
+# detection too (its footnote 3), and of the weights that each method reads with.
+LOCALISED = f"A({REACH}) of the softmax"
+LOCALISED_AS_READ = f"A({REACH}) as read"
 
 
 @dataclass(frozen=True)
@@ -90,23 +93,16 @@ class Comparisons:
 
 def compare(cells: Sequence[GridCell]) -> Comparisons:
     """All pairs in every setting that have records."""
-    chosen: list[tuple[Setting, list[GridCell]]] = []
+    chosen: list[tuple[Setting, Contest]] = []
     notes: list[str] = []
     for setting, members in settings_of(cells).items():
-        recorded = [cell for cell in members if cell.digests]
-        if len(recorded) > MOST_CELLS:
-            kept, added = _representatives(recorded, setting.headline)
-            papers = f" and {', '.join(cell.label for cell in added)} for the paper's findings" if added else ""
-            notes.append(
-                f"{setting.dataset} with {setting.backbone}: of {len(recorded)} cells the best of each method by "
-                f"{setting.headline}{papers} are compared, {len(kept)} in all."
-            )
-            recorded = kept
-        if len(recorded) > 1:
-            chosen.append((setting, recorded))
-    people = sum(len(digest) for _, members in chosen for cell in members for digest in cell.digests)
+        contest, left_out = contest_of(setting, [cell for cell in members if cell.digests])
+        notes += left_out
+        if len(contest.cells) > 1:
+            chosen.append((setting, contest))
+    people = sum(len(digest) for _, contest in chosen for cell in contest.cells for digest in cell.digests)
     resamples = affordable_resamples(people)
-    pairs = [pair for setting, members in chosen for pair in _setting_pairs(setting, members, resamples, notes)]
+    pairs = [pair for setting, contest in chosen for pair in _setting_pairs(setting, contest, resamples, notes)]
     tested = [pair.p for pair in pairs if pair.p is not None]
     adjusted = iter(holm(tested))
     return Comparisons(
@@ -116,28 +112,16 @@ def compare(cells: Sequence[GridCell]) -> Comparisons:
     )
 
 
-def _representatives(cells: Sequence[GridCell], headline: str) -> tuple[list[GridCell], list[GridCell]]:
-    """The best cell of each method and the paper's, in grid order; and those of the paper's that are not the best."""
-    best = best_of_each(cells, lambda cell: (cell.spec.method.name,), headline)
-    papers = [
-        cell for name in PAPER_METHODS if (cell := nearest_to_paper(cells, name)) and cell.beta in (None, PAPER_BETA)
-    ]
-    added = [cell for cell in papers if cell not in best]
-    return [cell for cell in cells if cell in best or cell in added], added
-
-
-def _setting_pairs(setting: Setting, cells: Sequence[GridCell], resamples: int, notes: list[str]) -> list[Comparison]:
+def _setting_pairs(setting: Setting, contest: Contest, resamples: int, notes: list[str]) -> list[Comparison]:
+    cells, image_I = contest.cells, contest.image_I
     digests = [digest for cell in cells for digest in cell.digests]
-    image_I = _common_images(digests)
-    left_out = max(len(np.unique(digest.image_N)) for digest in digests) - len(image_I)
-    if left_out:
-        notes.append(f"{setting.dataset}: {left_out} image(s) that not every trial evaluated alike are left out.")
     if len(image_I) < FEWEST_IMAGES:
         notes.append(f"{setting.dataset} with {setting.backbone}: {len(image_I)} common images are too few to compare.")
         return []
     resampling = draw_resampling(image_I, resamples)
     pairs = _pairs(setting, cells, setting.headline, EVERYONE, resampling)
-    pairs += _pairs(setting, cells, LOCALISED, EVERYONE, resampling)
+    for localised in (LOCALISED, LOCALISED_AS_READ):
+        pairs += _pairs(setting, cells, localised, EVERYONE, resampling)
     short = []
     for subset in (EVERYONE, *parts_of(setting.format)):
         people, images = _sizes(digests[0], subset, image_I)
@@ -154,14 +138,6 @@ def _sizes(digest: Digest, subset: str, image_I: npt.NDArray[np.int64]) -> tuple
     """People and images of a subset."""
     image_N = digest.image_N[digest.part(subset)[0] & np.isin(digest.image_N, image_I)]
     return len(image_N), len(np.unique(image_N))
-
-
-def _common_images(digests: Sequence[Digest]) -> npt.NDArray[np.int64]:
-    """Images on which every trial evaluated the same number of people."""
-    counts = [dict(zip(*np.unique(digest.image_N, return_counts=True), strict=True)) for digest in digests]
-    first = counts[0]
-    alike = [image for image, count in first.items() if all(each.get(image) == count for each in counts)]
-    return np.array(sorted(alike), dtype=np.int64)
 
 
 def _pairs(
@@ -189,7 +165,7 @@ def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling)
     found = {}
     for trial in cell.finished:
         digest = cell.evidence.of(trial)
-        statistic = _statistic(digest, metric, subset, resampling) if digest else None
+        statistic = _statistic(digest.compared, metric, subset, resampling) if digest else None
         if statistic and trial.spec:
             found[trial.spec.seed] = resampling.apply(statistic)
     return found
@@ -198,6 +174,6 @@ def _resampled(cell: GridCell, metric: str, subset: str, resampling: Resampling)
 def _statistic(digest: Digest, metric: str, subset: str, resampling: Resampling) -> Statistic | None:
     if metric == "EPE":
         return digest.epe_statistic(resampling.image_I, subset)
-    if metric == LOCALISED:
-        return digest.activation_statistic(resampling.image_I)
+    if metric in (LOCALISED, LOCALISED_AS_READ):
+        return digest.activation_statistic(resampling.image_I, softmax=metric == LOCALISED)
     return digest.headline_statistic(resampling.image_I)

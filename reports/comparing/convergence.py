@@ -63,6 +63,19 @@ def common_target(cells: Sequence[GridCell]) -> float | None:
     return FRACTIONS[0] * lowest if lowest else None
 
 
+def rise(cell: GridCell) -> float | None:
+    """How much of its final value a cell gained since its first evaluation, mean over finished seeds.
+
+    None where no seed was evaluated twice. A net that learned nothing is near its end from the start.
+    """
+    found = []
+    for trial in cell.finished:
+        _, values = trial.curve(trial.headline)
+        if len(values) > 1 and values[-1] > 0:
+            found.append((values[-1] - values[0]) / values[-1])
+    return statistics.fmean(found) if found else None
+
+
 def best_target(cells: Sequence[GridCell]) -> float | None:
     """80 % of the highest mean final value: a quality that a net which learned nothing does not have from the start."""
     finals = (cell.final(cell.trials[0].headline) for cell in cells)

@@ -13,7 +13,7 @@ from heatmark.reports.comparing.comparisons import Comparisons, compare
 from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.comparing.verdict import Verdict, judge
 from heatmark.reports.reading.collect import Sweep, Trial
-from heatmark.reports.reading.digest import Evidence, gather_evidence
+from heatmark.reports.reading.evidence import Evidence, gather_evidence
 
 TRUNCATED = "truncated by ASHA: convergence not comparable"
 # Cells of one data set and backbone in a figure.
@@ -56,7 +56,7 @@ class Study:
 
     @cached_property
     def verdict(self) -> Verdict:
-        return judge(self.cells, self.comparisons)
+        return judge(self.cells, self.comparisons, self.sweep.targets)
 
     @cached_property
     def drawn(self) -> dict[Setting, list[GridCell]]:
@@ -72,4 +72,9 @@ class Study:
 def _few(cells: list[GridCell], headline: str) -> list[GridCell]:
     if len(cells) <= MOST_DRAWN:
         return cells
-    return best_of_each(cells, lambda cell: (cell.spec.method.name, cell.beta), headline)[:MOST_DRAWN]
+
+    def final(cell: GridCell) -> float | None:
+        found = cell.final(headline)
+        return found.value if found else None
+
+    return best_of_each(cells, lambda cell: (cell.spec.method.name, cell.beta), final)[:MOST_DRAWN]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from heatmark.reports.comparing.cells import GridCell, seeds_of
 from heatmark.reports.comparing.claims import HYPOTHESES, WORDS, Finding, tested_claims
@@ -20,8 +21,8 @@ from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
 class Standing:
     """The best cell on some people of a setting, and the next. comparison: None where records do not allow one.
 
-    The headline metric of everyone is that of the last evaluation, as on all pages (AP is COCO's); the comparison of
-    the two rests on resamples, in which AP is that of predictions matched with their own person.
+    The headline metric of everyone is that of the last evaluation (AP is COCO's), mirrors merged exactly for all; the
+    comparison of the two rests on resamples, in which AP is that of predictions matched with their own person.
     """
 
     setting: Setting
@@ -89,13 +90,15 @@ class Verdict:
     sentences: tuple[str, ...]
 
 
-def judge(cells: Sequence[GridCell], comparisons: Comparisons) -> Verdict:
-    """comparisons: of these cells."""
+def judge(
+    cells: Sequence[GridCell], comparisons: Comparisons, targets: Mapping[str, float] = MappingProxyType({})
+) -> Verdict:
+    """comparisons: of these cells. targets: of the headline metric, by data set."""
     settings = settings_of(cell for cell in cells if cell.finished)
     standings = tuple(
         standing for setting, own in settings.items() for standing in _standings(setting, own, comparisons)
     )
-    findings = tested_claims(settings, comparisons)
+    findings = tested_claims(settings, comparisons, targets)
     return Verdict(standings, findings, tuple(_sentences(settings, standings, findings, comparisons.unread)))
 
 
@@ -131,7 +134,7 @@ def _paired_values(pairs: Sequence[Comparison]) -> list[tuple[GridCell, float]]:
 
 
 def _final_values(cells: Sequence[GridCell], metric: str) -> list[tuple[GridCell, float]]:
-    finals = ((cell, cell.final(metric)) for cell in cells)
+    finals = ((cell, cell.compared_final(metric)) for cell in cells)
     return [(cell, found.value) for cell, found in finals if found]
 
 

@@ -11,7 +11,8 @@ from heatmark.reports.paper.context import Context, digest_value, why_missing
 from heatmark.reports.paper.entries import NO_RECORDS, NOBODY, NOT_RUN, Entry, EntryRow, PaperComparison
 from heatmark.reports.paper.match import filling_commands
 from heatmark.reports.paper.printed import METHOD_LETTERS, PaperColumn, PaperRow, PaperTable
-from heatmark.reports.reading.digest import HIDDEN, VISIBLE, Digest, digest_near
+from heatmark.reports.reading.digest import HIDDEN, VISIBLE, Digest
+from heatmark.reports.reading.evidence import digest_near
 
 JOINTS = ("1-5", "6-10", "11-17")
 OCCLUSIONS = ("high", "middle", "low")

@@ -11,6 +11,7 @@ from heatmark.datasets.boxes import in_boxes
 from heatmark.datasets.formats import FORMATS
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.evaluation import EXACT
 from heatmark.workloads.run_folder.failure import Failure
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.result import Result
@@ -82,6 +83,11 @@ class Trial:
     def final_metric(self, name: str) -> float | None:
         return self.final.get(in_boxes(self.boxes, name))
 
+    def compared_metric(self, name: str) -> float | None:
+        """Of the exact reading, where it is not the published one."""
+        exact = self.final_metric(f"{EXACT}/{name}")
+        return self.final_metric(name) if exact is None else exact
+
     def curve(self, name: str) -> tuple[list[int], list[float]]:
         """Epochs, counted from 1, and the metric on the validation people at each of them."""
         key = in_boxes(self.boxes, name)
@@ -104,13 +110,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Everything the report says comes from here."""
+    """Everything the report says comes from here. targets: of the headline metric, by data set (SweepRecord)."""
 
     name: str
     created: str
     scheduler: str
     trials: tuple[Trial, ...]
     notes: tuple[str, ...] = ()
+    targets: Numbers = field(default_factory=dict)
 
     @property
     def truncated(self) -> bool:
@@ -152,9 +159,8 @@ def _planned_sweep(plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
     notes = (f"{left_out} further run folder(s) here belong to no cell of the sweep and are left out.",) * bool(
         left_out
     )
-    return Sweep(
-        printable(plan.name), printable(plan.created), plan.scheduler, trials, (*notes, *_unread_costs(trials))
-    )
+    notes = (*notes, *_unread_costs(trials))
+    return Sweep(printable(plan.name), printable(plan.created), plan.scheduler, trials, notes, plan.targets)
 
 
 def _read_trial(run: RunFolder, label: str) -> Trial:

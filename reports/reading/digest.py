@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +13,10 @@ from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.metrics.auc import STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
 from heatmark.datasets.subsets import PRESETS, Factor
-from heatmark.foundation.errors import InputError
-from heatmark.reports.reading.collect import Trial
+from heatmark.reports.reading.joint_errors import JointErrors, joint_errors
 from heatmark.reports.reading.measures import headline_of
-from heatmark.reports.reading.records import last_records, record_files, records_at
 from heatmark.reports.statistics.bootstrap import Statistic, average_precision, ratio_of_sums
-from heatmark.workloads.run_folder.evaluation import Records
+from heatmark.workloads.run_folder.evaluation import EXACT, Records
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
@@ -37,8 +34,10 @@ class Digest:
 
     share_sum_N / share_count_N: the headline metric where it is a mean over joints (PCK, AUC); empty where it is not.
     bands: for `joints`, `size` and `occlusion` the name of each person's band, "" outside all of them. difficulty_N:
-    `easy`, `medium`, `hard` or "". activation_N: A(2). chi_square: by difficulty the mean over people, window by sigma.
+    `easy`, `medium`, `hard` or "". activation_N: A(2) of the weights that the method reads with,
+    softmax_activation_N: of the softmax of Eq. 3. chi_square: by difficulty the mean over people, window by sigma.
     by_visibility: for the `visible` and the `hidden` joints of each person their errors' sum and their number.
+    joints: what is told of single joints. readings: the same evaluation read in other ways, by name.
     """
 
     epoch: int
@@ -54,9 +53,17 @@ class Digest:
     bands: Mapping[str, npt.NDArray[np.str_]]
     difficulty_N: npt.NDArray[np.str_]
     activation_N: Numbers
+    softmax_activation_N: Numbers
     windows: tuple[int, ...]
     sigmas: tuple[float, ...]
     chi_square: Mapping[str, Numbers]
+    joints: JointErrors
+    readings: Mapping[str, Digest] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> Digest:
+        """As methods are compared: the mirror merged exactly, whatever the method's published read-out does."""
+        return self.readings.get(EXACT, self)
 
     def __len__(self) -> int:
         return len(self.image_N)
@@ -82,8 +89,12 @@ class Digest:
             return _mean((self.error_sum_N / self.joint_count_N)[mask_N])
 
     def activation(self, mask_N: Mask) -> float | None:
-        """Mean A(2)."""
+        """Mean A(2) of the weights that the method reads with."""
         return _mean(self.activation_N[mask_N])
+
+    def softmax_activation(self, mask_N: Mask) -> float | None:
+        """Mean A(2) of the softmax of Eq. 3; None in files of earlier versions."""
+        return _mean(self.softmax_activation_N[mask_N])
 
     def ap(self, mask_N: Mask) -> float | None:
         """AP over some of the people, each prediction matched with its own person (bootstrap.average_precision)."""
@@ -109,12 +120,13 @@ class Digest:
         mask_N, error_sum_N, joint_count_N = self.part(part)
         return self._ratio(image_I, error_sum_N, joint_count_N, mask_N)
 
-    def activation_statistic(self, image_I: npt.NDArray[np.int64]) -> Statistic | None:
-        """Mean A(2) under weights of the images; None where the records do not give it."""
-        known_N = np.isfinite(self.activation_N)
+    def activation_statistic(self, image_I: npt.NDArray[np.int64], *, softmax: bool) -> Statistic | None:
+        """Mean A(2) under weights of the images; None where the records do not give it. softmax: see there."""
+        activation_N = self.softmax_activation_N if softmax else self.activation_N
+        known_N = np.isfinite(activation_N)
         if not known_N.any():
             return None
-        return self._ratio(image_I, np.where(known_N, self.activation_N, 0), known_N.astype(np.float64), known_N)
+        return self._ratio(image_I, np.where(known_N, activation_N, 0), known_N.astype(np.float64), known_N)
 
     def headline_statistic(self, image_I: npt.NDArray[np.int64]) -> Statistic | None:
         """The format's headline metric under weights of the images; None where the records do not give it."""
@@ -142,85 +154,64 @@ def parts_of(data_format: str) -> tuple[str, ...]:
     return (VISIBLE, HIDDEN) if by_joints else DIFFICULTIES
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The digests of a sweep by signature, and a line for each file that could not be read."""
-
-    digests: Mapping[str, Digest] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def of(self, trial: Trial) -> Digest | None:
-        return self.digests.get(trial.signature)
-
-
-def gather_evidence(trials: Sequence[Trial]) -> Evidence:
-    """The newest records of every finished trial that has any."""
-    digests, notes = {}, []
-    for trial in trials:
-        if not trial.finished:
-            continue
-        try:
-            records = last_records(trial)
-        except InputError as error:
-            notes.append(str(error))
-            continue
-        if records is not None and len(records):
-            digests[trial.signature] = digest(records)
-    return Evidence(digests, tuple(notes))
-
-
-def digest_near(trial: Trial, error: float) -> Digest | None:
-    """The evaluation whose EPE is nearest to an error; None where there are no records of it."""
-    points = zip(*trial.curve("EPE"), strict=True)
-    kept = record_files(trial)
-    nearest = min(
-        (abs(value - error), number) for number, value in [*points, (0, math.inf)] if number in kept or not number
-    )
-    try:
-        records = records_at(trial, nearest[1])
-    except InputError:
-        return None
-    return digest(records) if records is not None and len(records) else None
-
-
 def digest(records: Records) -> Digest:
-    """What the comparisons need of one evaluation's records."""
-    numbers = {name: values_N.astype(np.float64) for name, values_N in records.numbers.items()}
+    """What the report needs of one evaluation's records."""
+    own = _digest(records)
+    readings = {
+        name: _digest(
+            replace(records, error_NK=reading.error_NK, numbers={**records.numbers, "oks": reading.oks_N}), own
+        )
+        for name, reading in records.readings.items()
+    }
+    return replace(own, readings=readings)
+
+
+def _digest(records: Records, like: Digest | None = None) -> Digest:
+    """like: of the same people, where there is one already: then only what depends on the read-out is new."""
     labelled_NK = np.isfinite(records.error_NK)
     error_NK = np.where(labelled_NK, records.error_NK, 0).astype(np.float64)
+    numbers = {name: values_N.astype(np.float64) for name, values_N in records.numbers.items()}
     share_NK, counted_NK = _headline_shares(records, error_NK, labelled_NK, numbers["reference_length"])
-    bands = {factor.name: _bands(factor, numbers) for factor in RULES.factors}
-    difficulty_N = _difficulties(bands)
-    means = {name: _chi_square(records.chi_square_NWG[difficulty_N == name]) for name in DIFFICULTIES}
-    has_reach = REACH in records.reaches
-    return Digest(
-        epoch=records.epoch,
-        format=records.format,
-        image_N=records.image_N,
-        score_N=numbers["score"],
-        oks_N=numbers["oks"],
-        error_sum_N=error_NK.sum(1),
-        joint_count_N=labelled_NK.sum(1).astype(np.float64),
-        share_sum_N=share_NK.sum(1),
-        share_count_N=counted_NK.sum(1).astype(np.float64),
-        by_visibility={
+    read = {
+        "oks_N": numbers["oks"],
+        "error_sum_N": error_NK.sum(1),
+        "joint_count_N": labelled_NK.sum(1).astype(np.float64),
+        "share_sum_N": share_NK.sum(1),
+        "share_count_N": counted_NK.sum(1).astype(np.float64),
+        "by_visibility": {
             name: ((error_NK * mask_NK).sum(1), mask_NK.sum(1).astype(np.float64))
             for name, mask_NK in (
                 (VISIBLE, labelled_NK & (records.visibility_NK == 2)),
                 (HIDDEN, labelled_NK & (records.visibility_NK == 1)),
             )
         },
+    }
+    if like is not None:
+        return replace(like, **read)
+    bands = {factor.name: _bands(factor, numbers) for factor in RULES.factors}
+    difficulty_N = _difficulties(bands)
+    return Digest(
+        epoch=records.epoch,
+        format=records.format,
+        image_N=records.image_N,
+        score_N=numbers["score"],
         bands=bands,
         difficulty_N=difficulty_N,
-        activation_N=(
-            records.activation_NS[:, records.reaches.index(REACH)].astype(np.float64)
-            if has_reach
-            else np.full(len(records), np.nan)
-        ),
+        activation_N=_at_reach(records, records.activation_NS),
+        softmax_activation_N=_at_reach(records, records.softmax_activation_NS),
         windows=records.windows,
         sigmas=records.sigmas,
-        chi_square=means,
+        chi_square={name: _chi_square(records.chi_square_NWG[difficulty_N == name]) for name in DIFFICULTIES},
+        joints=joint_errors(records, share_NK, counted_NK, bands),
+        **read,
     )
+
+
+def _at_reach(records: Records, activation_NS: npt.NDArray[np.float32] | None) -> Numbers:
+    """A(2); NaN where the records do not hold it."""
+    if activation_NS is None or REACH not in records.reaches:
+        return np.full(len(records), np.nan)
+    return activation_NS[:, records.reaches.index(REACH)].astype(np.float64)
 
 
 def _headline_shares(

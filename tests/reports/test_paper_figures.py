@@ -22,7 +22,7 @@ from heatmark.reports.paper.figures.localization import localization, trained_si
 from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings
 from heatmark.reports.paper.figures.shapes import shapes_of
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.digest import gather_evidence
+from heatmark.reports.reading.evidence import gather_evidence
 from heatmark.reports.rendering.figure import Figure
 from heatmark.workloads.run_folder.cost import Cost
 from heatmark.workloads.run_folder.folder import RunFolder

@@ -19,7 +19,7 @@ from heatmark.reports.paper.figures.people import read_people
 from heatmark.reports.paper.figures.sample_people import sample_people
 from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.digest import gather_evidence
+from heatmark.reports.reading.evidence import gather_evidence
 from heatmark.reports.rendering.picture_grid import overlay
 from heatmark.workloads.run_folder.evaluation import read_records
 from heatmark.workloads.run_folder.folder import RunFolder

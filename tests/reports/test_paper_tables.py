@@ -22,7 +22,7 @@ from heatmark.reports.paper.printed import paper_tables
 from heatmark.reports.paper.subsets import JOINTS, OCCLUSION_ROWS, place_of
 from heatmark.reports.paper.tables import FORMAT_OF, compare_with_paper, file_names
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.digest import gather_evidence
+from heatmark.reports.reading.evidence import gather_evidence
 from heatmark.workloads.spec import DataSpec
 from tests.made_up import fail, made_epoch
 from tests.reports.recorded import SIGMAS, WINDOWS, made_up_people, with_errors, write_records

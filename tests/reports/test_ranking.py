@@ -15,7 +15,7 @@ from heatmark.reports.build import build_report
 from heatmark.reports.comparing.cells import grid_cells
 from heatmark.reports.comparing.ranking import ranked
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.digest import gather_evidence
+from heatmark.reports.reading.evidence import gather_evidence
 from heatmark.reports.statistics.bootstrap import average_precision
 from heatmark.reports.statistics.ranked_ap import ap_in_orders
 from tests.reports.recorded import made_up_people, with_errors, write_records

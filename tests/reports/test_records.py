@@ -65,11 +65,11 @@ def test_a_file_that_is_no_good_is_named(tmp_path: Path) -> None:
     torn.parent.mkdir()
     torn.write_bytes(b"PAR1 torn")
     columns = with_errors(made_up_people(4), 4.0)
-    newer = write_records(tmp_path, columns, epoch=4, schema_version=2)
+    newer = write_records(tmp_path, columns, epoch=4, schema_version=3)
     short = write_records(tmp_path, columns, epoch=5, reaches=[0, 1])
     bare = tmp_path / "evaluations" / "epoch-0006.parquet"
     pq.write_table(pa.table({"image_id": [1]}), bare)
-    for path, why in ((torn, "epoch-0003"), (newer, "schema_version 2"), (short, "activation_sum"), (bare, "heatmark")):
+    for path, why in ((torn, "epoch-0003"), (newer, "schema_version 3"), (short, "activation_sum"), (bare, "heatmark")):
         with pytest.raises(InputError, match=why):
             read_records(path)
 

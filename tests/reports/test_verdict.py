@@ -21,7 +21,8 @@ from heatmark.reports.comparing.comparisons import Comparisons, compare
 from heatmark.reports.comparing.convergence import arrivals, median_times
 from heatmark.reports.comparing.verdict import Verdict, judge
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.digest import digest, gather_evidence
+from heatmark.reports.reading.digest import digest
+from heatmark.reports.reading.evidence import gather_evidence
 from heatmark.reports.sections.verdict import verdict_exports
 from heatmark.workloads.run_folder.evaluation import read_records
 from heatmark.workloads.spec import DataSpec
@@ -92,7 +93,7 @@ def test_the_papers_findings_are_supported_where_they_hold(paper_like: Path) -> 
         "BCIR β 10 is at least Detection in AP": "supported",
         "IPR β 10 needs more epochs than BCIR β 10 to the same AP": "supported",
         # In these made-up records the larger errors have the wider maps.
-        "IPR β 10 has the higher A(2) than Detection": "contradicted",
+        "IPR β 10 has the higher A(2) as read than Detection": "contradicted",
     }
     speed = findings["H2", "IPR β 10 needs more epochs than Detection to the same AP"]
     assert speed.evidence.startswith("8 against 3 epochs to 46.4 %") and "5 and 5 seed(s)" in speed.evidence
@@ -136,7 +137,7 @@ def test_chance_is_not_taken_for_a_difference(tmp_path: Path, replay: Replay) ->
     write_trial(tmp_path, replay, IPR, with_errors(PEOPLE, 4.0, seed=4))
     _, comparisons, verdict = judged(tmp_path)
     assert not any(standing.clear for standing in verdict.standings)
-    measured = [pair for pair in comparisons.pairs if pair.metric != "A(2)"]
+    measured = [pair for pair in comparisons.pairs if pair.metric != "A(2) as read"]
     assert all(pair.p is None and pair.interval[0] < 0 < pair.interval[1] for pair in measured)
     assert {finding.outcome.word for finding in verdict.findings} == {"undecided"}
     assert all("3 seeds of each needed" in finding.outcome.why for finding in verdict.findings)
@@ -181,11 +182,15 @@ def test_unlike_people_are_left_out(tmp_path: Path, replay: Replay) -> None:
 
 def test_too_many_cells_are_represented_by_the_best_of_each_method(tmp_path: Path, replay: Replay) -> None:
     for beta in range(1, 9):
-        write_trial(tmp_path, replay, IntegralRegression(beta=float(beta)), with_errors(PEOPLE, 4.0), rank=beta % 5)
+        columns = with_errors(PEOPLE, 3.0 if beta == 3 else 4.0)
+        write_trial(tmp_path, replay, IntegralRegression(beta=float(beta)), columns, rank=beta % 5)
     write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0))
     _, comparisons, _ = judged(tmp_path)
     assert {(pair.first.label, pair.second.label) for pair in comparisons.pairs} == {("Detection", "IPR β 3")}
-    assert "of 9 cells the best of each method by AP are compared, 2 in all" in comparisons.notes[0]
+    assert comparisons.notes[0].endswith(
+        "of 9 cells the best of each method by AP, chosen on 75 images, are compared on the other 75, 2 in all."
+    )
+    assert {pair.chance.images for pair in comparisons.pairs if pair.subset == "all"} == {75}
 
 
 def test_a_run_that_never_got_there_is_kept(tmp_path: Path, replay: Replay) -> None:
@@ -269,7 +274,7 @@ def test_detected_boxes_have_no_joints_to_compare(tmp_path: Path, replay: Replay
         columns["labelled_joints"] = np.zeros(300, np.float32)
         write_trial(tmp_path, replay, method, columns, rank=rank)
     _, comparisons, verdict = judged(tmp_path)
-    assert {pair.metric for pair in comparisons.pairs} == {"A(2)"}
+    assert {pair.metric for pair in comparisons.pairs} == {"A(2) as read"}
     assert [each.metric for each in verdict.standings] == ["AP", "EPE"]
     assert all(standing.comparison is None for standing in verdict.standings)
     build_report(tmp_path)
@@ -306,8 +311,8 @@ def test_the_findings_are_about_cells_like_the_papers(tmp_path: Path, replay: Re
 def test_the_papers_cells_are_compared_beside_the_best(tmp_path: Path, replay: Replay) -> None:
     """Of nine cells IPR at beta 3 is the best of its method: the findings are about beta 10 all the same."""
     for place, beta in enumerate((1, 2, 3, 4, 5, 6, 7, 10)):
-        columns = with_errors(PEOPLE, 4.0)
-        write_trial(tmp_path, replay, IntegralRegression(beta=float(beta)), columns, rank=4 if place == 2 else 0)
+        columns = with_errors(PEOPLE, 3.0 if place == 2 else 4.0)
+        write_trial(tmp_path, replay, IntegralRegression(beta=float(beta)), columns, rank=0)
     write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0))
     _, comparisons, verdict = judged(tmp_path)
     assert {cell.label for pair in comparisons.pairs for cell in (pair.first, pair.second)} == {

@@ -93,7 +93,7 @@ FILES: dict[type[Record], dict[str, Any]] = {
         "files": {"state.pt": {"bytes": 10, "sha256": "ab"}},
     },
     SweepRecord: {
-        **{"schema_version": 1, "name": "demo", "created": WHEN, "scheduler": "fifo"},
+        **{"schema_version": 2, "name": "demo", "created": WHEN, "scheduler": "fifo", "targets": {"coco": 0.6}},
         **{"cluster": {"executor": "local"}, "cells": [{"signature": "0123456789abcdef", "label": "Detection"}]},
     },
     ArrayRecord: {
@@ -107,7 +107,7 @@ RECORDS = sorted(FILES, key=lambda kind: kind.__name__)
 
 def keys_of(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The way to every key of a record, those of its parts included; not to names that are data."""
-    data = {"train", "val", "final", "versions", "machine", "cluster", "files"}
+    data = {"train", "val", "final", "versions", "machine", "cluster", "files", "targets"}
     if isinstance(value, dict):
         for key, item in value.items():
             yield (*place, key)
@@ -172,6 +172,8 @@ def unnumbered(kind: type[Record]) -> dict[str, Any]:
 
 FIRST_JOB = {"schema_version": 1, "executor": "slurm", "job_id": "31_1", "reason": None, "submissions": [SENT]}
 FIRST_MIRROR = {"target": "sqlite:///a.db 1 2", "run_id": "ab12", "offset": 310}
+FIRST_SWEEP = {key: value for key, value in {**FILES[SweepRecord], "schema_version": 1}.items() if key != "targets"}
+
 # Files of earlier versions, and what they mean.
 EARLIER: list[tuple[type[Record], dict[str, Any], Callable[[Any], Any], Any]] = [
     (JobRecord, {**FIRST_JOB, "state": "new"}, lambda job: (job.state, job.end, job.earlier), ("new", None, [])),
@@ -206,6 +208,7 @@ EARLIER: list[tuple[type[Record], dict[str, Any], Callable[[Any], Any], Any]] = 
         ("77", "31_0", True),
     ),
     *((kind, unnumbered(kind), lambda record: record.time, WHEN) for kind in (LeaseRecord, Beat, Started, Ended)),
+    (SweepRecord, FIRST_SWEEP, lambda sweep: (sweep.name, sweep.targets), ("demo", {})),
     (Failure, {key: FILES[Failure][key] for key in ("schema_version", "kind", "message", "rank", "time")},
      lambda failure: (failure.job, failure.traceback), (None, "")),
 ]  # fmt: skip

@@ -28,6 +28,8 @@ NUMBERS: Final = (
     *("labelled_joints", "occluded_share", "root_of_area", "longest_side"),
     *("score", "oks", "reference_length", "fitted_sigma", "log_mass_ratio"),
 )
+# The reading of a trial's own read-out with the mirror's lag exactly undone, where it moves by a whole pixel.
+EXACT: Final = "exact"
 # Jitter, inversion, swap, miss.
 KINDS_MENDED: Final = 4
 METADATA_KEY: Final = b"heatmark"
