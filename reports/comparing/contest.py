@@ -49,7 +49,7 @@ def contest_of(setting: Setting, cells: Sequence[GridCell]) -> tuple[Contest, li
     papers = f" and {', '.join(cell.label for cell in added)} for the paper's findings" if added else ""
     notes.append(
         f"{setting.dataset} with {setting.backbone}: of {len(cells)} cells the best of each method by "
-        f"{setting.headline}, chosen on {len(chosen_on_I)} images{papers}, are compared on the other "
+        f"{setting.headline}, chosen on {len(chosen_on_I)} images,{papers} are compared on the other "
         f"{len(compared_on_I)}, {len(kept)} in all."
     )
     return Contest(kept, compared_on_I), notes
