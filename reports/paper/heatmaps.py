@@ -14,8 +14,8 @@ DIFFICULTY = {13: "hard", 14: "medium", 15: "easy"}
 BACKBONE, INPUT = "sbl-r50", (192, 256)
 NOTE = (
     "Mean over people; the lowest number is the best match. R is integral regression, its maps taken through "
-    "softmax(β h) (Eq. 3); D is detection, its maps the positive part over its sum, as the paper does not say what it "
-    "takes. n is the number of people."
+    "softmax(β h) (Eq. 3); D is detection, its maps the positive part over its sum (footnote 3 has Eq. 3 for it too, "
+    "but the A(s) that the paper prints fit the positive part better). n is the number of people."
 )
 
 

@@ -22,9 +22,19 @@ FINAL: dict[str, Callable[[GridCell], Measured | None]] = {
 RECORDED: dict[str, Callable[[GridCell], Measured | None]] = {
     "AP e/m": digest_value(lambda digest: digest.ap(digest.of_difficulty(*EASY_MEDIUM)), 100),
     "AP h": digest_value(lambda digest: digest.ap(digest.of_difficulty(*HARD)), 100),
+    "A(2) e/m": digest_value(lambda digest: digest.softmax_activation(digest.of_difficulty(*EASY_MEDIUM))),
+    "A(2) h": digest_value(lambda digest: digest.softmax_activation(digest.of_difficulty(*HARD))),
+}
+# The same of the weights that each method reads with.
+AS_READ: dict[str, Callable[[GridCell], Measured | None]] = {
     "A(2) e/m": digest_value(lambda digest: digest.activation(digest.of_difficulty(*EASY_MEDIUM))),
     "A(2) h": digest_value(lambda digest: digest.activation(digest.of_difficulty(*HARD))),
 }
+A_NOTE = (
+    "A(2) is the share of a map within 2 pixels of the joint (Eq. 26): of softmax(β h) (Eq. 3), which the paper takes "
+    "for detection too (footnote 3), at β 10 where a method has none; under it, as read: of the weights that the method "
+    "reads with."
+)
 HANDS: dict[str, Callable[[GridCell], Measured | None]] = {
     "AUC 2D": final_value("AUC@0-30px", 100),
     "AUC 3D": final_value("AUC@20-50mm", 100),
@@ -34,9 +44,9 @@ HANDS: dict[str, Callable[[GridCell], Measured | None]] = {
 TEST_DEV = "The paper: COCO test-dev."
 NOTES = {
     2: "AP e/m and AP h are over the easy and medium, and over the hard people alone, each prediction matched with its "
-    "own person. A(2) is the share of a map within 2 pixels of the joint (Eq. 26).",
+    f"own person. {A_NOTE}",
     4: "COCO's test-dev annotations are not public: its server scores it, so nothing of this table can be run here.",
-    6: "EPE hard is over the joints of the hard people.",
+    6: f"EPE hard is over the joints of the hard people. {A_NOTE}",
     8: "AUC 2D over 0-30 px, AUC 3D over 20-50 mm, both with hand3d's trapezoids; ours are nets that learn 2.5D.",
 }
 
@@ -90,7 +100,13 @@ def _entry(paper: PaperTable, row: PaperRow, name: str, context: Context, cell: 
     found = _value(name, cell)
     people = _people(name, cell) if found else None
     state = "" if found else why_missing(cell, name in RECORDED)
-    return replace(entry, ours=found, people=people, state=state)
+    return replace(entry, ours=found, people=people, state=state, remark=_as_read(name, cell))
+
+
+def _as_read(name: str, cell: GridCell | None) -> str:
+    """A further line of A(s)."""
+    found = AS_READ[name](cell) if cell and name in AS_READ else None
+    return f"as read {found.value:.2f}" if found else ""
 
 
 def _value(name: str, cell: GridCell | None) -> Measured | None:

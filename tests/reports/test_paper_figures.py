@@ -104,7 +104,7 @@ def test_curves_of_a_of_s_are_the_mean_over_people(sweep: Path) -> None:
     )
     # As the made-up records have it: A(s) = 1 - exp(-s / scale), the same for everyone.
     expected = 1 - np.exp(-np.arange(13) / (3.0 + number))
-    assert shapes is not None and shapes.activation_S["all"] == pytest.approx(expected, rel=1e-5)
+    assert shapes is not None and shapes.as_read_S["all"] == pytest.approx(expected, rel=1e-5)
     five, nine = localization(setting)
     assert f"Detection, all: A(3) = {expected[3]:.2f}" in said(five)
     easy = shapes.people["easy"]

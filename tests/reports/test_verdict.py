@@ -318,7 +318,10 @@ def test_the_papers_cells_are_compared_beside_the_best(tmp_path: Path, replay: R
     assert {cell.label for pair in comparisons.pairs for cell in (pair.first, pair.second)} == {
         *("Detection", "IPR β 3", "IPR β 10")
     }
-    assert "75 images, and IPR β 10 for the paper's findings are compared on the other 75, 3 in all" in comparisons.notes[0]
+    assert (
+        "75 images, and IPR β 10 for the paper's findings are compared on the other 75, 3 in all"
+        in comparisons.notes[0]
+    )
     assert all(finding.claim.startswith("IPR β 10 ") for finding in verdict.findings)
 
 

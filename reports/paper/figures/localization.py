@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.nearest import VARIED
 from heatmark.reports.paper.figures.absent import missing_methods, no_records, not_run
-from heatmark.reports.paper.figures.net_shapes import activation_axes, plot_activation
+from heatmark.reports.paper.figures.net_shapes import Line, Numbers, activation_axes, plot_activation
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.paper.figures.shapes import ALL, GROUPS, Shapes, shapes_of
 from heatmark.reports.reading.digest import DIFFICULTIES
@@ -19,8 +19,13 @@ from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.method_colors import method_color
 
+AS_READ = (0, (0.8, 1.6))
 DASHES = {"easy": "-", "medium": (0, (5, 1.5)), "hard": (0, (1, 1.2)), ALL: "-"}
 SIGMA_LINE = "method: [{name: detection, sigma: 0.5}, {name: detection, sigma: 1.0}, detection]"
+BOTH_WAYS = (
+    "Lines: of softmax(β h) (Eq. 3), which footnote 3 takes for detection too, at β 10 where a method has none; fine "
+    "dots: of the weights that the method reads with."
+)
 WINDOW_WORDS = "within the square of 2s + 1 pixels around the true joint (Eq. 26)"
 
 
@@ -55,8 +60,8 @@ def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
 
     cells = [*setting.paper_cells.values(), *trained.values()]
     caption = (
-        f"a, b: A(s), the share of a heatmap {WINDOW_WORDS}, mean over people. c: the σ of the Gaussian with the "
-        "least Pearson chi-square on average, in a window of s = 4 for easy and medium, 8 for hard people. d: accuracy "
+        f"a, b: A(s), the share of a heatmap {WINDOW_WORDS}, mean over people. {BOTH_WAYS} c: the σ of the Gaussian "
+        "with the least Pearson chi-square on average, in a window of s = 4 for easy and medium, 8 for hard people. d: accuracy "
         "of detection trained on Gaussians of that σ. a to c are of the first seed, d is the mean over seeds. "
         f"{setting.protocol(cells)}"
     )
@@ -80,7 +85,7 @@ def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
 
     caption = (
         f"A(s), the share of a heatmap {WINDOW_WORDS}, on easy, medium, hard and all people; n people. Most people "
-        f"are none of the three. {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
+        f"are none of the three. {BOTH_WAYS} {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
     )
     return Figure(drawn(draw, 2.3), caption, "Curves of A(s) by difficulty", title, absent)
 
@@ -92,15 +97,23 @@ def _label(setting: DrawnSetting, method: str) -> str:
 def _draw_activation(
     drawing: Drawing, axes: Axes, setting: DrawnSetting, shapes: dict[str, Shapes], groups: Sequence[str]
 ) -> None:
+    """The softmax's as lines; where there is one group, as read in fine dots too."""
+    known = False
     for method, found in shapes.items():
         for group in groups:
-            values_S = found.activation_S.get(group)
-            if values_S is None:
-                continue
             who = f"{_label(setting, method)}, {group}"
-            plot_activation(drawing, axes, found.reaches, values_S, method_color(method), DASHES[group], who)
+            drawn_S: list[tuple[str, Numbers | None, object, float]] = [
+                ("softmax", found.activation_S.get(group), DASHES[group], 1.2)
+            ]
+            if len(groups) == 1 or not found.activation_S:
+                drawn_S.append(("as read", found.as_read_S.get(group), AS_READ, 0.9))
+            for what, values_S, dashes, width in drawn_S:
+                if values_S is not None:
+                    known = True
+                    line = Line(method_color(method), dashes, width)
+                    plot_activation(drawing, axes, found.reaches, values_S, line, f"{who}, {what}")
     activation_axes(axes, max((found.reaches[-1] for found in shapes.values()), default=12))
-    if not any(found.activation_S.get(group) is not None for found in shapes.values() for group in groups):
+    if not known:
         drawing.nothing(axes, "nobody" if shapes else "no records")
 
 

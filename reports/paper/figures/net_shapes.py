@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ def net_shapes(
     def draw(drawing: Drawing) -> None:
         left, middle, right = drawing.figure.subplots(1, 3)
         reaches = range(len(activation_S))
-        plot_activation(drawing, left, reaches, activation_S, color, "-", label)
+        plot_activation(drawing, left, reaches, activation_S, Line(color), label)
         activation_axes(left, len(activation_S) - 1)
         counts = [int((sigma_N == sigma).sum()) for sigma in sigmas]
         middle.bar([f"{sigma:g}" for sigma in sigmas], counts, color=color)
@@ -38,11 +39,19 @@ def net_shapes(
     return drawn(draw, 2.4)
 
 
+class Line(NamedTuple):
+    """How a line looks; dashes and width as matplotlib has them."""
+
+    color: str
+    dashes: object = "-"
+    width: float = 1.2
+
+
 def plot_activation(
-    drawing: Drawing, axes: Axes, reaches: Sequence[int], values_S: Numbers, color: str, dashes: object, who: str
+    drawing: Drawing, axes: Axes, reaches: Sequence[int], values_S: Numbers, line: Line, who: str
 ) -> None:
     """A(s) as a line, with its values as words. who: whose it is."""
-    axes.plot(list(reaches), values_S, color=color, linestyle=dashes, linewidth=1.2)
+    axes.plot(list(reaches), values_S, color=line.color, linestyle=line.dashes, linewidth=line.width)
     for s, value in zip(reaches, values_S.tolist(), strict=True):
         drawing.words(axes, s, value, f"{who}: A({s}) = {value:.2f}")
 

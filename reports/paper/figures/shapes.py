@@ -23,13 +23,16 @@ WINDOW = {"easy": 4, "medium": 4, "hard": 8}
 
 @dataclass(frozen=True)
 class Shapes:
-    """By difficulty, and of all people. activation_S: A(s), mean over people, of the first finished seed that has it.
+    """By difficulty, and of all people. activation_S: A(s) of the softmax of Eq. 3, mean over people, of the first
+    finished seed that has it. as_read_S: the same of the weights that the method reads with; files of earlier versions
+    hold it alone.
 
     sigma: the Gaussian of least chi-square on average over people. people: how many there are, with and without maps.
     """
 
     reaches: tuple[int, ...]
     activation_S: Mapping[str, Numbers]
+    as_read_S: Mapping[str, Numbers]
     sigma: Mapping[str, float]
     people: Mapping[str, int]
 
@@ -45,22 +48,23 @@ def shapes_of(cell: GridCell) -> Shapes | None:
         if digest is None or records is None:
             continue
         masks = {name: digest.difficulty_N == name for name in DIFFICULTIES} | {ALL: digest.everyone_N}
-        means = {name: _mean(records.activation_NS[mask]) for name, mask in masks.items()}
         return Shapes(
             records.reaches,
-            {name: mean_S for name, mean_S in means.items() if mean_S is not None},
+            _means(records.softmax_activation_NS, masks),
+            _means(records.activation_NS, masks),
             {name: sigma for name in DIFFICULTIES if (sigma := _best_sigma(digest, name)) is not None},
             {name: int(mask.sum()) for name, mask in masks.items()},
         )
     return None
 
 
-def _mean(values_NS: npt.NDArray[np.float32]) -> Numbers | None:
-    known = values_NS[np.isfinite(values_NS).all(axis=1)].astype(np.float64)
-    if not len(known):
-        return None
-    mean_S: Numbers = known.mean(axis=0)
-    return mean_S
+def _means(values_NS: npt.NDArray[np.float32] | None, masks: Mapping[str, npt.NDArray[np.bool_]]) -> dict[str, Numbers]:
+    """Over the people of each mask who have values; masks without any are left out."""
+    if values_NS is None:
+        return {}
+    known_N = np.isfinite(values_NS).all(axis=1)
+    parts = {name: values_NS[mask_N & known_N].astype(np.float64) for name, mask_N in masks.items()}
+    return {name: part.mean(axis=0) for name, part in parts.items() if len(part)}
 
 
 def _best_sigma(digest: Digest, difficulty: str) -> float | None:
