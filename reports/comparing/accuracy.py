@@ -12,7 +12,7 @@ import pandas as pd
 from heatmark.datasets.boxes import prefix_of
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.collect import Trial, accounted
-from heatmark.reports.reading.measures import metrics_of
+from heatmark.reports.reading.measures import exactly, metrics_of
 
 CONVERGED = 0.8
 # From SLURM's accounting; absent elsewhere. Wasted: after the last checkpoint of an attempt that ended badly.
@@ -82,11 +82,17 @@ def _measures(trial: Trial, metrics: Sequence[str]) -> dict[str, object]:
     speeds = [epoch.images_per_s for epoch in trial.epochs if epoch.images_per_s is not None]
     return {
         **values,
-        **{name: trial.final_metric(name) for name in metrics},
+        **{name: _final(trial, name) for name in metrics},
         "epochs_to_80": trial.epochs_to(CONVERGED),
         "wall_s": wall_seconds(trial),
         "images_per_s": statistics.median(speeds) if speeds else None,
     }
+
+
+def _final(trial: Trial, metric: str) -> float | None:
+    """Of a metric that is read exactly, that of any trial: what is not read so too is exact as it is."""
+    plain = metric.removeprefix(exactly(""))
+    return trial.final_metric(metric) if plain == metric else trial.compared_metric(plain)
 
 
 def wall_seconds(trial: Trial) -> float | None:

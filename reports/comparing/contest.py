@@ -7,7 +7,6 @@ one half of the images, and compared on the other.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,13 +86,5 @@ def _representatives(
 
 def _headline(cell: GridCell, headline: str, image_I: Images) -> float | None:
     """On these images, the mean over seeds; on all where records do not tell."""
-    found = measured([_on_images(digest.compared, image_I) for digest in cell.digests]) or cell.compared_final(headline)
+    found = measured([digest.compared.headline(image_I) for digest in cell.digests]) or cell.compared_final(headline)
     return found.value if found else None
-
-
-def _on_images(digest: Digest, image_I: Images) -> float | None:
-    statistic = digest.headline_statistic(image_I) if len(image_I) else None
-    if statistic is None:
-        return None
-    value = float(statistic(np.ones((1, len(image_I)), np.float32))[0])
-    return value if math.isfinite(value) else None

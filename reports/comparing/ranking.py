@@ -27,7 +27,7 @@ class Ranked:
 
 def ranked(cell: GridCell) -> Ranked | None:
     """None where no seed has records with OKS."""
-    found = [_in_orders(digest) for digest in cell.digests]
+    found = [_in_orders(digest.compared) for digest in cell.digests]
     known = [values for values in found if values is not None]
     own, common, perfect = (measured([values[place] for values in known]) for place in range(3))
     return Ranked(own, common, perfect) if own and common and perfect else None

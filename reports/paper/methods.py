@@ -32,8 +32,8 @@ AS_READ: dict[str, Callable[[GridCell], Measured | None]] = {
 }
 A_NOTE = (
     "A(2) is the share of a map within 2 pixels of the joint (Eq. 26): of softmax(β h) (Eq. 3), which the paper takes "
-    "for detection too (footnote 3), at β 10 where a method has none; under it, as read: of the weights that the method "
-    "reads with."
+    "for detection too (footnote 3), at β 10 where a method has none; under it, as read: of the weights that the "
+    "method reads with."
 )
 HANDS: dict[str, Callable[[GridCell], Measured | None]] = {
     "AUC 2D": final_value("AUC@0-30px", 100),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -104,6 +105,22 @@ class Digest:
         place_N = np.unique(self.image_N[known_N], return_inverse=True)[1]
         statistic = average_precision(place_N, self.score_N[known_N], self.oks_N[known_N])
         return float(statistic(np.ones((1, int(place_N.max()) + 1), np.float32))[0])
+
+    @property
+    def epe(self) -> float | None:
+        """Over all labelled joints, in pixels."""
+        count = self.joint_count_N.sum()
+        return float(self.error_sum_N.sum() / count) if count else None
+
+    def headline(self, image_I: npt.NDArray[np.int64] | None = None) -> float | None:
+        """The format's headline metric on these images, or on all; None where the records do not give it."""
+        images = np.unique(self.image_N) if image_I is None else image_I
+        statistic = self.headline_statistic(images) if len(images) else None
+        if statistic is None:
+            return None
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = float(statistic(np.ones((1, len(images)), np.float32))[0])
+        return value if math.isfinite(value) else None
 
     def part(self, name: str) -> tuple[Mask, Numbers, Numbers]:
         """Whom a part is about, each one's sum of errors and number of joints in it.

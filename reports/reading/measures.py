@@ -6,19 +6,34 @@ from collections.abc import Sequence
 
 from heatmark.datasets.formats import FORMATS, USUAL_FORMAT
 from heatmark.reports.reading.collect import Trial
+from heatmark.workloads.run_folder.evaluation import EXACT
 
 
 def shown_metrics(data_format: str, trials: Sequence[Trial]) -> tuple[str, ...]:
     """The metrics of a format for a table, its headline first; those in millimetres where a trial has them.
 
-    A format that names none shows all that its trials have, but for those of a part.
+    A format that names none shows all that its trials have, but for those of a part. Where some trials were read
+    exactly too, so is the headline metric, for all.
     """
     names = (name.partition("/")[2] for trial in trials if trial.format == data_format for name in trial.final)
     found = dict.fromkeys(name for name in names if name)
     metrics = FORMATS[data_format].shown if data_format in FORMATS else ()
     if not metrics:
         metrics = (headline_of(data_format), *(name for name in found if "/" not in name), "EPE")
-    return tuple(name for name in dict.fromkeys(metrics) if name in found or not name.endswith("mm"))
+    metrics = tuple(name for name in dict.fromkeys(metrics) if name in found or not name.endswith("mm"))
+    exact = exactly(headline_of(data_format))
+    return (metrics[0], exact, *metrics[1:]) if exact in found else metrics
+
+
+def exactly(metric: str) -> str:
+    """The name of a metric that is read with the mirror's lag exactly undone."""
+    return f"{EXACT}/{metric}"
+
+
+def title_of_metric(metric: str) -> str:
+    """As the head of a column."""
+    plain = metric.removeprefix(f"{EXACT}/")
+    return plain if plain == metric else f"{plain}, exact mirror"
 
 
 def formats_of(trials: Sequence[Trial]) -> list[str]:

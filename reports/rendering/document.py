@@ -73,6 +73,11 @@ class Shown:
         return tuple(block for block in self.blocks if not isinstance(block, Export) or block.shown)
 
     @property
+    def printed(self) -> tuple[Block, ...]:
+        """What is on paper, where nothing unfolds."""
+        return tuple(block for block in self.visible if not isinstance(block, Export) or not block.folded)
+
+    @property
     def words(self) -> tuple[Words, ...]:
         return tuple(block for block in self.blocks if isinstance(block, Words))
 

@@ -47,9 +47,9 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
             "title": section.title,
             "new_page": section.new_page,
             "half": section.half,
-            "blocks": [_block(block, folder, f"{place}-{number}") for number, block in enumerate(section.visible)],
+            "blocks": [_block(block, folder, f"{place}-{number}") for number, block in enumerate(section.printed)],
         }
-        for place, section in enumerate(section for section in document.sections if section.visible)
+        for place, section in enumerate(section for section in document.sections if section.printed)
     ]
     return {
         "title": document.title,

@@ -49,10 +49,11 @@ class Table:
 class Export:
     """A table as shown, and its numbers with all digits. headed: under a heading of its own, without a number.
 
-    shown: False for what is in the files alone.
+    shown: False for what is in the files alone. folded: on the page behind its title, and not in the PDF.
     """
 
     table: Table
     numbers: pd.DataFrame
     headed: bool = False
     shown: bool = True
+    folded: bool = False

@@ -13,7 +13,16 @@ from heatmark.reports.comparing.accuracy import SETTING
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import Trial
-from heatmark.reports.reading.measures import amount, formats_of, headline_of, lower_is_better, shown_metrics, unit_of
+from heatmark.reports.reading.measures import (
+    amount,
+    exactly,
+    formats_of,
+    headline_of,
+    lower_is_better,
+    shown_metrics,
+    title_of_metric,
+    unit_of,
+)
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
 from heatmark.reports.sections.section import Section
@@ -67,7 +76,7 @@ def _view(table: pd.DataFrame, data_format: str, metrics: Sequence[str], protoco
     boxes = f" ({title_of(sources[0])})" if len(sources) == 1 else ""
     headline = headline_of(data_format)
     measures = {
-        **{name: Column(f"{name}{boxes}", True, unit_of(name)) for name in metrics},
+        **{name: Column(f"{title_of_metric(name)}{boxes}", True, unit_of(name)) for name in metrics},
         "epochs_to_80": Column(f"Epochs to 80 % of final {headline}", True),
         "wall_s": Column("Wall time", True, width=1.1),
         "images_per_s": Column("Images per s", True, width=0.9),
@@ -152,9 +161,13 @@ def _best(table: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, int]]:
 
 def _caption(table: pd.DataFrame, headline: str, protocol: str) -> str:
     spread = "± is the standard deviation over seeds. " if (table["seeds"] > 1).any() else ""
+    exact = (
+        "Exact mirror: detection and DARK move a mirrored map by a whole pixel, as published; here exactly for all. "
+    )
+    mirror = exact if exactly(headline) in table and table[exactly(headline)].notna().any() else ""
     return (
         f"Accuracy after the last epoch and cost. {spread}Bold marks the best value of a column, which says nothing "
         "about significance. Epochs to 80 % counts from 1 to the first evaluation with at least 0.8 times the final "
-        f"{headline}. Wall time is that of training and evaluation; images per s is the median over the epochs. "
-        f"{protocol}"
+        f"{headline}. {mirror}Wall time is that of training and evaluation; images per s is the median over the "
+        f"epochs. {protocol}"
     )

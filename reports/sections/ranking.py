@@ -8,10 +8,11 @@ import pandas as pd
 
 from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.comparing.ranking import DRAWS, Ranked, ranked
-from heatmark.reports.comparing.settings import Setting, setting_names
+from heatmark.reports.comparing.settings import Setting
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import Cell, Column, Export, Table
+from heatmark.reports.sections.cell_rows import CellRows
 from heatmark.reports.sections.section import Section
 
 
@@ -35,11 +36,9 @@ class LocalisationAndRanking(Section):
 
 def ranking_export(found: list[tuple[Setting, GridCell, Ranked]]) -> Export:
     """One row per cell."""
-    names, shared = setting_names(setting for setting, _, _ in found)
-    several = len(names) > 1
+    rows_of = CellRows.of(setting for setting, _, _ in found)
     columns = (
-        *([Column("Setting", False, width=1.6)] if several else []),
-        Column("Cell", False, width=1.6),
+        *rows_of.columns,
         Column("AP, own score", True, "%"),
         Column("AP, no order", True, "%"),
         Column("AP, perfect order", True, "%"),
@@ -48,19 +47,17 @@ def ranking_export(found: list[tuple[Setting, GridCell, Ranked]]) -> Export:
     best = {order: max(getattr(taken, order).value for _, _, taken in found) for order in ("own", "common", "perfect")}
     rows = []
     for setting, cell, taken in found:
-        heads = [Cell(names[setting], order=names[setting])] if several else []
         pairs = [(getattr(taken, order), top) for order, top in best.items()]
         values = [_ap(measured, len(found) > 1 and measured.value == top) for measured, top in pairs]
         lost = taken.perfect.value - taken.own.value
-        label = Cell(cell.label, order=cell.label)
-        rows.append((*heads, label, *values, Cell(f"{100 * lost:.1f}", order=lost)))
+        rows.append((*rows_of.heads(setting, cell), *values, Cell(f"{100 * lost:.1f}", order=lost)))
     caption = (
         "AP depends on where joints are and on the order that scores put people in. The same predictions in the order "
         f"of each method's own scores, in no order (the mean of {DRAWS} random ones, the same for all methods) and in "
         "the perfect one (by OKS itself); bold: the highest. Who is ahead with its own score alone ranks better, "
         "who is ahead in the others localises better. Means over seeds; each prediction is matched with its own "
-        "person, so the first column may differ a little from COCO's AP."
-        + (f" Everywhere: {shared}." if shared else "")
+        "person, so the first column may differ a little from COCO's AP. Mirrors are merged exactly for all."
+        + rows_of.shared
     )
     table = Table(columns, tuple(rows), caption, name="ranking", title=LocalisationAndRanking.title)
     frame = pd.DataFrame(

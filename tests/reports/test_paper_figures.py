@@ -27,7 +27,7 @@ from heatmark.reports.rendering.figure import Figure
 from heatmark.workloads.run_folder.cost import Cost
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
-from tests.reports.recorded import made_up_people, with_errors, write_records
+from tests.reports.recorded import made_up_people, with_errors, with_kinds, write_records
 
 Replay = dict[str, Callable[..., Any]]
 
@@ -43,11 +43,12 @@ def said(figure: Figure) -> list[str]:
     return [unescape(words) for words in re.findall(r"<title>(.*?)</title>", figure.svg)]
 
 
-def give_records(sweep: Path) -> None:
+def give_records(sweep: Path, *, kinds: bool = False) -> None:
     """Errors grow with the place of the trial in the folder's order."""
     people = made_up_people(120)
     for number, run in enumerate(sorted(path.parent for path in sweep.glob("*/spec.json"))):
-        write_records(run, with_errors(people, 3.0 + number))
+        columns = with_errors(people, 3.0 + number)
+        write_records(run, with_kinds(columns) if kinds else columns)
 
 
 def add_trial(sweep: Path, replay: Replay, spec: TrialSpec, **final: float) -> RunFolder:
@@ -95,6 +96,20 @@ def test_no_figure_is_left_out_without_a_word(sweep: Path) -> None:
     assert all("no evaluation records" in f.absent for f in figures if f.title.startswith(("Fig. 4", "Fig. 9")))
 
 
+def test_a_of_s_is_drawn_both_ways(sweep: Path) -> None:
+    """The made-up softmax holds the root of what is read: .5 where that is .25."""
+    give_records(sweep, kinds=True)
+    setting = read_setting(sweep)
+    shapes = shapes_of(setting.paper_cells["detection"])
+    assert shapes is not None
+    assert shapes.activation_S["all"] == pytest.approx(shapes.as_read_S["all"] ** 0.5, rel=1e-5)
+    five, nine = localization(setting)
+    for figure in (five, nine):
+        for way, values_S in (("softmax", shapes.activation_S), ("as read", shapes.as_read_S)):
+            assert f"Detection, all, {way}: A(2) = {values_S['all'][2]:.2f}" in said(figure)
+        assert "footnote 3" in figure.caption
+
+
 def test_curves_of_a_of_s_are_the_mean_over_people(sweep: Path) -> None:
     give_records(sweep)
     setting = read_setting(sweep)
@@ -106,9 +121,9 @@ def test_curves_of_a_of_s_are_the_mean_over_people(sweep: Path) -> None:
     expected = 1 - np.exp(-np.arange(13) / (3.0 + number))
     assert shapes is not None and shapes.as_read_S["all"] == pytest.approx(expected, rel=1e-5)
     five, nine = localization(setting)
-    assert f"Detection, all: A(3) = {expected[3]:.2f}" in said(five)
+    assert f"Detection, all, as read: A(3) = {expected[3]:.2f}" in said(five)
     easy = shapes.people["easy"]
-    assert easy > 0 and len([words for words in said(nine) if ", easy: " in words]) == 3 * 13
+    assert easy > 0 and len([words for words in said(nine) if ", easy, " in words]) == 3 * 13
     # The best match of the made-up statistic is a sigma of 2.
     assert shapes.sigma == {"easy": 2.0, "medium": 2.0, "hard": 2.0}
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.nearest import VARIED
 from heatmark.reports.paper.figures.absent import missing_methods, no_records, not_run
-from heatmark.reports.paper.figures.net_shapes import Line, Numbers, activation_axes, plot_activation
+from heatmark.reports.paper.figures.net_shapes import Line, activation_axes, plot_activation
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.paper.figures.shapes import ALL, GROUPS, Shapes, shapes_of
 from heatmark.reports.reading.digest import DIFFICULTIES
@@ -61,8 +61,9 @@ def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
     cells = [*setting.paper_cells.values(), *trained.values()]
     caption = (
         f"a, b: A(s), the share of a heatmap {WINDOW_WORDS}, mean over people. {BOTH_WAYS} c: the σ of the Gaussian "
-        "with the least Pearson chi-square on average, in a window of s = 4 for easy and medium, 8 for hard people. d: accuracy "
-        "of detection trained on Gaussians of that σ. a to c are of the first seed, d is the mean over seeds. "
+        "with the least Pearson chi-square on average, in a window of s = 4 for easy and medium, 8 for hard people. "
+        "d: accuracy of detection trained on Gaussians of that σ. a to c are of the first seed, d is the mean over "
+        "seeds. "
         f"{setting.protocol(cells)}"
     )
     return Figure(drawn(draw, 4.6), caption, "Curves of A(s), sigma by difficulty", title, "\n".join(lines))
@@ -102,15 +103,12 @@ def _draw_activation(
     for method, found in shapes.items():
         for group in groups:
             who = f"{_label(setting, method)}, {group}"
-            drawn_S: list[tuple[str, Numbers | None, object, float]] = [
-                ("softmax", found.activation_S.get(group), DASHES[group], 1.2)
-            ]
+            lines = [("softmax", found.activation_S.get(group), Line(method_color(method), DASHES[group]))]
             if len(groups) == 1 or not found.activation_S:
-                drawn_S.append(("as read", found.as_read_S.get(group), AS_READ, 0.9))
-            for what, values_S, dashes, width in drawn_S:
+                lines.append(("as read", found.as_read_S.get(group), Line(method_color(method), AS_READ, 0.9)))
+            for what, values_S, line in lines:
                 if values_S is not None:
                     known = True
-                    line = Line(method_color(method), dashes, width)
                     plot_activation(drawing, axes, found.reaches, values_S, line, f"{who}, {what}")
     activation_axes(axes, max((found.reaches[-1] for found in shapes.values()), default=12))
     if not known:

@@ -1,0 +1,36 @@
+"""Tables with a row for each cell: what tells the rows apart, and what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heatmark.reports.comparing.cells import GridCell
+from heatmark.reports.comparing.settings import Setting, setting_names
+from heatmark.reports.rendering.table import Cell, Column
+
+
+@dataclass(frozen=True)
+class CellRows:
+    """names: of the settings. shared: what all settings have in common, as a sentence that follows another."""
+
+    names: dict[Setting, str]
+    shared: str
+
+    @classmethod
+    def of(cls, settings: Iterable[Setting]) -> CellRows:
+        """settings: of the rows, each as often as it comes."""
+        names, shared = setting_names(settings)
+        return cls(names, f" Everywhere: {shared}." if shared else "")
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Without that of the setting where there is one alone."""
+        cell = Column("Cell", False, width=1.6)
+        return (Column("Setting", False, width=1.6), cell) if len(self.names) > 1 else (cell,)
+
+    def heads(self, setting: Setting, cell: GridCell) -> tuple[Cell, ...]:
+        """The cells of those columns."""
+        label = Cell(cell.label, order=cell.label)
+        name = self.names[setting]
+        return (Cell(name, order=name), label) if len(self.names) > 1 else (label,)
