@@ -8,6 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from heatmark.reports.comparing.accuracy import accuracy_table
+from heatmark.reports.comparing.across import Across, compare_across
 from heatmark.reports.comparing.cells import GridCell, best_of_each, grid_cells, grid_order
 from heatmark.reports.comparing.comparisons import Comparisons, compare
 from heatmark.reports.comparing.settings import Setting, settings_of
@@ -56,7 +57,12 @@ class Study:
 
     @cached_property
     def verdict(self) -> Verdict:
-        return judge(self.cells, self.comparisons, self.sweep.targets)
+        return judge(self.cells, self.comparisons, self.across, self.sweep.targets)
+
+    @cached_property
+    def across(self) -> Across | None:
+        """Methods over all settings; None where there are too few of either."""
+        return compare_across(self.settings)
 
     @cached_property
     def drawn(self) -> dict[Setting, list[GridCell]]:

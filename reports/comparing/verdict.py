@@ -7,14 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from heatmark.datasets.boxes import title_of
+from heatmark.reports.comparing.across import FEWEST_SETTINGS, Across
 from heatmark.reports.comparing.cells import GridCell, seeds_of
-from heatmark.reports.comparing.claims import HYPOTHESES, WORDS, Finding, tested_claims
+from heatmark.reports.comparing.claims import HYPOTHESES, WORDS, Finding, p_text, tested_claims
 from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.comparing.cost import Cost, cost_of
 from heatmark.reports.comparing.settings import Setting, settings_of
 from heatmark.reports.reading.digest import parts_of
-from heatmark.reports.reading.measures import lower_is_better
+from heatmark.reports.reading.measures import amount, lower_is_better
 from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
+
+# In words; the tables have the rest.
+MOST_TOLD = 3
+MOST_LISTED = 6
 
 
 @dataclass(frozen=True)
@@ -91,15 +97,19 @@ class Verdict:
 
 
 def judge(
-    cells: Sequence[GridCell], comparisons: Comparisons, targets: Mapping[str, float] = MappingProxyType({})
+    cells: Sequence[GridCell],
+    comparisons: Comparisons,
+    across: Across | None = None,
+    targets: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict:
-    """comparisons: of these cells. targets: of the headline metric, by data set."""
+    """comparisons, across: of these cells. targets: of the headline metric, by data set."""
     settings = settings_of(cell for cell in cells if cell.finished)
     standings = tuple(
         standing for setting, own in settings.items() for standing in _standings(setting, own, comparisons)
     )
     findings = tested_claims(settings, comparisons, targets)
-    return Verdict(standings, findings, tuple(_sentences(settings, standings, findings, comparisons.unread)))
+    sentences = tuple(_sentences(settings, standings, findings, comparisons.unread, across))
+    return Verdict(standings, findings, sentences)
 
 
 def _standings(setting: Setting, cells: Sequence[GridCell], comparisons: Comparisons) -> Iterable[Standing]:
@@ -143,6 +153,7 @@ def _sentences(
     standings: Sequence[Standing],
     findings: Sequence[Finding],
     unread: Sequence[str],
+    across: Across | None,
 ) -> Iterator[str]:
     if not settings:
         yield "No trial has finished, so there is no verdict."
@@ -161,8 +172,9 @@ def _sentences(
         )
     if len(judged) < len(compared):
         yield _missing_seeds(compared, len(compared) - len(judged))
-    if judged:
-        yield _tally(judged)
+    yield from _headlines(judged)
+    if across:
+        yield _ranks(across)
     for hypothesis, title in HYPOTHESES.items():
         own = Counter(finding.outcome.word for finding in findings if finding.hypothesis == hypothesis)
         tally = ", ".join(f"{own[word]} {word}" for word in WORDS if own[word])
@@ -180,13 +192,79 @@ def _missing_seeds(compared: Sequence[Standing], unjudged: int) -> str:
     )
 
 
-def _tally(judged: Sequence[Standing]) -> str:
-    wins = Counter(standing.best.label for standing in judged if standing.clear)
-    names = ", ".join(f"{name} in {count}" for name, count in wins.most_common())
-    rest = len(judged) - sum(wins.values())
+def _headlines(judged: Sequence[Standing]) -> Iterator[str]:
+    """Who is ahead in the headline metric of each setting."""
+    found = [each for each in judged if (each.metric, each.subset) == (each.setting.headline, EVERYONE)]
+    yield from map(_headline, found[:MOST_TOLD])
+    rest = found[MOST_TOLD:]
+    clear = sum(standing.clear for standing in rest)
+    if len(rest) == 1:
+        yield f"In one further setting the best is {'' if clear else 'not '}clearly ahead."
+    elif rest:
+        yield f"In {clear or 'none'} of {len(rest)} further settings the best is clearly ahead."
+
+
+def _headline(standing: Standing) -> str:
+    setting, metric, second = standing.setting, standing.metric, standing.second
+    assert second and standing.ahead is not None and standing.interval, "only what is judged is told"
+    where = f"On {setting.dataset} with {setting.backbone} ({title_of(setting.boxes)})"
+    interval = "{} to {}".format(*(signed(metric, end) for end in standing.interval))
+    if standing.ahead == 0:
+        both = f"{standing.best.label} and {second.label} have the same {metric}"
+        return f"{where}, {both} (95 % interval of the difference {interval})."
+    points = amount(metric, standing.ahead)
+    ahead = f"{points} points" if float(points) else "less than 0.1 points"
     return (
-        f"Of {len(judged)} contests between the best and the next, {sum(wins.values())} are clear (Holm-adjusted p "
-        f"below 0.05 over images and seeds, no seed against it)"
-        + (f": {names}" if names else "")
-        + (f"; {rest} cannot be told from chance." if rest else ".")
+        f"{where}, {standing.best.label} is ahead of {second.label} by {ahead} of {metric} (95 % interval "
+        f"{interval}), which {_surety(standing)}."
     )
+
+
+def _surety(standing: Standing) -> str:
+    pair = standing.comparison
+    assert pair and pair.p_holm is not None and standing.agreeing, "only what is judged is told"
+    p = f"Holm-adjusted p {p_text(pair.p_holm)}"
+    if standing.clear:
+        return f"is clear ({p} over images and seeds, no seed against it)"
+    if pair.p_holm >= 0.05:
+        return f"cannot be told from chance ({p})"
+    if pair.better is not standing.best:
+        return "is not clear: with each prediction matched with its own person it is behind"
+    same, seeds = standing.agreeing
+    return f"is not clear ({p}, but {seeds - same} of {seeds} common seeds against it)"
+
+
+def _ranks(across: Across) -> str:
+    """Who is ahead over all settings, and who differs."""
+    rough = f", rough as there are fewer than {FEWEST_SETTINGS}" if across.rough else ""
+    ranks = _listed([f"{each.rank:.2f} ({each.label})" for each in across.methods])
+    return (
+        f"Over {len(across.settings)} settings{rough}, the mean ranks are {ranks}; Friedman's test gives p "
+        f"{p_text(across.test.p)}, {_apart(across)}."
+    )
+
+
+def _apart(across: Across) -> str:
+    if across.test.p >= 0.05:
+        return "so the ranks cannot be told from chance"
+    limit = f"differ by more than the critical difference of {across.critical_difference:.2f}"
+    worse: dict[str, list[str]] = {}
+    for one, other in across.apart:
+        worse.setdefault(one.label, []).append(other.label)
+    told = [f"{label} from {_listed(others)}" for label, others in list(worse.items())[:MOST_TOLD]]
+    rest = len(worse) - len(told)
+    more = f"; and {rest} more from others" if rest else ""
+    return f"and these {limit}: {'; '.join(told)}{more}" if told else f"but no two of them {limit}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`a, b and c`; of too many the first."""
+    if len(words) > MOST_LISTED:
+        words = [*words[: MOST_LISTED - 1], f"{len(words) - MOST_LISTED + 1} more"]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def signed(metric: str, value: float) -> str:
+    """An amount with a true minus, and none before nothing."""
+    text = amount(metric, abs(value))
+    return text if value >= 0 or float(text) == 0 else f"−{text}"

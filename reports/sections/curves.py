@@ -25,7 +25,7 @@ MARKERS = ("", "o", "s", "^", "D", "v")
 def convergence_figure(cells: Sequence[GridCell], headline: str) -> str:
     """The headline metric and EPE over epochs, one thin line per trial; the cells are of one setting."""
     curves = ((headline, f"{headline} (%)", 100.0), ("EPE", "EPE (px)", 1.0))
-    styles = _styles(cells)
+    styles = line_styles(cells)
 
     def draw(drawing: Drawing) -> None:
         panels = drawing.figure.subplots(1, 2)
@@ -93,7 +93,7 @@ def _draw_loss(axes: Axes, cell: GridCell) -> None:
     axes.yaxis.get_offset_text().set_fontsize(6)
 
 
-def _styles(cells: Sequence[GridCell]) -> list[tuple[GridCell, Style]]:
+def line_styles(cells: Sequence[GridCell]) -> list[tuple[GridCell, Style]]:
     """Colour by method, dashes by beta, marker where other settings tell cells of one method and beta apart."""
     betas = sorted({cell.beta for cell in cells if cell.beta is not None})
     alike: Counter[tuple[str, float | None]] = Counter()

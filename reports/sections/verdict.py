@@ -12,7 +12,7 @@ from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Compari
 from heatmark.reports.comparing.cost import Cost
 from heatmark.reports.comparing.settings import Setting, setting_names
 from heatmark.reports.comparing.study import Study
-from heatmark.reports.comparing.verdict import Standing, Verdict
+from heatmark.reports.comparing.verdict import Standing, Verdict, signed
 from heatmark.reports.reading.measures import amount, lower_is_better, unit_of
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
@@ -92,7 +92,7 @@ def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
         over = "" if standing.judged else "\nimages alone"
         ahead = Cell(
             _difference(metric, standing.ahead),
-            f"{_signed(metric, low)} to {_signed(metric, high)}{over}",
+            f"{signed(metric, low)} to {signed(metric, high)}{over}",
             order=standing.ahead,
         )
         chances = f"{standing.superiority:.0%}" if standing.judged and standing.superiority is not None else ""
@@ -127,11 +127,6 @@ def _resolvable(metric: str, pair: Comparison) -> Cell:
 
 def _difference(metric: str, value: float) -> str:
     return f"{value:.2f} {unit_of(metric)}" if lower_is_better(metric) else f"{100 * value:.1f} points"
-
-
-def _signed(metric: str, value: float) -> str:
-    text = amount(metric, abs(value))
-    return text if value >= 0 or float(text) == 0 else f"−{text}"
 
 
 def _cost(cost: Cost | None) -> str:

@@ -1,1 +1,4 @@
-"""Arrays in, intervals and p-values out: paired bootstrap, BCa, Holm, Kaplan and Meier. Knows nothing of heatmark."""
+"""Arrays in, intervals and p-values out: paired bootstrap, BCa, Holm, Kaplan and Meier, Friedman and Nemenyi.
+
+Knows nothing of heatmark.
+"""

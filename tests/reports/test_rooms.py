@@ -45,7 +45,7 @@ def test_every_file_of_a_section_is_found_and_stands_in_its_place() -> None:
     sections = all_sections()
     assert [section.order for section in sections] == sorted({section.order for section in sections})
     assert [section.title for section in sections] == [
-        *("Verdict", "All comparisons", "Accuracy", "Single joints", "Localisation and ranking"),
+        *("Verdict", "Across settings", "All comparisons", "Accuracy", "Single joints", "Localisation and ranking"),
         *("One net, many read-outs", "Kinds of error", "Calibration", "Convergence"),
         *("Figures of the paper", "Predictions"),
         *("Tables of the paper", "Trials without a result", "How the trials were trained", "Versions and machine"),

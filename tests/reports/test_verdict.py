@@ -74,8 +74,13 @@ def test_the_better_method_is_found_everywhere(paper_like: Path) -> None:
         *(("AP", "all"), ("EPE", "all"), ("EPE", "easy"), ("EPE", "hard"))
     ]
     assert all(standing.best.label == "BCIR β 10" and standing.clear for standing in verdict.standings)
-    assert "4 are clear (Holm-adjusted p below 0.05 over images and seeds" in verdict.sentences[0]
-    assert verdict.sentences[0].endswith("no seed against it): BCIR β 10 in 4.")
+    # AP of rank 2 after 12 epochs is 0.66 (1 - exp(-3)) = 0.6271, of rank 0 0.6 (1 - exp(-6)) = 0.5985.
+    assert verdict.sentences[0].startswith(
+        "On drawn with sbl-r18-w16 (GT boxes), BCIR β 10 is ahead of Detection by 2.9 points of AP (95 % interval "
+    )
+    assert "which is clear (Holm-adjusted p " in verdict.sentences[0]
+    assert verdict.sentences[0].endswith(" over images and seeds, no seed against it).")
+    assert verdict.sentences[1].startswith("Hard people favour regression (H1)")
     easy = next(standing.comparison for standing in verdict.standings if standing.subset == "easy")
     assert easy is not None and easy.agreeing == (5, 5) and easy.people >= 80
     assert any("too few people to compare" in note and "medium" in note for note in comparisons.notes)
@@ -129,6 +134,9 @@ def test_no_one_is_clearly_ahead_in_whom_the_resamples_see_behind(tmp_path: Path
     assert (standing.metric, standing.best.label, standing.agreeing) == ("AP", "IPR β 10", (0, 3))
     assert standing.comparison is not None and standing.comparison.clear and not standing.clear
     assert standing.interval is not None and standing.interval[1] < 0
+    told = judged(tmp_path)[2].sentences[0]
+    assert "IPR β 10 is ahead of Detection by 10.0 points of AP (95 % interval −" in told
+    assert told.endswith("which is not clear: with each prediction matched with its own person it is behind.")
 
 
 def test_chance_is_not_taken_for_a_difference(tmp_path: Path, replay: Replay) -> None:
