@@ -12,9 +12,10 @@ import pytest
 
 from heatmark.datasets.metrics.error_kinds import KINDS, error_kinds, towards
 from heatmark.datasets.metrics.oks import person_oks
-from heatmark.datasets.people import FloatArray, Person, Skeleton
+from heatmark.datasets.people import Person, Skeleton
 from heatmark.datasets.predictions import truth_of
 from heatmark.datasets.skeletons import COCO_PERSON
+from tests.datasets.plain_kinds import plain_kind
 
 # Of area 100 and sigma .1 a joint at a distance d is as similar as exp(-d^2 / 8).
 SKELETON = Skeleton("two hands", ("left", "right", "nose"), ((0, 1),), ((0, 2), (1, 2)), (0.1, 0.1, 0.1))
@@ -136,26 +137,3 @@ def test_real_predictions_have_the_kinds_that_can_be_counted_by_hand(real: Calla
     assert len(own) > 20 and set(np.unique(kinds.kind_NK)) >= {0, 1, 2, 5}
     for pose_K2, row, codes in zip(joints, own, kinds.kind_NK.tolist(), strict=True):
         assert codes == [plain_kind(pose_K2, joint, people[row], people) for joint in range(17)]
-
-
-def plain_kind(pose_K2: FloatArray, joint: int, own: Person, people: list[Person]) -> int:
-    """The definition, one joint at a time."""
-
-    def alike(who: Person, which: int) -> float:
-        if not who.visibility_K[which]:
-            return -1.0
-        squared = float(((pose_K2[joint] - who.joints_K2[which]) ** 2).sum())
-        return math.exp(-squared / (2 * who.area * (2 * COCO_PERSON.sigmas[joint]) ** 2))
-
-    if not own.visibility_K[joint]:
-        return 0
-    other_side = COCO_PERSON.mirrored_order[joint]
-    mine = alike(own, joint)
-    mirrored = alike(own, other_side)
-    neighbours = [each for each in people if each.image_id == own.image_id and each is not own]
-    theirs = max((max(alike(each, joint), alike(each, other_side)) for each in neighbours), default=-1.0)
-    if max(mine, mirrored, theirs) < 0.5:
-        return 5
-    if mine >= max(mirrored, theirs):
-        return 1 if mine >= 0.85 else 2
-    return 4 if theirs >= mirrored else 3

@@ -13,9 +13,11 @@ from heatmark.datasets.coco import load_annotations, load_coco
 from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import make_loader
+from heatmark.datasets.metrics.error_kinds import INVERSION, SWAP, error_kinds
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.people import PoseDataset
 from heatmark.models.decoding import argmax, quarter_offset
+from tests.datasets.plain_kinds import plain_kind
 
 IMAGENET_MEAN, IMAGENET_STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 # split, decoder, AP, AR: measured outside this project, with the annotated boxes as they are (not clipped to the image)
@@ -68,3 +70,23 @@ def test_a_pretrained_network_scores_what_was_measured_with_it(
     metrics = oks_metrics(dataset.annotation_file, predictions(session, dataset, decoder))
     assert metrics["AP"] == pytest.approx(ap, abs=0.0006)
     assert metrics["AR"] == pytest.approx(ar, abs=0.0006)
+
+
+def test_the_network_s_errors_are_of_the_kinds_that_they_are_by_hand(real: Any) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(real("pretrained_onnx/deploy.onnx")))
+    dataset = with_boxes_as_annotated(load_coco(real("coco_mini"), "val"))
+    poses = [np.reshape(each["keypoints"], (17, 3)) for each in predictions(session, dataset, "quarter")]
+    joints_NK2 = np.stack(poses)[..., :2]
+    found_NK = error_kinds(joints_NK2, np.arange(len(poses)), dataset.people, dataset.skeleton).kind_NK
+    for pose_K2, person, codes in zip(joints_NK2, dataset.people, found_NK.tolist(), strict=True):
+        assert codes == [plain_kind(pose_K2, joint, person, list(dataset.people)) for joint in range(17)]
+    labelled_NK = np.stack([person.visibility_K for person in dataset.people]) > 0
+    assert (found_NK > 0).sum(axis=0).tolist() == labelled_NK.sum(axis=0).tolist()
+    row_of = {person.annotation_id: row for row, person in enumerate(dataset.people)}
+    # A left shoulder at (474.54, 134.17): 54.5 and 6.2 pixels from its own place, so as similar to it as
+    # exp(-3013 / (2 * 17377 * .158^2)) = .03, but .5 and 1.2 from the right one: exp(-1.67 / 867.6) = .998.
+    assert found_NK[row_of[200887], 5] == INVERSION
+    # A left wrist at (328.19, 426.44): exp(-4309 / (2 * 42868 * .124^2)) = .04 for its own place, .0004 for the left
+    # wrist of the neighbour, exp(-337 / (2 * 60023 * .124^2)) = .83 for the neighbour's right one.
+    assert found_NK[row_of[221722], 9] == SWAP
