@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -15,12 +14,11 @@ from heatmark.reports.reading.joint_errors import Calibration
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
-from heatmark.reports.rendering.method_colors import method_color
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
 from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.curves import line_styles
 from heatmark.reports.sections.section import Section
 
-MARKERS = "os^Dv"
 MEASURES: dict[str, Callable[[Calibration], float | None]] = {
     "auroc": lambda calibration: calibration.auroc,
     "expected_error": lambda calibration: calibration.reliability.expected_error,
@@ -92,25 +90,22 @@ def _first(cell: GridCell) -> Calibration | None:
 
 
 def _reliability(known: list[tuple[GridCell, Calibration]]) -> str:
+    styled = [
+        (found, *style) for (_, found), style in zip(known, line_styles([cell for cell, _ in known]), strict=True)
+    ]
+
     def draw(drawing: Drawing) -> None:
         axes = drawing.figure.subplots()
         axes.plot([0, 1], [0, 1], linestyle=(0, (1, 2)), color="#888888", linewidth=1)
-        for place, (cell, found) in enumerate(known):
+        for found, cell, style in styled:
             bins = found.reliability
-            style: dict[str, Any] = {
-                "color": method_color(cell.spec.method.name),
-                "marker": "os^Dv"[place % 5],
-                "markersize": 3,
-            }
-            axes.plot(bins.confidence_B, bins.right_B, linewidth=1.2, **style)
+            axes.plot(bins.confidence_B, bins.right_B, **style)
             for x, y in zip(bins.confidence_B.tolist(), bins.right_B.tolist(), strict=True):
                 drawing.words(axes, x, y, f"{cell.label}: confidence {x:.2f}, {100 * y:.0f} % right")
-            entries.append(Line2D([], [], label=cell.label, linewidth=1.2, **style))
         axes.set(xlabel="confidence", ylabel="share right", ylim=(0, 1.02))
-        drawing.legend(entries, below=True, most=len(entries))
+        drawing.legend([Line2D([], [], label=cell.label, **style) for _, cell, style in styled], below=True, most=3)
 
-    entries: list[Line2D] = []
-    return drawn(draw, height=2.7, width=4.2)
+    return drawn(draw, height=2.5, width=4.6)
 
 
 def _over_seeds(cell: GridCell, measure: Callable[[Calibration], float | None]) -> Measured | None:

@@ -63,8 +63,8 @@ def kinds_export(found: Found) -> Export:
         "its own place, a jitter at 0.5 or more; an inversion where it is nearer to the same person's other side, a "
         "swap where it is nearer to that joint of somebody else; a miss below 0.5 of all of them. Under each share: "
         "what AP would gain if jitters were good, misses as near as a jitter may be, inversions and swaps at the right "
-        "joint as near as they are to the wrong one. As published, all seeds together; by joint, by size and by "
-        "occlusion in the table below, which the page unfolds." + rows_of.shared
+        "joint as near as they are to the wrong one. As published, all seeds together. By joint, size and occlusion: "
+        "a fold of the page, and in the files." + rows_of.shared
     )
     table = Table(columns, tuple(rows), caption, name="error_kinds", title=ErrorKinds.title)
     return Export(table, pd.DataFrame(records))
