@@ -49,9 +49,11 @@ class Context:
         trials = [trial for cell in unlike.values() for trial in cell.finished]
         measured = protocol(trials)
         ours = f"Ours: {measured[:1].lower()}{measured[1:]}" if trials else "Ours: nothing of this table was run."
+        flipped = any(trial.spec.train.flip_test for trial in trials if trial.spec)
+        mirrors = "Mirrored maps are merged as published: detection moves one by a whole pixel." if flipped else ""
         several = len({trial.spec.seed for trial in trials if trial.spec}) > 1
         seeds = "Means over seeds, ± their standard deviation." if several else ""
-        parts = (f"{title}.", ours, seeds, paper or PAPER_PROTOCOL[self.format], note)
+        parts = (f"{title}.", ours, seeds, mirrors, paper or PAPER_PROTOCOL[self.format], note)
         return " ".join(part for part in parts if part)
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -24,6 +26,8 @@ from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Tabl
 from heatmark.reports.sections.curves import convergence_figure, loss_figure
 from heatmark.reports.sections.section import Section
 
+TARGETS = ", and the epochs to the target of the sweep file, which is under them"
+
 
 class Convergence(Section):
     """How long until cells come near their final accuracy, and their curves."""
@@ -34,7 +38,7 @@ class Convergence(Section):
     def blocks(self, study: Study) -> Iterator[Block]:
         if study.stamp:
             yield Words((study.stamp,), "stamp")
-        yield from convergence_export(study.cells, study.stamp)
+        yield from convergence_export(study.cells, study.stamp, study.sweep.targets)
         curves = list(_curves(study))
         yield from curves
         if not curves:
@@ -62,8 +66,13 @@ def _curves(study: Study) -> Iterator[Figure]:
         )
 
 
-def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export]:
-    """Time to accuracy, one row per cell that was evaluated; none where no cell was. truncated: a warning, or empty."""
+def convergence_export(
+    cells: Sequence[GridCell], truncated: str, targets: Mapping[str, float] = MappingProxyType({})
+) -> list[Export]:
+    """Time to accuracy, one row per cell that was evaluated; none where no cell was. truncated: a warning, or empty.
+
+    targets: a quality in the headline metric, by data set, from the sweep file.
+    """
     rows, records = [], []
     settings = settings_of(cells)
     names, shared = setting_names(settings)
@@ -76,10 +85,14 @@ def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export
                 continue
             to_best = medians_of(arrivals_at(cell, target)) if target else None
             common = Cell(MISSING) if to_best is None else _time_cell(to_best.epochs, "{:g}")
+            given = targets.get(setting.dataset)
+            to_given = medians_of(arrivals_at(cell, given)) if given else None
             heads = _convergence_heads(names[setting], cell)[0 if several else 1 :]
-            rows.append((*heads, *(each for time in times for each in _times(time)), common))
+            lasts = (common, *([_given_cell(given, to_given)] if targets else []))
+            rows.append((*heads, *(each for time in times for each in _times(time)), *lasts))
             best = {"epochs_to_80_of_best": to_best.epochs if to_best else None}
-            records.append({**vars(setting), "cell": cell.label, **_time_record(times), **best})
+            wanted = {"target": given, "epochs_to_target": to_given.epochs if to_given else None}
+            records.append({**vars(setting), "cell": cell.label, **_time_record(times), **best, **wanted})
     if not rows:
         return []
     parts = [f"{fraction:.0%}".replace("%", " %") for fraction in FRACTIONS]
@@ -88,6 +101,7 @@ def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export
         columns += [Column(f"Epochs to {part}", True), Column("Images", True), Column("Hours", True)]
         columns.append(Column("Seeds there", True, width=0.8))
     columns.append(Column("Epochs to 80 % of the best", True))
+    columns += [Column("Epochs to the target", True)] if targets else []
     headlines = ", ".join(dict.fromkeys(setting.headline for setting in settings))
     where = f" Everywhere: {shared}." if shared else ""
     caption = (
@@ -95,11 +109,19 @@ def convergence_export(cells: Sequence[GridCell], truncated: str) -> list[Export
         "Medians over seeds by Kaplan and Meier: a run that has not got there counts as still waiting when it was last "
         "seen (against the mean final value of its cell), and a median that more than half have not reached is a dash. "
         "Beside it the epochs to 80 % of the highest mean final value of the setting, which a net that learned nothing "
-        "never reaches. Images are people trained on, each as often as it was drawn; hours include the evaluations."
-        f"{where} {truncated}"
+        f"never reaches{TARGETS if targets else ''}. Images are people trained on, each as often as it was drawn; "
+        f"hours include the evaluations.{where} {truncated}"
     )
     table = Table(tuple(columns), tuple(rows), caption.strip(), name="convergence", title="Time to accuracy")
     return [Export(table, pd.DataFrame(records))]
+
+
+def _given_cell(given: float | None, times: MedianTimes | None) -> Cell:
+    """Epochs to a quality of the sweep file's, and under it which."""
+    if given is None or times is None:
+        return Cell(MISSING)
+    found = _time_cell(times.epochs, "{:g}")
+    return replace(found, under=f"{100 * given:g} %")
 
 
 def _convergence_heads(where: str, cell: GridCell) -> tuple[Cell, Cell]:

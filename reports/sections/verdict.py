@@ -75,8 +75,9 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
         "no common seed is against it. Seeds agree: in how many of the common seeds the best is ahead, and in what "
         "share of new pairs of seeds it would be. Resolvable: the difference that four of five such sweeps would "
         "find, and how many seeds of each would find this one. Cost: hours of GPUs or CPUs as SLURM accounts them, "
-        "else of the trial's processes. AP is COCO's, of the last evaluation; the resamples, and so interval, p and "
-        "seeds that agree, match each prediction with its own person, which may give a little other difference."
+        "else of the trial's processes. Mirrors are merged exactly for all methods. AP is COCO's, of the last "
+        "evaluation; the resamples, and so interval, p and seeds that agree, match each prediction with its own "
+        "person, which may give a little other difference."
         f"{unsure}{where}"
     )
     cells = tuple(_standing_row(row, names[row.setting])[0 if several else 1 :] for row in rows)

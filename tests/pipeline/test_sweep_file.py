@@ -14,6 +14,7 @@ from heatmark.pipeline.plan import make_plan
 from heatmark.pipeline.plan_view import batch_script
 from heatmark.pipeline.site import load_site
 from heatmark.pipeline.sweep import load_sweep
+from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 
 GOOD: dict[str, Any] = {
     "name": "test",
@@ -45,6 +46,25 @@ def test_the_grid_is_expanded_and_same_experiments_collapse(tmp_path: Path) -> N
     # Two betas mean nothing to detection: 3 methods x 2 betas x 2 seeds are 10 experiments.
     assert len(labels) == len(set(labels)) == 10 and plan.collapsed == 2
     assert labels[:2] == ["Detection sbl-r50 drawn seed 0", "IPR β 1 sbl-r50 drawn seed 0"]
+
+
+def test_the_quality_that_time_is_measured_to_is_kept_with_the_sweep(tmp_path: Path) -> None:
+    plan = planned(changed("report.targets", {"drawn": 0.6}), tmp_path)
+    plan.write()
+    kept = SweepRecord.read(sweep_file(plan.folder))
+    assert kept is not None and kept.targets == {"drawn": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("targets", "why"),
+    [
+        ({"drwan": 0.6}, r"report\.targets\.drwan: not in grid\.dataset.*drawn"),
+        ({"drawn": 60}, r"report\.targets\.drawn: 60: a fraction between 0 and 1"),
+    ],
+)
+def test_a_target_is_a_fraction_on_a_data_set_of_the_grid(tmp_path: Path, targets: Any, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        planned(changed("report.targets", targets), tmp_path)
 
 
 def test_any_field_of_train_or_of_a_method_is_an_axis(tmp_path: Path) -> None:
