@@ -68,7 +68,7 @@ def test_a_step_of_regression_is_equation_23() -> None:
 @pytest.fixture(scope="module")
 def errors() -> dict[tuple[str, str], list[float]]:
     cases = gradients.first_heatmaps(seed=0)
-    found = {}
+    found: dict[tuple[str, str], list[float]] = {}
     for name, learner in gradients.learners().items():
         joints_SC2, _ = gradients.updated(torch.stack(list(cases.values())), learner)
         error_SC = torch.linalg.vector_norm(joints_SC2 - torch.tensor([36, 48]), dim=-1)
