@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from heatmark.foundation.errors import InputError
 
 Record = dict[str, Any]
@@ -57,7 +59,11 @@ def read_json(path: Path) -> Record | None:
 
 def _parsed(content: bytes, path: Path) -> Any:
     try:
-        return json.loads(content)
+        try:
+            return msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # NaN, other encodings and halves of characters, which the standard library takes; and it names the place.
+            return json.loads(content)
     except ValueError as error:
         raise InputError(f"{path}: damaged: not JSON ({error}); restore it or remove it") from error
 

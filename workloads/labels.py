@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from heatmark.models.methods import METHODS
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from heatmark.workloads.spec import TrialSpec
 
 # Fields that a label names by itself.
@@ -35,8 +37,9 @@ def differing_settings(specs: Sequence[TrialSpec]) -> dict[str, str]:
 
     What a method or a depth map has by default goes without saying.
     """
-    flat = {spec.signature: _flatten(spec.science()) for spec in specs}
-    usual = {spec.signature: _defaults(spec) for spec in specs}
+    named = {spec.signature: spec for spec in specs}
+    flat = {signature: _flatten(spec.science()) for signature, spec in named.items()}
+    usual = {kind: _defaults(*kind) for kind in {_kind(spec) for spec in specs}}
     groups: dict[tuple[str | None, ...], list[str]] = {}
     for signature, fields in flat.items():
         groups.setdefault(tuple(fields.get(name) for name in sorted(NAMED_FIELDS - {"seed"})), []).append(signature)
@@ -46,17 +49,20 @@ def differing_settings(specs: Sequence[TrialSpec]) -> dict[str, str]:
         differing = [name for name in names if len({flat[signature].get(name) for signature in signatures}) > 1]
         for signature in signatures:
             # A field that a trial is without (depth, pretrained) is told by the trials that have it.
-            own = flat[signature]
-            known = [name for name in differing if name in own and own[name] != usual[signature].get(name)]
+            own, default = flat[signature], usual[_kind(named[signature])]
+            known = [name for name in differing if name in own and own[name] != default.get(name)]
             text[signature] = ", ".join(f"{name} {own[name]}" for name in known)
     return text
 
 
-def _defaults(spec: TrialSpec) -> dict[str, str]:
+def _kind(spec: TrialSpec) -> tuple[type[BaseModel], type[BaseModel]]:
+    return type(spec.method), type(spec.train)
+
+
+def _defaults(method: type[BaseModel], train: type[BaseModel]) -> dict[str, str]:
     """Default values of the method's fields and of those that only some trials have."""
-    method = {name: field.default for name, field in type(spec.method).model_fields.items()}
-    weight = type(spec.train).model_fields["depth_weight"].default
-    return _flatten({"method": method, "train": {"depth_weight": weight}})
+    usual = {name: field.default for name, field in method.model_fields.items()}
+    return _flatten({"method": usual, "train": {"depth_weight": train.model_fields["depth_weight"].default}})
 
 
 def _flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

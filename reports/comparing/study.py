@@ -22,10 +22,12 @@ MOST_DRAWN = 12
 
 
 class Study:
-    """Everything is worked out once, when it is first asked for."""
+    """Everything is worked out once, when it is first asked for. evidence: where it is not to be read."""
 
-    def __init__(self, sweep: Sweep) -> None:
+    def __init__(self, sweep: Sweep, evidence: Evidence | None = None) -> None:
         self.sweep = sweep
+        if evidence is not None:
+            self.evidence = evidence
         self.trials: tuple[Trial, ...] = tuple(sorted(sweep.trials, key=grid_order))
 
     @property

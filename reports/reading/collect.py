@@ -232,4 +232,6 @@ def finite_numbers(values: Mapping[str, float | None] | None) -> dict[str, float
 
 def printable(text: str) -> str:
     """Control characters and broken Unicode as the replacement character, so that any renderer takes the text."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
 import matplotlib
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -40,6 +42,9 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    # Nothing stands above an axis that a title would have to make way for, and to look for it takes long.
+    "axes.titley": 1.0,
+    "axes.formatter.useoffset": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#8a929c",
@@ -97,8 +102,7 @@ class Drawing:
         self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         # Where things are is known only after the layout, which saving settles.
         under = FIGURE_START + "".join(self._image(*picture) for picture in self._pictures)
-        step = -(-len(self._words) // MOST_WORDS) or 1
-        over = "".join(self._circle(*word) for word in self._words[::step])
+        over = "".join(self._circles())
         return buffer.getvalue().replace(FIGURE_START, under, 1).replace("</svg>", f"{over}</svg>")
 
     def _lay_out(self) -> None:
@@ -121,12 +125,17 @@ class Drawing:
             f'height="{y1 - y0:.2f}" preserveAspectRatio="none" xlink:href="data:image/jpeg;base64,{data}"/>'
         )
 
-    def _circle(self, axes: Axes, x: float, y: float, text: str) -> str:
-        right, up = axes.transData.transform((x, y))
-        return (
-            f'<circle class="point" cx="{right:.2f}" cy="{self._height - up:.2f}" r="{HOVER_RADIUS}" fill="none" '
-            f'pointer-events="all"><title>{escape(text)}</title></circle>'
-        )
+    def _circles(self) -> Iterator[str]:
+        """In the order in which they were asked for; the points of one pair of axes are placed together."""
+        words = self._words[:: -(-len(self._words) // MOST_WORDS) or 1]
+        for axes, group in itertools.groupby(words, key=lambda word: word[0]):
+            _, *columns = zip(*group, strict=True)
+            places_N2 = axes.transData.transform(np.column_stack(columns[:2])).tolist()
+            for (right, up), text in zip(places_N2, columns[2], strict=True):
+                yield (
+                    f'<circle class="point" cx="{right:.2f}" cy="{self._height - up:.2f}" r="{HOVER_RADIUS}" '
+                    f'fill="none" pointer-events="all"><title>{escape(text)}</title></circle>'
+                )
 
 
 def drawn(draw: Callable[[Drawing], None], height: float, width: float = WIDTH, *, placed: bool = False) -> str:

@@ -34,6 +34,8 @@ class Convergence(Section):
 
     title = "Convergence"
     order = 30
+    long = True
+    recorded = False
 
     def blocks(self, study: Study) -> Iterator[Block]:
         if study.stamp:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -48,7 +49,9 @@ def loss_figure(cells: Sequence[GridCell]) -> str:
         panels = list(drawing.figure.subplots(rows, columns, squeeze=False).flat)
         for axes, cell in zip(panels, cells, strict=False):
             _draw_loss(axes, cell)
-            axes.set_title(textwrap.fill(cell.label, 18), fontsize=7.5)
+            # A loss may have its power of ten above its axis.
+            with matplotlib.rc_context({"axes.titley": None}):
+                axes.set_title(textwrap.fill(cell.label, 18), fontsize=7.5)
         for axes in panels[len(cells) :]:
             axes.set_visible(False)
         drawing.figure.supxlabel("epoch", fontsize=7.5)

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 
 from heatmark.foundation.beside import Beside
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import printable
-from heatmark.reports.rendering.document import Document
-from heatmark.reports.sections.section import all_sections
+from heatmark.reports.reading.digest import Evidence
+from heatmark.reports.rendering.document import Block, Document
+from heatmark.reports.sections.section import Part, all_sections
 from heatmark.reports.sections.summary import summarise
+
+# The title of a section, and which of its parts.
+Key = tuple[str, int]
 
 
 def assemble(study: Study) -> Document:
     """The report: every section in its place, and the summary."""
     sweep, sections = study.sweep, all_sections()
-    assert study.cells is not None, "read once, before there are copies of this process"
-    beside = {section.title: Beside(partial(section.shown, study)) for section in sections if section.long}
+    parts = {(section.title, place): part for section in sections for place, part in enumerate(section.parts())}
+    ahead = {key: part for key, part in parts.items() if part.long and not part.recorded}
+    without = Beside(partial(_worked_out, ahead, Study(sweep, Evidence())))
+    assert study.cells is not None, "read once, before there are further copies of this process"
+    beside = [
+        Beside(partial(_worked_out, {key: part}, study)) for key, part in parts.items() if part.long and part.recorded
+    ]
     # The others first: those that are worked out beside them are ready by then.
-    here = {section.title: section.shown(study) for section in sections if not section.long}
-    there = {title: work.result() for title, work in beside.items()}
-    shown = [(here | there)[section.title] for section in sections]
+    blocks = _worked_out({key: part for key, part in parts.items() if not part.long}, study)
+    for work in (without, *beside):
+        blocks |= work.result()
+    own = {section.title: [blocks[key] for key in parts if key[0] == section.title] for section in sections}
+    shown = [section.shown(chain.from_iterable(own[section.title])) for section in sections]
     return Document(
         title=sweep.name,
         date=sweep.date,
@@ -28,3 +41,8 @@ def assemble(study: Study) -> Document:
         summary=(*summarise(sweep, study.accuracy), *sweep.notes, *map(printable, study.evidence.notes)),
         sections=tuple(section for section in shown if section.blocks),
     )
+
+
+def _worked_out(parts: Mapping[Key, Part], study: Study) -> dict[Key, tuple[Block, ...]]:
+    """The blocks of each part."""
+    return {key: tuple(part.blocks(study)) for key, part in parts.items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from heatmark.reports.comparing.study import Study
-from heatmark.reports.paper.figures.figures import paper_figures
+from heatmark.reports.paper.figures.figures import GROUPS, Group, paper_figures
 from heatmark.reports.rendering.document import Block
-from heatmark.reports.sections.section import Section
+from heatmark.reports.sections.section import Part, Section
 
 
 class PaperFigures(Section):
@@ -16,7 +17,13 @@ class PaperFigures(Section):
     title = "Figures of the paper"
     order = 40
     new_page = True
-    long = True
 
     def blocks(self, study: Study) -> Iterable[Block]:
         return paper_figures(study.cells)
+
+    def parts(self) -> Sequence[Part]:
+        return [Part(partial(_drawn, group), long=True, recorded=group.recorded) for group in GROUPS]
+
+
+def _drawn(group: Group, study: Study) -> Iterable[Block]:
+    return group.figures(study.cells)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from heatmark.reports import sections
@@ -13,10 +14,23 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block, Sheet, Shown
 
 
+@dataclass(frozen=True)
+class Part:
+    """Blocks of a section that follow each other.
+
+    long: takes as long as many others together, and is worked out beside them. recorded: asks for the records of
+    evaluations; what does not is worked out while these are read.
+    """
+
+    blocks: Callable[[Study], Iterable[Block]]
+    long: bool = False
+    recorded: bool = True
+
+
 class Section(ABC):
     """title: its heading. order: sections stand in ascending order. half: beside the next, if that is half as well.
 
-    long: takes as long as many others together, and is worked out beside them.
+    long, recorded: of its only part; a section of several has `parts` instead.
     """
 
     title: ClassVar[str]
@@ -24,13 +38,19 @@ class Section(ABC):
     new_page: ClassVar[bool] = False
     half: ClassVar[bool] = False
     long: ClassVar[bool] = False
+    recorded: ClassVar[bool] = True
 
     @abstractmethod
     def blocks(self, study: Study) -> Iterable[Block]:
         """Its words, tables and pictures from top to bottom; without any the section is left out."""
 
-    def shown(self, study: Study) -> Shown:
-        blocks = tuple(self.blocks(study))
+    def parts(self) -> Sequence[Part]:
+        """What `blocks` are made of, in order."""
+        return (Part(self.blocks, self.long, self.recorded),)
+
+    def shown(self, blocks: Iterable[Block]) -> Shown:
+        """blocks: those of its parts."""
+        blocks = tuple(blocks)
         # A sheet of pictures fills a page.
         new_page = self.new_page or any(isinstance(block, Sheet) for block in blocks)
         return Shown(self.title, blocks, new_page, self.half)

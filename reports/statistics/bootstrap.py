@@ -113,7 +113,8 @@ def _precisions(weights_NW: Weights, passed_N: npt.NDArray[np.int64], people_W: 
     """
     count, width = len(THRESHOLDS), len(people_W)
     passes_TN = (np.arange(count)[:, None] < passed_N).astype(np.float32)
-    found_TW, seen_W = passes_TN @ weights_NW, weights_NW.sum(0)
+    # A product of matrices would wait in several threads for cores that the rest of a report uses.
+    found_TW, seen_W = np.einsum("tn,nw->tw", passes_TN, weights_NW), weights_NW.sum(0)
     best_TW, work_TW, total_TW = (np.zeros((count, width), np.float32) for _ in range(3))
     reached_TW = np.floor(RECALLS * found_TW / people_W)
     for weight_W, passed in zip(weights_NW[::-1], passed_N[::-1].tolist(), strict=True):

@@ -20,7 +20,9 @@ def ap_in_orders(image_N: npt.ArrayLike, score_DN: npt.ArrayLike, oks_N: npt.Arr
     # A prediction that passes one threshold passes all lower ones.
     passed_N = np.searchsorted(THRESHOLDS, np.asarray(oks_N), side="right")
     passed_DN = passed_N[order_DN]
-    counts_DN = np.array([rank_in_image(ranked_N) < MOST_DETECTIONS for ranked_N in image_N[order_DN]])
+    counts_DN = np.ones(order_DN.shape, np.bool_)
+    if np.unique(image_N, return_counts=True)[1].max() > MOST_DETECTIONS:
+        counts_DN = np.array([rank_in_image(ranked_N) < MOST_DETECTIONS for ranked_N in image_N[order_DN]])
     rank_DN = np.maximum(np.cumsum(counts_DN, axis=1), 1)
     total_D = np.zeros(len(score_DN))
     for place in range(len(THRESHOLDS)):

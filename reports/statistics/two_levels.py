@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit  # Student's t and its inverse: scipy.stats is slow to import and to call
 
 from heatmark.reports.statistics.intervals import LEVEL, Array, Resampled, mean_over_seeds
 
@@ -62,7 +62,7 @@ class Difference:
         return _satterthwaite(self._parts)
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        reach = float(stats.t.ppf((1 + level) / 2, self.degrees_of_freedom)) * self.standard_error
+        reach = float(stdtrit(self.degrees_of_freedom, (1 + level) / 2)) * self.standard_error
         return self.value - reach, self.value + reach
 
     @property
@@ -70,7 +70,7 @@ class Difference:
         """Two-sided, of no difference: on new images and, where there are enough seeds, with new seeds."""
         if self.standard_error == 0:
             return 1.0 if self.value == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.value) / self.standard_error, self.degrees_of_freedom))
+        return float(2 * stdtr(self.degrees_of_freedom, -abs(self.value) / self.standard_error))
 
     def resolvable(self, seeds: int | None = None) -> float:
         """The smallest difference that is found in four of five such experiments; seeds: of each side, instead."""
@@ -79,7 +79,7 @@ class Difference:
             spreads = [(each or 0.0) * own for each, own in zip(self.seed_variances, self.seeds, strict=True)]
             parts = [(self.image_variance, self.images - 1), *((spread / seeds, seeds - 1) for spread in spreads)]
         freedom = _satterthwaite(parts)
-        reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom) + stats.t.ppf(POWER, freedom))
+        reach = float(stdtrit(freedom, (1 + LEVEL) / 2) + stdtrit(freedom, POWER))
         return reach * math.sqrt(sum(variance for variance, _ in parts))
 
     @property

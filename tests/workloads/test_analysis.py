@@ -55,10 +55,10 @@ def test_a_step_of_regression_is_equation_23() -> None:
     learner = gradients.learners()["regression"]
     rows, columns = (torch.from_numpy(each.astype(float)) for each in np.mgrid[:64, :48])
     probability = torch.softmax(10 * heatmap.flatten(), 0).view(64, 48)
-    (x, y), (true_x, true_y) = learner.read(heatmap).tolist(), gradients.JOINT
+    ((x, y),), (true_x, true_y) = learner.read(heatmap[None]).tolist(), gradients.JOINT
     location = np.sign(x - true_x) * (columns - x) + np.sign(y - true_y) * (rows - y)
     heatmap.requires_grad_()
-    (found,) = torch.autograd.grad(learner.loss(heatmap), heatmap)
+    (found,) = torch.autograd.grad(learner.loss(heatmap[None]), heatmap)
     torch.testing.assert_close(found, 10 * probability * location, rtol=0, atol=1e-12)
     # Eq. 25: never positive at the ground truth.
     expected = -10 * probability[48, 36] * (abs(x - true_x) + abs(y - true_y))
@@ -67,11 +67,22 @@ def test_a_step_of_regression_is_equation_23() -> None:
 
 @pytest.fixture(scope="module")
 def errors() -> dict[tuple[str, str], list[float]]:
-    return {
-        (name, case): [float(np.hypot(x - 36, y - 48)) for x, y in gradients.updated(heatmap, learner)[0]]
-        for name, learner in gradients.learners().items()
-        for case, heatmap in gradients.first_heatmaps(seed=0).items()
-    }
+    cases = gradients.first_heatmaps(seed=0)
+    found: dict[tuple[str, str], list[float]] = {}
+    for name, learner in gradients.learners().items():
+        joints_SC2, _ = gradients.updated(torch.stack(list(cases.values())), learner)
+        error_SC = torch.linalg.vector_norm(joints_SC2 - torch.tensor([36, 48]), dim=-1)
+        found |= {(name, case): error_SC[:, place].tolist() for place, case in enumerate(cases)}
+    return found
+
+
+def test_heatmaps_are_updated_each_by_itself() -> None:
+    far, near = (gradients.first_heatmaps(seed=0)[case] for case in ("2 far", "4 near"))
+    for learner in gradients.learners().values():
+        joints_SC2, frames = gradients.updated(torch.stack([far, near]), learner, steps=10)
+        alone_S12, alone = gradients.updated(near[None], learner, steps=10)
+        torch.testing.assert_close(joints_SC2[:, 1:], alone_S12, rtol=0, atol=1e-12)
+        torch.testing.assert_close(frames[10][1:], alone[10], rtol=0, atol=1e-12)
 
 
 def test_detection_finds_the_joint_from_anywhere_sooner_than_regression(
@@ -93,7 +104,7 @@ def test_a_random_heatmap_under_regression_grows_in_the_corner_of_its_quadrant()
     """Section 6.2, case 1: corners have the largest gradients."""
     heatmap = gradients.first_heatmaps(seed=0)["1 random"]
     grown = heatmap.requires_grad_()
-    (gradient,) = torch.autograd.grad(gradients.learners()["regression"].loss(grown), grown)
+    (gradient,) = torch.autograd.grad(gradients.learners()["regression"].loss(grown[None]), grown)
     growth = -gradient
     corner, opposite = growth[-8:, -8:].mean(), growth[:8, :8].mean()
     assert corner > growth[44:52, 32:40].mean() > 0 > opposite

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ PEAK_SIGMAS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 # large beta is still sampled at its top (between pixels, sampling alone costs up to 0.2 pixels at beta 50).
 STEPS = (0, 2, 4, 6, 8, 10, 12)
 CENTRE = ((SIZE[1] - 1) / 2, (SIZE[0] - 1) / 2)
+VALUES: Mapping[str, Sequence[Any]] = {"beta": BETAS, "sigma": PEAK_SIGMAS, "step": STEPS}
 TYPICAL = {"beta": 10.0, "sigma": 2.0, "step": 10}
 
 
@@ -25,26 +27,29 @@ def analyze(folder: Path) -> list[Path]:
     return [write_table(folder / "bias.csv", list(measured()))]
 
 
-def measured() -> Iterator[dict[str, Any]]:
+def varied(axis: str) -> list[dict[str, Any]]:
+    """`measured` where beta, sigma or step takes all of its values, and the two others are typical."""
+    return list(measured({**{name: (value,) for name, value in TYPICAL.items()}, axis: VALUES[axis]}))
+
+
+def measured(values: Mapping[str, Sequence[Any]] = VALUES) -> Iterator[dict[str, Any]]:
     """Every beta, sigma and place: the joint, where each decoder finds it, and the shift that Eq. 37 predicts."""
-    for beta in BETAS:
-        for sigma in PEAK_SIGMAS:
-            for step in STEPS:
-                # The centre lies between pixels: the nearest pixel, and along the diagonal from there.
-                joint = (float(math.floor(CENTRE[0]) - step), float(math.floor(CENTRE[1]) - round(step * 4 / 3)))
-                heatmap = gaussian_map(joint, sigma)[None, None]
-                with one_thread():
-                    share = math.exp(-log_mass_ratio(heatmap, beta).item())
-                    ipr = soft_argmax(heatmap, beta)[0, 0].tolist()
-                    bcir = bias_compensated_argmax(heatmap, beta)[0, 0].tolist()
-                yield {
-                    "beta": beta,
-                    "sigma": sigma,
-                    "step": step,
-                    "x": joint[0],
-                    "y": joint[1],
-                    "distance": math.dist(joint, CENTRE),
-                    "shift_ipr": math.dist(ipr, joint),
-                    "shift_bcir": math.dist(bcir, joint),
-                    "shift_predicted": share * math.dist(joint, CENTRE),
-                }
+    for beta, sigma, step in itertools.product(*(values[name] for name in VALUES)):
+        # The centre lies between pixels: the nearest pixel, and along the diagonal from there.
+        joint = (float(math.floor(CENTRE[0]) - step), float(math.floor(CENTRE[1]) - round(step * 4 / 3)))
+        heatmap = gaussian_map(joint, sigma)[None, None]
+        with one_thread():
+            share = math.exp(-log_mass_ratio(heatmap, beta).item())
+            ipr = soft_argmax(heatmap, beta)[0, 0].tolist()
+            bcir = bias_compensated_argmax(heatmap, beta)[0, 0].tolist()
+        yield {
+            "beta": beta,
+            "sigma": sigma,
+            "step": step,
+            "x": joint[0],
+            "y": joint[1],
+            "distance": math.dist(joint, CENTRE),
+            "shift_ipr": math.dist(ipr, joint),
+            "shift_bcir": math.dist(bcir, joint),
+            "shift_predicted": share * math.dist(joint, CENTRE),
+        }

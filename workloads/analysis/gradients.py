@@ -24,7 +24,7 @@ FRAMES = (0, 10, 50, 150, 400)
 
 @dataclass(frozen=True)
 class Learner:
-    """loss: of heatmap_HW. read: joint_2 of heatmap_HW."""
+    """loss: of heatmap_CHW, summed over its maps. read: joint_C2 of heatmap_CHW."""
 
     loss: Callable[[Tensor], Tensor]
     read: Callable[[Tensor], Tensor]
@@ -33,10 +33,11 @@ class Learner:
 def analyze(folder: Path) -> list[Path]:
     """gradients.csv: the joint after every step; drawn it is Fig. 6 (reports/paper/figures/gradients.py)."""
     rows = []
+    cases = first_heatmaps(seed=0)
     for name, learner in learners().items():
-        histories = {case: updated(heatmap, learner) for case, heatmap in first_heatmaps(seed=0).items()}
-        for case, (joints, _) in histories.items():
-            for step, (x, y) in enumerate(joints):
+        joints_SC2, _ = updated(torch.stack(list(cases.values())), learner)
+        for place, case in enumerate(cases):
+            for step, (x, y) in enumerate(joints_SC2[:, place].tolist()):
                 error = float(np.hypot(x - JOINT[0], y - JOINT[1]))
                 rows.append({"learner": name, "case": case, "step": step, "x": x, "y": y, "epe": error})
     return [write_table(folder / "gradients.csv", rows)]
@@ -59,30 +60,33 @@ def learners() -> dict[str, Learner]:
     """Regression and detection as in Fig. 6, and BCIR beside them; losses as Eq. 4, 5 and 21 print them."""
     detection = METHODS["detection"].model_validate({"l_de_reduction": "sum_pixels", "target_center": "exact"})
     named = {"regression": METHODS["ipr"](), "detection": detection, "BCIR": METHODS["bcir"]()}
-    joint = torch.tensor([[JOINT]], dtype=torch.float64)
-    labelled = torch.ones(1, 1, dtype=torch.float64)
+    joint_112 = torch.tensor([[JOINT]], dtype=torch.float64)
 
     def learner(method: Any, read: Callable[[Tensor], Tensor]) -> Learner:
-        def loss(heatmap_HW: Tensor) -> Tensor:
-            return torch.stack(list(method.losses(heatmap_HW[None, None], joint, labelled, 0).values())).sum()
+        def loss(heatmap_CHW: Tensor) -> Tensor:
+            count = len(heatmap_CHW)
+            labelled_C1 = torch.ones(count, 1, dtype=torch.float64)
+            terms = method.losses(heatmap_CHW[:, None], joint_112.expand(count, 1, 2), labelled_C1, 0)
+            # A method averages over the maps.
+            return count * torch.stack(list(terms.values())).sum()
 
-        return Learner(loss, lambda heatmap_HW: read(heatmap_HW[None, None])[0, 0])
+        return Learner(loss, lambda heatmap_CHW: read(heatmap_CHW[:, None])[:, 0])
 
     return {name: learner(method, argmax if name == "detection" else method.decode) for name, method in named.items()}
 
 
 @one_thread()
-def updated(
-    heatmap_HW: Tensor, learner: Learner, steps: int = STEPS
-) -> tuple[list[tuple[float, float]], dict[int, Tensor]]:
-    """The joint before each step and after the last, and the heatmaps of FRAMES: h <- h - gamma dL/dh (Eq. 24)."""
+def updated(heatmap_CHW: Tensor, learner: Learner, steps: int = STEPS) -> tuple[Tensor, dict[int, Tensor]]:
+    """joint_SC2 before each step and after the last, and the maps of FRAMES: h <- h - gamma dL/dh (Eq. 24).
+
+    heatmap_CHW: so many first heatmaps, each updated by itself.
+    """
     joints, frames = [], {}
     for step in range(steps + 1):
-        heatmap_HW = heatmap_HW.detach().requires_grad_()
-        x, y = learner.read(heatmap_HW.detach()).tolist()
-        joints.append((x, y))
+        heatmap_CHW = heatmap_CHW.detach().requires_grad_()
+        joints.append(learner.read(heatmap_CHW.detach()))
         if step in FRAMES:
-            frames[step] = heatmap_HW.detach()
-        (gradient_HW,) = torch.autograd.grad(learner.loss(heatmap_HW), heatmap_HW)
-        heatmap_HW = heatmap_HW - GAMMA * gradient_HW
-    return joints, frames
+            frames[step] = heatmap_CHW.detach()
+        (gradient_CHW,) = torch.autograd.grad(learner.loss(heatmap_CHW), heatmap_CHW)
+        heatmap_CHW = heatmap_CHW - GAMMA * gradient_CHW
+    return torch.stack(joints), frames

@@ -27,17 +27,16 @@ AXES = {"beta": "β, log scale", "sigma": "σ (heatmap px)", "step": "from the c
 def bias() -> Figure:
     """How far the softmax pulls a joint towards the middle of the map. Needs torch."""
     try:
-        from heatmark.workloads.analysis.bias import TYPICAL, measured
+        from heatmark.workloads.analysis.bias import TYPICAL, varied
     except ImportError:
         return Figure("", "The softmax bias.", "", TITLE, NO_TORCH)
-    rows = list(measured())
 
     def draw(drawing: Drawing) -> None:
         panels = drawing.figure.subplots(1, 6, width_ratios=(1, 1, 1, 1.2, 1.2, 1.2))
         for axes, beta in zip(panels[:3], SHOWN_BETAS, strict=True):
             _draw_map(drawing, axes, beta)
         for axes, (name, label) in zip(panels[3:], AXES.items(), strict=True):
-            _draw_shift(drawing, axes, chosen(rows, name, TYPICAL), name, label)
+            _draw_shift(drawing, axes, varied(name), name, label)
         panels[3].set_title("shift (heatmap px)")
         panels[3].legend(fontsize=6, handlelength=1.5, loc="center left")
 
@@ -50,12 +49,6 @@ def bias() -> Figure:
         "data."
     )
     return Figure(drawn(draw, 1.9), caption, "Heatmaps and curves of the bias of IPR and BCIR", TITLE)
-
-
-def chosen(rows: list[dict[str, Any]], axis: str, typical: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows in which only one of beta, sigma and step varies."""
-    fixed = {name: value for name, value in typical.items() if name != axis}
-    return [row for row in rows if all(row[name] == value for name, value in fixed.items())]
 
 
 def _draw_map(drawing: Drawing, axes: Axes, beta: float) -> None:

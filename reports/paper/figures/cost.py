@@ -76,7 +76,8 @@ def accuracy_and_cost(setting: DrawnSetting) -> Figure:
             axes.errorbar(spent, 100 * accuracy.value, spread, fmt=marker, color=color, markersize=5, capsize=2)
             words = f"{cell.label}: {headline} {amount(headline, accuracy.value)} % in {spent:.3g} {unit}"
             drawing.words(axes, spent, 100 * accuracy.value, words)
-            handles.append(Line2D([], [], marker=marker, linestyle="", color=color, label=cell.label))
+            if few:
+                handles.append(Line2D([], [], marker=marker, linestyle="", color=color, label=cell.label))
         _axes(axes, headline, unit, [point.spent for point in points])
         drawing.legend(handles if few else _by_method(points), below=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.nearest import PAPER_METHODS
@@ -24,32 +25,60 @@ from heatmark.reports.rendering.figure import Figure
 # A page or two for each; the settings with most finished cells come first.
 MOST_SETTINGS = 6
 
-Drawer = Callable[[DrawnSetting], Figure]
+
+class Group(NamedTuple):
+    """Figures that follow each other. recorded: they show trials, and what the records of their evaluations say."""
+
+    figures: Callable[[Sequence[GridCell]], Iterable[Figure]]
+    recorded: bool
 
 
 def paper_figures(cells: Sequence[GridCell]) -> tuple[Figure, ...]:
     """In the paper's order, then those that it does not have."""
-    settings = drawn_settings(cells)
-    drawn = sorted(settings, key=lambda setting: -len(setting.finished))[:MOST_SETTINGS]
-    drawn = [setting for setting in settings if setting in drawn]
-    left_out = [setting for setting in settings if setting not in drawn]
-    return (*_all_figures(drawn), *_without(settings, left_out))
+    return tuple(figure for group in GROUPS for figure in group.figures(cells))
 
 
-def _all_figures(settings: Sequence[DrawnSetting]) -> Iterator[Figure]:
+def _readings(_cells: Sequence[GridCell]) -> Iterator[Figure]:
     yield decodings()
     yield bias()
+
+
+def _errors_and_maps(cells: Sequence[GridCell]) -> Iterator[Figure]:
+    settings, _ = _chosen(cells)
     yield from map(sample_people, first_of_each_dataset(settings))
     yield from map(epe_bars, settings)
     for setting in settings:
         yield from localization(setting)
+
+
+def _updates(_cells: Sequence[GridCell]) -> Iterator[Figure]:
     yield gradients()
+
+
+def _progress_and_cost(cells: Sequence[GridCell]) -> Iterator[Figure]:
+    settings, left_out = _chosen(cells)
     for setting in first_of_each_dataset(settings):
         yield from heatmap_progress(setting)
     yield from map(convergence, settings)
     yield from map(beta_effects, settings)
     yield from map(accuracy_and_cost, settings)
     yield from map(extreme_cases, first_of_each_dataset(settings))
+    yield from _without(settings, left_out)
+
+
+GROUPS = (
+    Group(_readings, recorded=False),
+    Group(_errors_and_maps, recorded=True),
+    Group(_updates, recorded=False),
+    Group(_progress_and_cost, recorded=True),
+)
+
+
+def _chosen(cells: Sequence[GridCell]) -> tuple[list[DrawnSetting], list[DrawnSetting]]:
+    """Those that are drawn, and those that are left out, both in grid order."""
+    settings = drawn_settings(cells)
+    drawn = sorted(settings, key=lambda setting: -len(setting.finished))[:MOST_SETTINGS]
+    return [each for each in settings if each in drawn], [each for each in settings if each not in drawn]
 
 
 def _without(settings: Sequence[DrawnSetting], left_out: Sequence[DrawnSetting]) -> Iterator[Figure]:

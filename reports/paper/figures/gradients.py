@@ -22,19 +22,22 @@ def gradients() -> Figure:
         from heatmark.workloads.analysis.gradients import GAMMA, JOINT, first_heatmaps, learners, updated
     except ImportError:
         return Figure("", "Gradients without a network.", "", TITLE, NO_TORCH)
-    named = learners()
+    import torch
+
+    named, cases = learners(), first_heatmaps(seed=0)
+    first_CHW = torch.stack(list(cases.values()))
+    found = {name: updated(first_CHW, learner, SHOWN_STEPS[-1]) for name, learner in named.items()}
     rows = []
-    for case, heatmap_HW in first_heatmaps(seed=0).items():
+    for place, case in enumerate(cases):
         pictures = []
-        for name, learner in named.items():
-            joints, frames = updated(heatmap_HW, learner, SHOWN_STEPS[-1])
+        for name, (joints_SC2, frames) in found.items():
             for step in SHOWN_STEPS:
-                x, y = joints[step]
+                x, y = joints_SC2[step, place].tolist()
                 off = ((x - JOINT[0]) ** 2 + (y - JOINT[1]) ** 2) ** 0.5
                 words = f"{name}, case {case}, step {step}: read at ({x:.1f}, {y:.1f}), {off:.1f} px off"
-                pixels_HW3 = colored(frames[step].numpy(), ENLARGED)
-                true, found = ((_enlarged(at[0]), _enlarged(at[1])) for at in (JOINT, (x, y)))
-                pictures.append(Picture(pixels_HW3, words, true, found, note=f"{off:.1f} px"))
+                pixels_HW3 = colored(frames[step][place].numpy(), ENLARGED)
+                true, at = ((_enlarged(each[0]), _enlarged(each[1])) for each in (JOINT, (x, y)))
+                pictures.append(Picture(pixels_HW3, words, true, at, note=f"{off:.1f} px"))
         rows.append((f"case {case}", tuple(pictures)))
     columns = tuple(f"{name}\nstep {step}" for name in named for step in SHOWN_STEPS)
     caption = (
