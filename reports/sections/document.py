@@ -9,7 +9,7 @@ from itertools import chain
 from heatmark.foundation.beside import Beside
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import printable
-from heatmark.reports.reading.digest import Evidence
+from heatmark.reports.reading.evidence import Evidence
 from heatmark.reports.rendering.document import Block, Document
 from heatmark.reports.sections.section import Part, all_sections
 from heatmark.reports.sections.summary import summarise

@@ -144,7 +144,8 @@ def found_in(sweep: Path) -> Across | None:
 
 
 def shown_in(sweep: Path) -> Shown:
-    return AcrossSettings().shown(Study(collect(sweep)))
+    section = AcrossSettings()
+    return section.shown(section.blocks(Study(collect(sweep))))
 
 
 def test_two_data_sets_by_hand(tmp_path: Path, replay: Replay) -> None:
