@@ -103,7 +103,7 @@ def _reliability(known: list[tuple[GridCell, Calibration]]) -> str:
             for x, y in zip(bins.confidence_B.tolist(), bins.right_B.tolist(), strict=True):
                 drawing.words(axes, x, y, f"{cell.label}: confidence {x:.2f}, {100 * y:.0f} % right")
         axes.set(xlabel="confidence", ylabel="share right", ylim=(0, 1.02))
-        drawing.legend([Line2D([], [], label=cell.label, **style) for _, cell, style in styled], below=True, most=3)
+        drawing.legend([Line2D([], [], label=cell.label, **style) for _, cell, style in styled])
 
     return drawn(draw, height=2.5, width=4.6)
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -49,9 +48,7 @@ def loss_figure(cells: Sequence[GridCell]) -> str:
         panels = list(drawing.figure.subplots(rows, columns, squeeze=False).flat)
         for axes, cell in zip(panels, cells, strict=False):
             _draw_loss(axes, cell)
-            # A loss may have its power of ten above its axis.
-            with matplotlib.rc_context({"axes.titley": None}):
-                axes.set_title(textwrap.fill(cell.label, 18), fontsize=7.5)
+            axes.set_title(textwrap.fill(cell.label, 18), fontsize=7.5)
         for axes in panels[len(cells) :]:
             axes.set_visible(False)
         drawing.figure.supxlabel("epoch", fontsize=7.5)
@@ -91,9 +88,9 @@ def _draw_loss(axes: Axes, cell: GridCell) -> None:
         axes.plot([x for x, _ in points], [y for _, y in points], color=color, linewidth=1.2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
-    axes.ticklabel_format(axis="y", scilimits=(-3, 4))
+    # In full, as a power of ten above the axis would stand in the title.
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
     axes.tick_params(labelsize=6.5)
-    axes.yaxis.get_offset_text().set_fontsize(6)
 
 
 def line_styles(cells: Sequence[GridCell]) -> list[tuple[GridCell, Style]]:

@@ -48,16 +48,16 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
     names, shared = setting_names(standing.setting for standing in standings)
     several = len(names) > 1
     columns = (
-        *([Column("Setting", False, width=1.4)] if several else []),
-        Column("People", False, width=1.2),
+        *([Column("Setting", False, width=1.3)] if several else []),
+        Column("People", False, width=1.0),
         Column("Metric", False, width=1.0),
         Column("Best", False, width=1.5),
         Column("Value", True, width=0.9),
         Column("Next", False, width=1.5),
         Column("Ahead by", True, "95 % interval", width=1.5),
         Column("p (Holm)", True, width=0.8),
-        Column("Seeds agree", True, "a new one", width=0.8),
-        Column("Resolvable", True, "seeds for this", width=0.9),
+        Column("Seeds agree", True, "a new one", width=0.85),
+        Column("Resolvable", True, "seeds for this", width=1.1),
         Column("Cost per trial", True, "best, next", width=1.2),
     )
     # Where there are more than a page holds, the clear ones go first.
