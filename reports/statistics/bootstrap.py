@@ -17,8 +17,6 @@ Statistic = Callable[[Weights], Array]
 RESAMPLES, FEWEST_RESAMPLES = 2000, 400
 # AP is counted anew for every resample: so many people times resamples take some ten seconds.
 BUDGET = 300_000_000
-# Leaving out one image at a time is for small sets; the acceleration needs no more than this many groups.
-JACKKNIFE_GROUPS = 100
 # Weights in memory at a time.
 CHUNK = 1 << 22
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -32,12 +30,11 @@ class Resampling:
 
     image_I: npt.NDArray[np.int64]
     counts_BI: Weights
-    left_out_GI: Weights
 
     def apply(self, statistic: Statistic) -> Resampled:
         with np.errstate(divide="ignore", invalid="ignore"):
             (value,) = statistic(np.ones((1, len(self.image_I)), np.float32))
-            return Resampled(float(value), statistic(self.counts_BI), statistic(self.left_out_GI))
+            return Resampled(float(value), statistic(self.counts_BI))
 
 
 def affordable_resamples(people: int) -> int:
@@ -52,10 +49,7 @@ def draw_resampling(image_ids: npt.ArrayLike, resamples: int = RESAMPLES, seed: 
     drawn_BI = np.random.default_rng([seed, count]).integers(0, count, (resamples, count))
     rows_B1 = np.arange(resamples)[:, None] * count
     counts = np.bincount((drawn_BI + rows_B1).ravel(), minlength=resamples * count)
-    groups = min(count, JACKKNIFE_GROUPS)
-    left_out_GI = np.ones((groups, count), np.float32)
-    left_out_GI[np.arange(count) % groups, np.arange(count)] = 0
-    return Resampling(image_I, counts.reshape(resamples, count).astype(np.float32), left_out_GI)
+    return Resampling(image_I, counts.reshape(resamples, count).astype(np.float32))
 
 
 def ratio_of_sums(numerator_I: npt.ArrayLike, denominator_I: npt.ArrayLike) -> Statistic:

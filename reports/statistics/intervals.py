@@ -1,4 +1,4 @@
-"""How sure a number is: BCa intervals and p-values from resamples, Holm's correction, Kaplan and Meier's survival."""
+"""How sure a number is: resampled statistics, Holm's correction, Kaplan and Meier's survival, the log-rank test."""
 
 from __future__ import annotations
 
@@ -9,39 +9,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 Array = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 # 8 runs against 8 are dealt in all ways.
 MOST_DEALS = 20_000
-# With fewer resamples than this beyond 0, their share is too coarse and the tail is taken for normal.
-FEWEST_IN_TAIL = 5
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """A statistic: on the data, on the resamples of the data, and with one image (or group of images) left out.
+    """A statistic on the data, and on resamples of the data.
 
     Two of the same resampling may be subtracted: resample b holds the same images for both, so the pairs stay pairs.
     """
 
     value: float
     resamples_B: Array
-    jackknife_G: Array
 
     def __sub__(self, other: Resampled) -> Resampled:
-        return Resampled(
-            self.value - other.value, self.resamples_B - other.resamples_B, self.jackknife_G - other.jackknife_G
-        )
+        return Resampled(self.value - other.value, self.resamples_B - other.resamples_B)
 
     @property
     def usable(self) -> bool:
-        """Whether value, nine of ten resamples and the jackknife are finite: a tiny subset may be empty in some."""
+        """Whether value and nine of ten resamples are finite: a tiny subset may be empty in some."""
         finite_B = np.isfinite(self.resamples_B)
-        enough = finite_B.size > 0 and finite_B.mean() >= 0.9 and np.isfinite(self.jackknife_G).sum() >= 3
-        return bool(math.isfinite(self.value) and enough)
+        return bool(math.isfinite(self.value) and finite_B.size > 0 and finite_B.mean() >= 0.9)
 
 
 def mean_over_seeds(parts: Sequence[Resampled]) -> Resampled:
@@ -49,52 +42,7 @@ def mean_over_seeds(parts: Sequence[Resampled]) -> Resampled:
     return Resampled(
         float(np.mean([part.value for part in parts])),
         np.mean([part.resamples_B for part in parts], axis=0),
-        np.mean([part.jackknife_G for part in parts], axis=0),
     )
-
-
-def bca_interval(found: Resampled, level: float = LEVEL) -> tuple[float, float]:
-    """The bias-corrected and accelerated interval (Efron 1987, as in scipy.stats.bootstrap)."""
-    resamples_B = found.resamples_B[np.isfinite(found.resamples_B)]
-    if np.ptp(resamples_B) == 0:
-        return found.value, found.value
-    bias, acceleration = _bias(found.value, resamples_B), _acceleration(found.jackknife_G)
-    ends = []
-    for tail in ((1 - level) / 2, (1 + level) / 2):
-        z = bias + float(ndtri(tail))
-        ends.append(float(np.quantile(resamples_B, ndtr(bias + z / (1 - acceleration * z)))))
-    return ends[0], ends[1]
-
-
-def p_value(found: Resampled) -> float:
-    """Two-sided, of the statistic being 0: the level at which the BCa interval begins to hold 0."""
-    resamples_B = found.resamples_B[np.isfinite(found.resamples_B)]
-    if np.ptp(resamples_B) == 0:
-        return 1.0 if found.value == 0 else 0.0
-    below = np.count_nonzero(resamples_B < 0) + np.count_nonzero(resamples_B == 0) / 2
-    if min(below, len(resamples_B) - below) >= FEWEST_IN_TAIL:
-        place = float(ndtri(below / len(resamples_B)))
-    else:
-        place = float(-np.mean(resamples_B) / np.std(resamples_B))
-    bias, acceleration = _bias(found.value, resamples_B), _acceleration(found.jackknife_G)
-    # Near the pole of the acceleration the tail is as far out as it gets.
-    shrunk = (place - bias) / max(1 + acceleration * (place - bias), 1e-3)
-    tail = float(ndtr(shrunk - bias))
-    return min(1.0, 2 * min(tail, 1 - tail))
-
-
-def _bias(value: float, resamples_B: Array) -> float:
-    """z0: how far the data's value is from the median of the resamples, in standard deviations."""
-    count = len(resamples_B)
-    below = np.count_nonzero(resamples_B < value) + np.count_nonzero(resamples_B == value) / 2
-    return float(ndtri(min(max(below, 0.5), count - 0.5) / count))
-
-
-def _acceleration(jackknife_G: Array) -> float:
-    known_G = jackknife_G[np.isfinite(jackknife_G)]
-    away_G = known_G.mean() - known_G
-    spread = float((away_G**2).sum())
-    return float((away_G**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -72,8 +72,8 @@ def test_five_seeds_find_a_gap_of_four_percent() -> None:
 def found_from(first: list[float], second: list[float], image_spread: float = 0.0, images: int = 1000) -> Difference:
     """image_spread: the chance of images, all of it in the second."""
     shared_B = np.random.default_rng(0).normal(0, image_spread, 4000)
-    still = [Resampled(value, np.full(4000, value), np.zeros(5)) for value in first]
-    moving = [Resampled(value, value + shared_B, np.zeros(5)) for value in second]
+    still = [Resampled(value, np.full(4000, value)) for value in first]
+    moving = [Resampled(value, value + shared_B) for value in second]
     return difference(still, moving, images)
 
 
