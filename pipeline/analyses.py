@@ -1,4 +1,4 @@
-"""`heatmark analyze`: the numbers of the paper's analyses as csv, and its figures as the report draws them."""
+"""`heatmark analyze`: the numbers of the analyses as csv, and the paper's figures as the report draws them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def _localization(out: Path) -> list[Path]:
     return localization.analyze(out)
 
 
+def _robustness(out: Path) -> list[Path]:
+    from heatmark.reports.analyses.robustness import robustness as figure
+    from heatmark.workloads.analysis import robustness
+
+    picture = figure(list(robustness.measured()), robustness.IDEAL)
+    return [*robustness.analyze(out), _svg(out / "robustness.svg", picture)]
+
+
 def _heatmaps(out: Path, run: Path, log: Log) -> list[Path]:
     from heatmark.reports.paper.figures.net_shapes import net_shapes
     from heatmark.workloads.analysis import heatmaps
@@ -43,6 +51,7 @@ UNTRAINED: Mapping[str, Callable[[Path], list[Path]]] = {
     "bias": _bias,
     "gradients": _gradients,
     "localization": _localization,
+    "robustness": _robustness,
 }
 OF_A_TRIAL: Mapping[str, Callable[[Path, Path, Log], list[Path]]] = {"heatmaps": _heatmaps}
 

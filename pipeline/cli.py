@@ -293,11 +293,11 @@ def _decoding_columns(metrics: list[str]) -> list[str]:
 
 @app.command("analyze")
 def analyze(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="bias, gradients, localization, or heatmaps.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="bias, gradients, localization, robustness, heatmaps.")],
     run: Annotated[Path | None, typer.Option("--run", help="For heatmaps: the folder of a trained trial.")] = None,
     out: Annotated[Path, typer.Option("--out", help="The folder for figures and csv files.")] = Path("runs/analysis"),
 ) -> None:
-    """Verify the paper's analysis: without training (the first three), or on a trained net's heatmaps."""
+    """Verify the paper's analysis or disturb ideal maps, both untrained, or describe a trained net's heatmaps."""
     from heatmark.pipeline.analyses import OF_A_TRIAL, UNTRAINED
 
     if name not in {*UNTRAINED, *OF_A_TRIAL}:

@@ -35,6 +35,12 @@ def test_a_room_uses_those_before_it() -> None:
             assert used <= allowed, f"{file.relative_to(REPORTS)} uses {sorted(used - allowed)}"
 
 
+def test_a_drawing_of_an_analysis_uses_the_drawing_board_alone() -> None:
+    for file in (REPORTS / "analyses").rglob("*.py"):
+        used = {name for name in imported(file) if name.startswith("heatmark.")}
+        assert all(name.startswith("heatmark.reports.rendering.") for name in used), file
+
+
 def test_the_statistics_know_only_arrays() -> None:
     for file in (REPORTS / "statistics").rglob("*.py"):
         own = {name for name in imported(file) if name.startswith("heatmark.")}

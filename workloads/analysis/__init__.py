@@ -1,1 +1,1 @@
-"""The paper's own verifications, without data or training. Each writes figures and tables of numbers into a folder."""
+"""The paper's own verifications and robustness, untrained, and a net's heatmaps. Each writes numbers into a folder."""

@@ -21,9 +21,11 @@ SIZE = (64, 48)
 COLORS = {"regression": "#d1495b", "detection": "#2e6f95"}
 
 
-def gaussian_map(joint: tuple[float, float], sigma: float = 2.0, peak: float = 1.0) -> Tensor:
-    """heatmap_HW in float64."""
-    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+def gaussian_map(
+    joint: tuple[float, float], sigma: float = 2.0, peak: float = 1.0, size: tuple[int, int] = SIZE
+) -> Tensor:
+    """heatmap_HW in float64. size: rows, columns."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
     squared = (columns - joint[0]) ** 2 + (rows - joint[1]) ** 2
     return torch.from_numpy(peak * np.exp(-squared / (2 * sigma**2)))
 
