@@ -106,14 +106,19 @@ def test_runs_that_never_arrive_contradict_nothing(tmp_path: Path, replay: Repla
     assert speed.p is not None and speed.p > 0.05 and not speed.outcome.decided
 
 
-def test_a_net_that_learned_nothing_is_not_fast(tmp_path: Path, replay: Replay) -> None:
-    """A flat curve is near its own final value from the first epoch on: five seeds of it do not contradict H2."""
+def write_flat_ipr(sweep: Path, replay: Replay) -> None:
+    """Five seeds of detection, and of an IPR whose curve falls a little."""
     for seed in range(5):
-        write_trial(tmp_path, replay, DETECTION, None, seed, rank=2)
-        run = replay["write_spec"](tmp_path, replay["trial_spec"](IPR, tmp_path / "gone", seed))
+        write_trial(sweep, replay, DETECTION, None, seed, rank=2)
+        run = replay["write_spec"](sweep, replay["trial_spec"](IPR, sweep / "gone", seed))
         for epoch in range(12):
             run.append_epoch(made_epoch(epoch, {"gtbox/AP": 0.0615 - 0.0001 * epoch}))
         replay["write_result"](run, {"gtbox/AP": 0.0604})
+
+
+def test_a_net_that_learned_nothing_is_not_fast(tmp_path: Path, replay: Replay) -> None:
+    """A flat curve is near its own final value from the first epoch on: five seeds of it do not contradict H2."""
+    write_flat_ipr(tmp_path, replay)
     speed = next(finding for finding in judged(tmp_path)[2].findings if finding.hypothesis == "H2")
     assert not speed.outcome.decided
     build_report(tmp_path)
@@ -125,12 +130,7 @@ def test_a_flat_curve_says_that_it_is_flat_and_a_target_of_the_sweep_file_settle
     tmp_path: Path, replay: Replay
 ) -> None:
     """Five seeds of a net that learned nothing never reach what the sweep file asks for: it is the slower one."""
-    for seed in range(5):
-        write_trial(tmp_path, replay, DETECTION, None, seed, rank=2)
-        run = replay["write_spec"](tmp_path, replay["trial_spec"](IPR, tmp_path / "gone", seed))
-        for epoch in range(12):
-            run.append_epoch(made_epoch(epoch, {"gtbox/AP": 0.0615 - 0.0001 * epoch}))
-        replay["write_result"](run, {"gtbox/AP": 0.0604})
+    write_flat_ipr(tmp_path, replay)
     cells, comparisons, verdict = judged(tmp_path)
     speed = next(finding for finding in verdict.findings if finding.hypothesis == "H2")
     assert str(speed.outcome) == "undecided: IPR β 10 gained less than 20% since the first evaluation"
