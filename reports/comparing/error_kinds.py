@@ -11,7 +11,7 @@ from heatmark.datasets.metrics.error_kinds import MENDABLE
 from heatmark.reports.comparing.cells import GridCell, Measured, measured
 from heatmark.reports.reading.digest import Digest
 from heatmark.reports.reading.joint_errors import EVERYBODY, Counts
-from heatmark.reports.statistics.bootstrap import average_precision
+from heatmark.reports.statistics.ranked_ap import ap_in_orders
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,7 @@ def _gains(digest: Digest) -> dict[str, float]:
     known_N = np.isfinite(digest.oks_N) & np.isfinite(mended_NE).all(axis=1)
     if not known_N.any():
         return {}
-    place_N = np.unique(digest.image_N[known_N], return_inverse=True)[1]
-    once = np.ones((1, int(place_N.max()) + 1), np.float32)
+    image_N, score_N = digest.image_N[known_N], digest.score_N[known_N]
     ways = {"": digest.oks_N, **dict(zip(MENDABLE, mended_NE.T, strict=True))}
-    ap = {
-        name: float(average_precision(place_N, digest.score_N[known_N], oks_N[known_N])(once)[0])
-        for name, oks_N in ways.items()
-    }
+    ap = {name: float(ap_in_orders(image_N, score_N, oks_N[known_N])[0]) for name, oks_N in ways.items()}
     return {kind: ap[kind] - ap[""] for kind in MENDABLE}

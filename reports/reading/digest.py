@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from heatmark.datasets.subsets import PRESETS, Factor
 from heatmark.reports.reading.joint_errors import JointErrors, joint_errors
 from heatmark.reports.reading.measures import headline_of
 from heatmark.reports.statistics.bootstrap import Statistic, average_precision, ratio_of_sums
+from heatmark.reports.statistics.ranked_ap import ap_in_orders
 from heatmark.workloads.run_folder.evaluation import EXACT, Records
 
 Mask = npt.NDArray[np.bool_]
@@ -102,9 +102,7 @@ class Digest:
         known_N = mask_N & np.isfinite(self.oks_N)
         if not known_N.any():
             return None
-        place_N = np.unique(self.image_N[known_N], return_inverse=True)[1]
-        statistic = average_precision(place_N, self.score_N[known_N], self.oks_N[known_N])
-        return float(statistic(np.ones((1, int(place_N.max()) + 1), np.float32))[0])
+        return float(ap_in_orders(self.image_N[known_N], self.score_N[known_N], self.oks_N[known_N])[0])
 
     @property
     def epe(self) -> float | None:
@@ -114,13 +112,12 @@ class Digest:
 
     def headline(self, image_I: npt.NDArray[np.int64] | None = None) -> float | None:
         """The format's headline metric on these images, or on all; None where the records do not give it."""
-        images = np.unique(self.image_N) if image_I is None else image_I
-        statistic = self.headline_statistic(images) if len(images) else None
-        if statistic is None:
-            return None
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = float(statistic(np.ones((1, len(images)), np.float32))[0])
-        return value if math.isfinite(value) else None
+        inside_N = self.everyone_N if image_I is None else np.isin(self.image_N, image_I)
+        if len(self.share_sum_N):
+            count = self.share_count_N[inside_N].sum()
+            return float(self.share_sum_N[inside_N].sum() / count) if count else None
+        known = headline_of(self.format) == "AP" and np.isfinite(self.oks_N[inside_N]).all()
+        return self.ap(inside_N) if known else None
 
     def part(self, name: str) -> tuple[Mask, Numbers, Numbers]:
         """Whom a part is about, each one's sum of errors and number of joints in it.

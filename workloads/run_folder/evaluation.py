@@ -241,7 +241,7 @@ class _Columns:
             found = 1
         if column.type != kind or found != width:
             raise self.refused(name, f"{found} x {column.type} per person, expected {width} x {kind}")
-        if absent is not None:
+        if absent is not None and column.null_count:
             column = column.fill_null(absent)
         if column.null_count or len(column) != width * self.table.num_rows:
             raise self.refused(name, "null for some people")
