@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,14 @@ def _weights(backbone: str, section: PretrainedSection, source: Path) -> Pretrai
     path = expand_path(section.file)
     if not path.is_file():
         raise InputError(f"{source}: pretrained.{backbone}.file: {path}: no such file; download it and give its path")
-    return PretrainedSpec(sha256=file_sha256(path), channels=section.channels)
+    if find_spec("torch"):  # else the first job says what is wrong with it
+        from heatmark.models.weights import WeightsError, read_checkpoint
+
+        try:
+            read_checkpoint(path, container=section.container)
+        except WeightsError as error:
+            raise InputError(f"{source}: pretrained.{backbone}: {error}") from error
+    return PretrainedSpec(sha256=file_sha256(path), channels=section.channels, container=section.container)
 
 
 def _weights_file(sweep: SweepFile, backbone: str) -> str | None:

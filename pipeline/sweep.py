@@ -69,6 +69,9 @@ class PretrainedSection(Section):
 
     file: str = Field(description="As published.")
     channels: Channels = Field("rgb", description="The order of colours they were trained on.")
+    container: str | None = Field(
+        None, description="Which part of the file, where it holds several: `ema` beside `model`, say."
+    )
 
 
 class TuneSection(Section):

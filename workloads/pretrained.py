@@ -20,7 +20,7 @@ def load_pretrained(model: nn.Module, spec: TrialSpec, log: Log) -> None:
     if spec.runtime.pretrained is None:
         raise InputError("runtime.pretrained: missing; give the file of the weights that `pretrained` describes")
     try:
-        weights = read_checkpoint(Path(spec.runtime.pretrained), spec.pretrained.sha256)
+        weights = read_checkpoint(Path(spec.runtime.pretrained), spec.pretrained.sha256, spec.pretrained.container)
         fit = load_weights(model, weights)
     except WeightsError as error:
         raise InputError(str(error)) from error
@@ -29,4 +29,4 @@ def load_pretrained(model: nn.Module, spec: TrialSpec, log: Log) -> None:
             f"{weights.path}: trained on {weights.channels} images, but the trial gives {spec.channels}; "
             f"set pretrained.{spec.backbone}.channels: {weights.channels}"
         )
-    log(f"started from {weights.path}: {fit}")
+    log("; ".join([f"started from {weights.path}: {fit}", *weights.notes]))

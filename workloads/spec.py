@@ -135,6 +135,7 @@ class PretrainedSpec(Section):
         description="The order of colours they were trained on, in which the trial's images are given: `bgr` for "
         "SimpleBaseline's files and HRNet's pose_resnet_*, `rgb` for all others.",
     )
+    container: str | None = Field(None, description="Which part of the file, where it holds several (`ema`).")
 
 
 def in_space() -> list[str]:
@@ -169,8 +170,7 @@ class TrialSpec(Section):
         """The fields that decide the numbers, as plain JSON values."""
         # What a trial does without is no field: trials from before there was such a thing keep their signature.
         excluded: dict[str, Any] = {"runtime": True, "schema_version": True}
-        if self.pretrained is None:
-            excluded["pretrained"] = True
+        excluded["pretrained"] = self.pretrained is None or _at_default(self.pretrained, ("container",))
         later = ("augmentation", "half_body", "shift", "geometry", "scaled_decoding", "delta_mm")
         excluded["data"] = _at_default(self.data, later)
         excluded["train"] = _at_default(self.train, ("gradient_clipping", "compile"))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import os
 import sys
 import types
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from heatmark.models.backbones import parse_backbone
@@ -73,6 +75,21 @@ CONTAINERS: dict[str, Any] = {
     "mmpose's integral head": lambda state: {
         "state_dict": as_mmpose(state, "head.simplebaseline_head.") | {"head.linspace_x": torch.zeros(48)}
     },
+    "torch.compile": lambda state: prefixed(state, "_orig_mod."),
+    "Lightning": lambda state: {"state_dict": prefixed(state, "model."), "epoch": 3, "hyper_parameters": {"lr": 0.1}},
+    "Lightning's net": lambda state: {"state_dict": prefixed(state, "net.")},
+    "DataParallel twice": lambda state: prefixed(state, "module.module."),
+    "compiled, in DataParallel, in Lightning": lambda state: {"state_dict": prefixed(state, "model.module._orig_mod.")},
+    "model_state_dict": lambda state: {"model_state_dict": state, "optimizer_state_dict": {"state": {}}},
+    "net": lambda state: {"net": state, "acc": 71.2, "epoch": 9},
+    "network": lambda state: {"network": state},
+    "an average alone": lambda state: {"ema": {"module": state}},
+    "a training script's": lambda state: {
+        "model": state,
+        "args": argparse.Namespace(lr=0.1, out=Path("/home/a/runs"), tags=["x"]),
+        "root": Path("/data/coco"),
+        "history": defaultdict(list, {"loss": [0.3, 0.2]}),
+    },
     "our own": lambda state: {"training": {"model": state, "moments": {}}, "position": {"epoch": 3}},
 }
 
@@ -110,6 +127,63 @@ def test_what_mmpose_keeps_beside_the_weights_is_let_be(
         torch.save(content, path, _use_new_zipfile_serialization=not legacy)
     assert load_weights(fresh, read_checkpoint(path)).missing == ()
     assert same(fresh, trained)
+
+
+def test_safetensors_are_read_by_what_they_are_and_not_by_their_name(
+    tmp_path: Path, trained: nn.Module, fresh: nn.Module
+) -> None:
+    for name in ("model.safetensors", "pose_resnet_50.pth"):
+        save_file(trained.state_dict(), tmp_path / name)
+        assert load_weights(fresh, read_checkpoint(tmp_path / name)).missing == ()
+        assert same(fresh, trained)
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WeightsError, match=r"cut\.safetensors: no intact safetensors file"):
+        read_checkpoint(tmp_path / "cut.safetensors")
+
+
+def test_of_two_sets_of_weights_one_is_taken_and_said_and_the_other_can_be_had(
+    tmp_path: Path, trained: nn.Module, fresh: nn.Module
+) -> None:
+    averaged = {key: torch.zeros_like(value) for key, value in trained.state_dict().items()}
+    path = saved(tmp_path, {"model": trained.state_dict(), "ema": averaged})
+    usual, other = read_checkpoint(path), read_checkpoint(path, container="ema")
+    load_weights(fresh, usual)
+    assert same(fresh, trained)
+    assert usual.notes == ("taken from model; the file holds ema too (container: ema)",)
+    load_weights(fresh, other)
+    assert not fresh.state_dict()["conv1.weight"].any()
+    with pytest.raises(WeightsError, match="holds no container teacher; found ema, model"):
+        read_checkpoint(path, container="teacher")
+
+
+def test_what_is_taken_off_names_is_said(tmp_path: Path, trained: nn.Module) -> None:
+    path = saved(tmp_path, {"state_dict": prefixed(trained.state_dict(), "model._orig_mod.")})
+    assert read_checkpoint(path).notes == ("model., _orig_mod. taken from the front of names",)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"<!DOCTYPE html><html><head><title>Sign in</title>", "a web page"),
+        (b"\xef\xbb\xbf\n<html lang='en'>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 132", "a Git LFS pointer"),
+        (b'{"error": {"code": 404}}', "a JSON file"),
+    ],
+)
+def test_what_was_saved_instead_of_the_weights_is_told(content: bytes, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "resnet50.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=f"resnet50.pth: {what}.*; download the weights themselves"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_of_a_net_that_diverged_are_refused(tmp_path: Path, trained: nn.Module, value: float) -> None:
+    state = trained.state_dict()
+    state["layer1.0.conv1.weight"].view(-1)[:3] = value
+    with pytest.raises(WeightsError, match=r"layer1\.0\.conv1\.weight holds 3 number\(s\) that are NaN or infinite"):
+        read_checkpoint(saved(tmp_path, state))
 
 
 def test_imagenet_weights_fill_the_trunk_and_leave_the_head(

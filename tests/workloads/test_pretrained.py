@@ -72,6 +72,19 @@ def test_a_sweep_starts_the_backbones_it_has_weights_for(weights: Path, tmp_path
             assert trial.runtime.pretrained == str(weights)
 
 
+def test_what_is_wrong_with_the_weights_is_told_when_the_sweep_is_planned(tmp_path: Path) -> None:
+    (tmp_path / "page.pth").write_bytes(b"<html>not found</html>")
+    file = tmp_path / "warm.yaml"
+    file.write_text(SWEEP + f"pretrained: {{sbl-r18-w8: {{file: {tmp_path / 'page.pth'}}}}}\n")
+    with pytest.raises(InputError, match=r"pretrained\.sbl-r18-w8: .*page\.pth: a web page; download the weights"):
+        make_plan(load_sweep(file), tmp_path / "runs", file)
+
+
+def test_another_part_of_the_file_is_another_experiment(weights: Path) -> None:
+    assert spec(weights, container="ema").signature != spec(weights).signature
+    assert spec(weights, container=None).signature == spec(weights).signature
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
