@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from heatmark.datasets.coco_mending import mended
 from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import absent_images, absent_paths, file_names, is_text
 from heatmark.datasets.json_files import parsed_json
@@ -30,7 +32,7 @@ class CocoAnnotations:
     """A keypoint annotation file that has been checked.
 
     images: id -> record, each image once however often it is listed. annotations: as in the file, num_keypoints filled
-    in where it is absent. keypoints_NK3: (x, y, visibility), row n belongs to annotations[n].
+    in where it is absent. keypoints_NK3: (x, y, visibility), row n belongs to annotations[n]. notes: what was mended.
     """
 
     path: Path
@@ -38,10 +40,32 @@ class CocoAnnotations:
     annotations: list[Record]
     categories: list[Record]
     keypoints_NK3: FloatArray
+    notes: tuple[str, ...] = ()
 
     def as_coco(self) -> Record:
         """The content in the shape of the file, for evaluators."""
         return {"images": [*self.images.values()], "annotations": self.annotations, "categories": self.categories}
+
+    def of_one_category(self) -> CocoAnnotations:
+        """Of those that have people with labelled joints `person` alone, else the largest; a note tells of the rest."""
+        labelled = Counter(annotation["category_id"] for annotation, _ in _labelled(self))
+        if len(labelled) < 2:
+            return self
+        named = {category["id"]: str(category.get("name", category["id"])) for category in self.categories}
+        chosen = next((each for each in labelled if named[each] == "person"), labelled.most_common(1)[0][0])
+        kept_N = np.array([each["category_id"] == chosen for each in self.annotations], dtype=bool)
+        others = ", ".join(f"{named[each]} ({count})" for each, count in labelled.items() if each != chosen)
+        return replace(
+            self,
+            annotations=[each for each, kept in zip(self.annotations, kept_N.tolist(), strict=True) if kept],
+            keypoints_NK3=self.keypoints_NK3[kept_N],
+            notes=(*self.notes, f"the category {named[chosen]} is used, people of others are left out: {others}"),
+        )
+
+    @property
+    def category(self) -> int:
+        """Of the people with labelled joints, where they are of one; COCO's own, 1, where there are none."""
+        return next((annotation["category_id"] for annotation, _ in _labelled(self)), 1)
 
     def truth(self) -> KeypointTruth:
         """What an evaluation needs of it."""
@@ -62,7 +86,7 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the one that holds annotations/ and {split}2017/")
-    coco = load_annotations(annotation_path(root, split))
+    coco = load_annotations(annotation_path(root, split)).of_one_category()
     folder = root / f"{split}2017"
     present = file_names(folder)
     people: list[Person] = []
@@ -70,16 +94,17 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     empty: list[int] = []
     for annotation, keypoints_K3 in _labelled(coco):
         image = coco.images[annotation["image_id"]]
-        box_xywh = clipped_box(annotation["bbox"], image["width"], image["height"])
+        width, height = _size(image, folder)
+        box_xywh = clipped_box(annotation["bbox"], width, height)
         if annotation["area"] <= 0 or box_xywh is None:
             empty.append(annotation["id"])
         elif image["file_name"] not in present:
             absent[image["file_name"]] += 1
         else:
             people.append(_person(annotation, keypoints_K3, box_xywh, folder / image["file_name"]))
-    notes = _notes(folder, absent, empty)
+    notes = (*(f"{coco.path}: {note}" for note in coco.notes), *_notes(folder, absent, empty))
     if strict and absent:
-        raise InputError(f"{notes[0]}; add the images or run without strict")
+        raise InputError(f"{absent_images(folder, absent)[0]}; add the images or run without strict")
     if not people:
         found = "; ".join(notes) or f"{len(coco.annotations)} annotations, none with a labelled joint"
         raise InputError(f"{coco.path}: no person to use ({found}); check the annotations and {folder}")
@@ -94,6 +119,7 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
         absent_paths(folder, absent),
         # What is trained on is not evaluated on: its annotations are read once more where they are.
         keypoint_truth=coco.truth() if split == "val" else None,
+        category=coco.category,
     )
 
 
@@ -113,6 +139,7 @@ def fingerprint(root: Path) -> str:
 def load_annotations(path: Path) -> CocoAnnotations:
     """Read and check a keypoint annotation file. The first fault is an InputError naming the annotation."""
     content = _parsed(path, _read(path))
+    notes = mended(content)
     images, categories = _images_by_id(path, content), _categories(path, content)
     annotations: list[Record] = content["annotations"]
     for position, annotation, problem in _faults(annotations, images, categories):
@@ -123,7 +150,7 @@ def load_annotations(path: Path) -> CocoAnnotations:
     labelled_N = np.count_nonzero(keypoints_NK3[..., 2], axis=1).tolist()
     for annotation, labelled in zip(annotations, labelled_N, strict=True):
         annotation.setdefault("num_keypoints", labelled)
-    return CocoAnnotations(path, images, annotations, categories, keypoints_NK3)
+    return CocoAnnotations(path, images, annotations, categories, keypoints_NK3, notes)
 
 
 def annotation_problems(path: Path) -> Iterator[str]:
@@ -132,6 +159,7 @@ def annotation_problems(path: Path) -> Iterator[str]:
     Raises InputError where the file as a whole is no good.
     """
     content = _parsed(path, _read(path))
+    mended(content)
     images, categories = _images_by_id(path, content), _categories(path, content)
     wrong: set[int] = set()
     for position, annotation, problem in _faults(content["annotations"], images, categories):
@@ -141,7 +169,8 @@ def annotation_problems(path: Path) -> Iterator[str]:
     yield from _visibility_problems(sound, _keypoints_NK3(sound))
     for annotation in sound:
         image = images[annotation["image_id"]]
-        if not annotation.get("iscrowd") and clipped_box(annotation["bbox"], image["width"], image["height"]) is None:
+        size = image.get("width", LARGEST_NUMBER), image.get("height", LARGEST_NUMBER)
+        if not annotation.get("iscrowd") and clipped_box(annotation["bbox"], *map(int, size)) is None:
             yield f"annotation {annotation['id']}: its box {annotation['bbox']} is empty or outside the image; {MEND}"
 
 
@@ -155,6 +184,17 @@ def clipped_box(box_xywh: Box, image_width: int, image_height: int) -> Box | Non
     if width <= 0 or height <= 0 or right < left or bottom < top or max(right - left, bottom - top) <= 0:
         return None
     return left, top, right - left, bottom - top
+
+
+def _size(image: Record, folder: Path) -> tuple[int, int]:
+    """Width and height: the file's, else the picture's own; without either no box is outside."""
+    if "width" in image:
+        return image["width"], image["height"]
+    try:
+        with Image.open(folder / image["file_name"]) as picture:
+            return picture.size
+    except OSError:
+        return int(LARGEST_NUMBER), int(LARGEST_NUMBER)
 
 
 def _labelled(coco: CocoAnnotations) -> Iterator[tuple[Record, FloatArray]]:
@@ -218,7 +258,7 @@ def _images_by_id(path: Path, content: Record) -> dict[int, Record]:
             raise InputError(
                 f"{path}: image {image['id']}: 'file_name' {image['file_name']!r:.60} is no file name; mend the entry"
             )
-        for side in ("width", "height"):
+        for side in ("width", "height") if ("width" in image or "height" in image) else ():
             if type(image.get(side)) is not int or not 0 < image[side] <= LARGEST_NUMBER:
                 raise InputError(
                     f"{path}: image {image['id']}: '{side}' must be a positive whole number; mend the entry"
@@ -235,7 +275,8 @@ def _categories(path: Path, content: Record) -> list[Record]:
     for position, category in enumerate(content["categories"]):
         if not isinstance(category, dict) or type(category.get("id")) is not int:
             raise InputError(f"{path}: categories[{position}] needs a whole number 'id'; mend the entry")
-        if category.get("keypoints", list(COCO_PERSON.joints)) != list(COCO_PERSON.joints):
+        # A label tool's super-category names none.
+        if (category.get("keypoints") or list(COCO_PERSON.joints)) != list(COCO_PERSON.joints):
             raise InputError(
                 f"{path}: category {category['id']}: its keypoints are not the {JOINTS} COCO joints in COCO's order "
                 f"({COCO_PERSON.joints[0]}, {COCO_PERSON.joints[1]}, ...); convert the file"

@@ -31,7 +31,7 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
     joints. Boxes on images that are not in the annotations, of no size, or on absent images are left out and noted; the
     last are an InputError with strict. Evaluation is over all annotated images that are there, detected on or not.
     """
-    coco = load_annotations(annotation_path(root, "val"))
+    coco = load_annotations(annotation_path(root, "val")).of_one_category()
     folder = root / "val2017"
     present = file_names(folder)
     people: list[Person] = []
@@ -65,6 +65,7 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
         detected=True,
         evaluated_images=evaluated,
         keypoint_truth=coco.truth(),
+        category=coco.category,
     )
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from typing import Any
+import zlib
+from typing import Any, Final
 
 import msgspec
 
 from heatmark.foundation.collection import collection_paused
 
+GZIP: Final = b"\x1f\x8b"
+
 
 def parsed_json(content: bytes) -> Any:
-    """The value. ValueError or RecursionError for what is no JSON, in the words of the standard library."""
+    """The value, of a .json.gz too. ValueError or RecursionError for what is no JSON, as the standard library says."""
+    if content.startswith(GZIP):
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"its compressed content is damaged: {error}") from error
     with collection_paused():
         try:
             return msgspec.json.decode(content)

@@ -86,7 +86,7 @@ class PoseDataset:
     absent: images that people are on but that are not there.
     detected: the boxes are a detector's, and the people have no joints. evaluated_images: where there may be people;
     None where that is the images that people are on. keypoint_truth: what COCO's evaluation needs of the annotation
-    file, where that was kept.
+    file, where that was kept. category: the number that the people have there, and predictions are written with.
     """
 
     name: str
@@ -100,3 +100,4 @@ class PoseDataset:
     detected: bool = False
     evaluated_images: frozenset[int] | None = None
     keypoint_truth: KeypointTruth | None = field(default=None, compare=False, repr=False)
+    category: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from heatmark.foundation.collection import collection_paused
 from heatmark.foundation.errors import InputError
 
 RESULT_KEYS = ("image_id", "category_id", "keypoints", "score")
+# Goes to the standard error where nobody listens.
+NOTES = logging.getLogger("heatmark.score")
 # Entries of a results file that are objects at once.
 CHUNK = 64
 
@@ -25,6 +28,8 @@ CHUNK = 64
 def score_coco(annotation_file: Path, results_file: Path) -> dict[str, float | None]:
     """COCO's ten keypoint numbers of a results file, over all images of the annotation file."""
     coco = load_annotations(annotation_file)
+    for note in coco.notes:
+        NOTES.warning("%s: %s", annotation_file, note)
     return oks_metrics(coco.truth(), load_coco_results(results_file, coco))
 
 
