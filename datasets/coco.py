@@ -7,24 +7,30 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from heatmark.datasets.coco_checks import (
+    MEND,
+    Record,
+    annotation_name,
+    categories_of,
+    faults,
+    images_by_id,
+    keypoints_of,
+    parsed,
+    read_file,
+    visibility_problems,
+)
 from heatmark.datasets.coco_mending import mended
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.image_folder import absent_images, absent_paths, file_names, is_text
-from heatmark.datasets.json_files import parsed_json
-from heatmark.datasets.keypoint_truth import JOINTS, KeypointTruth
-from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
+from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.keypoint_truth import KeypointTruth
+from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.foundation.errors import InputError
-
-Record = dict[str, Any]
-
-MEND = "correct or remove this annotation"
 
 
 @dataclass(frozen=True)
@@ -128,8 +134,10 @@ def fingerprint(root: Path) -> str:
     digest = hashlib.sha256()
     for split in SPLITS:
         path = annotation_path(root, split)
-        content = _read(path)
-        listed = {image["file_name"] for image in _images_by_id(path, _parsed(path, content)).values()}
+        content = read_file(path)
+        stated = parsed(path, content)
+        mended(stated)
+        listed = {image["file_name"] for image in images_by_id(path, stated).values()}
         names = "\n".join(sorted(listed & file_names(root / f"{split}2017")))
         digest.update(hashlib.sha256(content).digest())
         digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
@@ -138,14 +146,14 @@ def fingerprint(root: Path) -> str:
 
 def load_annotations(path: Path) -> CocoAnnotations:
     """Read and check a keypoint annotation file. The first fault is an InputError naming the annotation."""
-    content = _parsed(path, _read(path))
+    content = parsed(path, read_file(path))
     notes = mended(content)
-    images, categories = _images_by_id(path, content), _categories(path, content)
+    images, categories = images_by_id(path, content), categories_of(path, content)
     annotations: list[Record] = content["annotations"]
-    for position, annotation, problem in _faults(annotations, images, categories):
-        raise InputError(f"{path}: {_annotation_name(annotation, position)}: {problem}; {MEND}")
-    keypoints_NK3 = _keypoints_NK3(annotations)
-    for problem in _visibility_problems(annotations, keypoints_NK3):
+    for position, annotation, problem in faults(annotations, images, categories):
+        raise InputError(f"{path}: {annotation_name(annotation, position)}: {problem}; {MEND}")
+    keypoints_NK3 = keypoints_of(annotations)
+    for problem in visibility_problems(annotations, keypoints_NK3):
         raise InputError(f"{path}: {problem}")
     labelled_N = np.count_nonzero(keypoints_NK3[..., 2], axis=1).tolist()
     for annotation, labelled in zip(annotations, labelled_N, strict=True):
@@ -158,15 +166,15 @@ def annotation_problems(path: Path) -> Iterator[str]:
 
     Raises InputError where the file as a whole is no good.
     """
-    content = _parsed(path, _read(path))
+    content = parsed(path, read_file(path))
     mended(content)
-    images, categories = _images_by_id(path, content), _categories(path, content)
+    images, categories = images_by_id(path, content), categories_of(path, content)
     wrong: set[int] = set()
-    for position, annotation, problem in _faults(content["annotations"], images, categories):
+    for position, annotation, problem in faults(content["annotations"], images, categories):
         wrong.add(position)
-        yield f"{_annotation_name(annotation, position)}: {problem}; {MEND}"
+        yield f"{annotation_name(annotation, position)}: {problem}; {MEND}"
     sound = [each for position, each in enumerate(content["annotations"]) if position not in wrong]
-    yield from _visibility_problems(sound, _keypoints_NK3(sound))
+    yield from visibility_problems(sound, keypoints_of(sound))
     for annotation in sound:
         image = images[annotation["image_id"]]
         size = image.get("width", LARGEST_NUMBER), image.get("height", LARGEST_NUMBER)
@@ -222,118 +230,3 @@ def _notes(folder: Path, absent: Counter[str], empty: list[int]) -> tuple[str, .
     if empty:
         notes.append(f"{len(empty)} people of empty area or box left out (annotation {empty[0]} ...)")
     return tuple(notes)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the annotation file ({error.strerror}); check the folder") from error
-
-
-def _parsed(path: Path, content: bytes) -> Record:
-    """The JSON object of an annotation file, with the three lists that make it COCO."""
-    try:
-        value = parsed_json(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(value, dict) or not isinstance(value.get(key), list):
-            raise InputError(
-                f"{path}: not a COCO annotation file: there is no list '{key}'; give person_keypoints_*.json"
-            )
-    result: Record = value
-    return result
-
-
-def _images_by_id(path: Path, content: Record) -> dict[int, Record]:
-    """Every image once: some files list an image once per annotation."""
-    images: dict[int, Record] = {}
-    for position, image in enumerate(content["images"]):
-        if not isinstance(image, dict) or type(image.get("id")) is not int or type(image.get("file_name")) is not str:
-            raise InputError(
-                f"{path}: images[{position}] needs a whole number 'id' and a text 'file_name'; mend the entry"
-            )
-        if not is_text(image["file_name"]):
-            raise InputError(
-                f"{path}: image {image['id']}: 'file_name' {image['file_name']!r:.60} is no file name; mend the entry"
-            )
-        for side in ("width", "height") if ("width" in image or "height" in image) else ():
-            if type(image.get(side)) is not int or not 0 < image[side] <= LARGEST_NUMBER:
-                raise InputError(
-                    f"{path}: image {image['id']}: '{side}' must be a positive whole number; mend the entry"
-                )
-        first = images.setdefault(image["id"], image)
-        if first["file_name"] != image["file_name"]:
-            names = f"{first['file_name']} and {image['file_name']}"
-            raise InputError(f"{path}: image {image['id']} is listed with two file names, {names}; keep one")
-    return images
-
-
-def _categories(path: Path, content: Record) -> list[Record]:
-    """The categories; where they name their joints, these are COCO's in COCO's order."""
-    for position, category in enumerate(content["categories"]):
-        if not isinstance(category, dict) or type(category.get("id")) is not int:
-            raise InputError(f"{path}: categories[{position}] needs a whole number 'id'; mend the entry")
-        # A label tool's super-category names none.
-        if (category.get("keypoints") or list(COCO_PERSON.joints)) != list(COCO_PERSON.joints):
-            raise InputError(
-                f"{path}: category {category['id']}: its keypoints are not the {JOINTS} COCO joints in COCO's order "
-                f"({COCO_PERSON.joints[0]}, {COCO_PERSON.joints[1]}, ...); convert the file"
-            )
-    categories: list[Record] = content["categories"]
-    return categories
-
-
-def _faults(
-    annotations: list[Any], images: dict[int, Record], categories: list[Record]
-) -> Iterator[tuple[int, Any, str]]:
-    """Position, annotation and what is wrong with it, of those that are not what an annotation must be."""
-    seen: set[int] = set()
-    known = {category["id"] for category in categories}
-    for position, annotation in enumerate(annotations):
-        problem = _annotation_problem(annotation, images, known, seen)
-        if problem:
-            yield position, annotation, problem
-        else:
-            seen.add(annotation["id"])
-
-
-def _keypoints_NK3(annotations: list[Record]) -> FloatArray:
-    return np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, JOINTS, 3)
-
-
-def _annotation_name(annotation: Any, position: int) -> str:
-    known = isinstance(annotation, dict) and type(annotation.get("id")) is int
-    return f"annotation {annotation['id']}" if known else f"annotations[{position}]"
-
-
-def _annotation_problem(annotation: Any, images: dict[int, Record], categories: set[int], seen: set[int]) -> str | None:
-    if not isinstance(annotation, dict):
-        return "is not a JSON object"
-    for key in ("id", "image_id", "category_id"):
-        if type(annotation.get(key)) is not int:
-            return f"'{key}' must be a whole number, found {annotation.get(key)!r:.40}"
-    if annotation["id"] in seen:
-        return "this id stands twice in the file"
-    if annotation["image_id"] not in images:
-        return f"its image_id {annotation['image_id']} is not in 'images'"
-    # An evaluator would average over a category that nobody can be found in.
-    if annotation["category_id"] not in categories:
-        return f"its category_id {annotation['category_id']} is not in 'categories'"
-    if annotation.get("iscrowd", 0) not in (0, 1):
-        return f"'iscrowd' must be 0 or 1, found {annotation['iscrowd']!r:.40}"
-    if type(annotation.get("num_keypoints", 0)) is not int:
-        return f"'num_keypoints' must be a whole number, found {annotation['num_keypoints']!r:.40}"
-    return (
-        numbers_problem("keypoints", annotation.get("keypoints"), 3 * JOINTS)
-        or numbers_problem("bbox", annotation.get("bbox"), 4)
-        or numbers_problem("area", [annotation.get("area")], 1)
-        or ("'bbox' has a negative width or height" if min(annotation["bbox"][2:]) < 0 else None)
-    )
-
-
-def _visibility_problems(annotations: list[Record], keypoints_NK3: FloatArray) -> Iterator[str]:
-    for row, joint in np.argwhere(~np.isin(keypoints_NK3[..., 2], (0, 1, 2))).tolist():
-        found = f"{keypoints_NK3[row, joint, 2]:g} for {COCO_PERSON.joints[joint]}"
-        yield f"annotation {annotations[row]['id']}: visibility must be 0, 1 or 2, found {found}; {MEND}"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.datasets.coco import load_annotations, load_coco
+from heatmark.datasets.coco import fingerprint, load_annotations, load_coco
 from heatmark.datasets.coco_mending import mended
 from heatmark.datasets.metrics.evaluation import measure_coco
 from heatmark.datasets.metrics.oks import oks_metrics
@@ -122,6 +122,16 @@ def test_sizes_that_a_file_does_not_tell_are_those_of_the_pictures(coco: Any) ->
         del image["width"], image["height"]
     coco.annotation_file("train").write_text(json.dumps(content))
     assert [each.box_xywh for each in load_coco(coco.root, "train").people] == [each.box_xywh for each in plain.people]
+
+
+def test_a_sweep_can_be_planned_on_it(coco: Any) -> None:
+    """Its fingerprint asks for the pictures alone."""
+    content = coco.content()
+    for image in content["images"]:
+        image["id"] = str(image["id"])
+    coco.write("train", content)
+    coco.write("val", content)
+    assert fingerprint(coco.root).startswith("sha256:")
 
 
 def results_of(content: Content, **changes: Any) -> list[Content]:
