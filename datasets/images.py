@@ -24,7 +24,8 @@ REDUCED: dict[Reduction, int] = {
 }
 
 EXIF_ORIENTATION = 0x0112
-START_OF_JPEG, START_OF_SCAN, END_OF_JPEG = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+START_OF_JPEG, END_OF_JPEG = b"\xff\xd8", b"\xff\xd9"
+MARKER, START_OF_SCAN = 0xFF, 0xDA
 
 
 def read_image(path: Path, reduced: Reduction = 1) -> ImageArray | None:
@@ -48,7 +49,7 @@ def decode_image(content: bytes, reduced: Reduction = 1) -> ImageArray | None:
     The pixels are taken as stored: COCO's annotations know nothing of EXIF rotation. A JPEG that is cut short counts as
     unreadable, though the decoder would fill the rest with grey and say nothing.
     """
-    if content.startswith(START_OF_JPEG) and content.rfind(END_OF_JPEG) < content.rfind(START_OF_SCAN):
+    if content.startswith(START_OF_JPEG) and not _has_its_end(content):
         return None
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), IN_RGB | REDUCED[reduced])
@@ -89,3 +90,20 @@ def inspect_image(path: Path, *, decode: bool = True) -> Inspection:
             f"has EXIF orientation {orientation}, which is ignored: annotations are taken for pixels as stored"
         )
     return Inspection(size, None, tuple(remarks))
+
+
+def _has_its_end(content: bytes) -> bool:
+    """Whether a JPEG is there up to its own end, whatever stands behind it (a phone's film, say).
+
+    Segments tell how long they are, and so lead past a thumbnail, which is a JPEG within this one, to the first scan;
+    in what follows a scan the two bytes of the end stand for nothing else (ITU T.81, B.1.1.5).
+    """
+    place = len(START_OF_JPEG)
+    while place + 4 <= len(content) and content[place] == MARKER:
+        if content[place + 1] == MARKER:  # may be filled up with them
+            place += 1
+        elif content[place + 1] == START_OF_SCAN:
+            return content.find(END_OF_JPEG, place) >= 0
+        else:
+            place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return False

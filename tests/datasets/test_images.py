@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -84,3 +85,30 @@ def test_other_pixel_formats_become_three_bytes(tmp_path: Path, image: np.ndarra
     decoded = read_image(path)
     assert decoded is not None and decoded.shape == (30, 40, 3) and decoded.dtype == np.uint8
     assert decoded.max() == 255
+
+
+FILM = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x08moov" + bytes(400)
+
+
+def with_a_thumbnail(content: bytes) -> bytes:
+    """As cameras write it: a small JPEG of its own in the first segment."""
+    small = cv2.imencode(".jpg", IMAGE_RGB[:8, :8])[1].tobytes()
+    body = b"Exif\0\0" + b"II*\0" + bytes(20) + small
+    return content[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + content[2:]
+
+
+def progressive() -> bytes:
+    return cv2.imencode(".jpg", IMAGE_RGB, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+
+
+def test_what_stands_behind_a_picture_is_no_damage(tmp_path: Path) -> None:
+    """A phone's motion photo: a film behind the JPEG, in which a start of a scan may stand by chance."""
+    image, plain = read(tmp_path, jpeg() + FILM), read(tmp_path, jpeg())
+    assert image is not None and plain is not None and np.array_equal(image, plain)
+
+
+@pytest.mark.parametrize("make", [jpeg, progressive, lambda: with_a_thumbnail(jpeg())])
+def test_a_picture_is_whole_up_to_its_own_end_and_no_sooner(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    content = make()
+    assert read(tmp_path, content) is not None
+    assert read(tmp_path, content[:-30]) is None

@@ -36,7 +36,12 @@ def read_setting(sweep: Path) -> DrawnSetting:
 
 
 def write_heatmaps(
-    run: Path, epoch: int, joint: tuple[int, int] = (3, 5), found: tuple[float, float] = (3.0, 5.0)
+    run: Path,
+    epoch: int,
+    joint: tuple[int, int] = (3, 5),
+    found: tuple[float, float] = (3.0, 5.0),
+    *,
+    labelled: bool = True,
 ) -> Path:
     """One person of two joints, the first labelled, the map a single pixel. epoch: from 0."""
     density_PKHW = np.zeros((1, 2, ROWS, COLUMNS), np.float16)
@@ -49,7 +54,7 @@ def write_heatmaps(
         crop_PRC3=np.full((1, ROWS * STRIDE, COLUMNS * STRIDE, 3), 200, np.uint8),
         true_PK2=np.full((1, 2, 2), joint, np.float32),
         found_PK2=np.full((1, 2, 2), found, np.float32),
-        labelled_PK=np.array([[True, False]]),
+        labelled_PK=np.array([[labelled, False]]),
         image_id_P=np.array([7]),
         annotation_id_P=np.array([9]),
     )
@@ -85,6 +90,14 @@ def test_heatmaps_of_every_method_over_epochs(sweep: Path) -> None:
     # (3, 5) and (6, 9) are 5 apart.
     assert "IPR β 10, 0, epoch 1: 5.0 heatmap px off" in ten.svg
     assert "IPR β 10, 0, epoch 12: 0.0 heatmap px off" in ten.svg
+
+
+def test_who_is_on_a_picture_that_cannot_be_read_is_not_shown(sweep: Path) -> None:
+    """Nothing of theirs counts as labelled; where there is nobody else the figure says that it has nothing."""
+    for run in (path.parent for path in sorted(sweep.glob("*/spec.json"))):
+        write_heatmaps(run, 11, labelled=False)
+    (figure,) = heatmap_progress(read_setting(sweep))
+    assert figure.svg == "" and "no heatmaps in the run folders" in figure.absent
 
 
 def test_an_epoch_that_was_not_kept_is_no_picture(sweep: Path) -> None:

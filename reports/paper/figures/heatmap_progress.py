@@ -65,7 +65,7 @@ def person_row(found: Heatmaps, who: tuple[int, int]) -> int | None:
 
 
 def read_progress(cell: GridCell) -> Progress | None:
-    """Of the first seed; None where there are no files. Those that are no good are left out."""
+    """Of the first seed; None where there are no files. Those that are no good or show nobody are left out."""
     trial = first_seed(cell)
     epochs = {}
     for epoch, path in heatmap_files(trial).items():
@@ -73,7 +73,7 @@ def read_progress(cell: GridCell) -> Progress | None:
             found = read_heatmaps(path)
         except InputError:
             continue
-        if len(found):
+        if len(found) and _first_person(found):
             epochs[epoch] = found
     if not epochs:
         return None
@@ -102,8 +102,10 @@ def heatmap_progress(setting: DrawnSetting) -> list[Figure]:
     return figures + [_joints_side_by_side(setting, method, found[method]) for method in NUMBERS if method in found]
 
 
-def _first_person(found: Heatmaps) -> tuple[int, int]:
-    return int(found.image_id_P[0]), int(found.annotation_id_P[0])
+def _first_person(found: Heatmaps) -> tuple[int, int] | None:
+    """The first with a labelled joint: a person on an image that cannot be read has none."""
+    rows = np.flatnonzero(found.labelled_PK.any(axis=1)).tolist()
+    return (int(found.image_id_P[rows[0]]), int(found.annotation_id_P[rows[0]])) if rows else None
 
 
 def _spread(values: Sequence[int], most: int) -> list[int]:
@@ -123,6 +125,7 @@ def _methods_side_by_side(setting: DrawnSetting, found: dict[str, Progress], abs
     first = next(iter(found.values()))
     newest = first.epochs[max(first.epochs)]
     who = _first_person(newest)
+    assert who is not None, "what shows nobody is left out"
     labelled = _labelled_joints(newest, who)
     joints = [first.joints.index(name) for name in SHOWN_JOINTS if name in first.joints]
     joints = [joint for joint in joints if joint in labelled]
@@ -146,6 +149,7 @@ def _joints_side_by_side(setting: DrawnSetting, method: str, progress: Progress)
     """Rows are epochs, columns are joints, of one method."""
     newest = progress.epochs[max(progress.epochs)]
     who = _first_person(newest)
+    assert who is not None, "what shows nobody is left out"
     joints = _spread(_labelled_joints(newest, who), MOST_JOINTS)
     grid = Grid(
         tuple(_words(progress.joints[joint]) for joint in joints),
