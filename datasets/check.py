@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from heatmark.datasets.check_places import misplaced_joints, unlike_sizes
 from heatmark.datasets.format import Format
 from heatmark.datasets.formats import FORMATS
-from heatmark.datasets.images import inspect_image
+from heatmark.datasets.images import Inspection, inspect_image
 from heatmark.datasets.people import SPLITS, Person, PoseDataset
 from heatmark.foundation.errors import InputError
 
@@ -50,6 +51,8 @@ def check(root: Path, *, decode: bool = True) -> Report:
     defects: list[str] = []
     notes: list[str] = []
     images: dict[Path, list[Person]] = {}
+    stated: dict[Path, tuple[int, int]] = {}
+    sizes: dict[Path, tuple[int, int]] = {}
     for split in SPLITS:
         path = FORMATS[name].annotations(root, split)
         if path is None:
@@ -66,12 +69,18 @@ def check(root: Path, *, decode: bool = True) -> Report:
         splits[split] = _counts(dataset)
         defects += [f"{image}: listed in {dataset.annotation_file.name}, not there" for image in dataset.absent]
         notes += [f"{split}: {note}" for note in dataset.notes]
+        misplaced = misplaced_joints(dataset.people)
+        defects += [f"{dataset.annotation_file}: {misplaced}"] if misplaced else []
+        stated |= FORMATS[name].stated_sizes(root, split)
         for person in dataset.people:
             images.setdefault(person.image_path, []).append(person)
     for image, people in sorted(images.items()):
-        problems, remarks = _image_findings(image, people, decode)
+        found = inspect_image(image, decode=decode)
+        problems, remarks = _image_findings(image, people, found)
+        sizes |= {image: found.size} if found.problem is None else {}
         defects += problems
         notes += remarks
+    defects += unlike_sizes(root, stated, sizes)
     return Report(name, str(root), splits, tuple(dict.fromkeys(defects)), tuple(notes))
 
 
@@ -90,9 +99,8 @@ def _counts(dataset: PoseDataset) -> dict[str, int]:
     }
 
 
-def _image_findings(path: Path, people: list[Person], decode: bool) -> tuple[list[str], list[str]]:
+def _image_findings(path: Path, people: list[Person], found: Inspection) -> tuple[list[str], list[str]]:
     """Defects and notes of one image and of where people are on it."""
-    found = inspect_image(path, decode=decode)
     if found.problem is not None:
         return [f"{path}: {found.problem}"], []
     defects = [

@@ -129,6 +129,13 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
     )
 
 
+def stated_sizes(root: Path, split: Split) -> dict[Path, tuple[int, int]]:
+    """Width and height of the pictures of a split, of those that have them in the file."""
+    images = load_annotations(annotation_path(root, split)).images.values()
+    folder = root / f"{split}2017"
+    return {folder / image["file_name"]: (image["width"], image["height"]) for image in images if "width" in image}
+
+
 def fingerprint(root: Path) -> str:
     """Hash of both annotation files and of which listed images are there: other data, other fingerprint."""
     digest = hashlib.sha256()

@@ -86,6 +86,10 @@ class Format(ABC):
         """
         yield from ()
 
+    def stated_sizes(self, root: Path, split: Split) -> dict[Path, tuple[int, int]]:
+        """Width and height of pictures, where the annotations of a sound split tell them."""
+        return {}
+
     def usual_file(self, people: PoseDataset, predictions: Predictions) -> bytes | None:
         """Predictions as the file that `score` takes; None where that is COCO's results json, which every run keeps
         anyway, and where people of the file are missing in them.

@@ -53,6 +53,9 @@ class Coco(Format):
     def problems(self, path: Path) -> Iterator[str]:
         return coco.annotation_problems(path)
 
+    def stated_sizes(self, root: Path, split: Split) -> dict[Path, tuple[int, int]]:
+        return coco.stated_sizes(root, split)
+
     def measure(self, people: PoseDataset, predictions: Predictions) -> Metrics:
         return measure_coco(people, predictions)
 

@@ -186,3 +186,41 @@ def test_a_contact_sheet_has_a_row_for_each_person(coco: Any) -> None:
         coco.image_file("train", number).write_bytes(b"")
     with pytest.raises(InputError, match="no image of this split can be read"):
         contact_sheet(dataset, CropSettings(), 2)
+
+
+def test_pictures_that_were_resized_after_they_were_labelled_are_one_line(coco: Any) -> None:
+    for number in (1, 2):
+        path = coco.image_file("train", number)
+        picture = Image.open(path)
+        picture.resize((2 * picture.width, 2 * picture.height)).save(path)
+    line = check(coco.root).defects[-1]
+    assert line.startswith(f"{coco.root}: 2 of ") and "pictures were resized after they were labelled" in line
+    assert "in the annotations" in line
+
+
+def test_pictures_that_lie_on_their_side_are_told_apart(coco: Any) -> None:
+    for number in (1, 2):
+        path = coco.image_file("train", number)
+        Image.open(path).rotate(90, expand=True).save(path)
+    assert "2 of 6 pictures lie on their side (" in check(coco.root).defects[-1]
+
+
+@pytest.mark.parametrize("unit", ["parts of the picture", "boxes in parts"])
+def test_joints_or_boxes_in_parts_of_the_picture_are_a_defect(coco: Any, unit: str) -> None:
+    """As YOLO writes them."""
+    content = coco.content()
+    for annotation in content["annotations"]:
+        joints = np.array(annotation["keypoints"], float).reshape(-1, 3)
+        if unit == "parts of the picture":
+            joints[:, :2] = joints[:, :2] / 1000
+            annotation["bbox"] = [60.0, 50.0, 40.0, 50.0]
+        else:
+            annotation["bbox"] = [2.0, 1.5, 1.5, 1.5]
+            joints[:, :2] += 40
+        annotation["keypoints"] = joints.ravel().tolist()
+    coco.write("train", content)
+    count = len(content["annotations"])
+    assert any(
+        f"the labelled joints of {count} of {count} people lie far outside their boxes" in line
+        for line in check(coco.root).defects
+    )
