@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ from heatmark.datasets.mpii_files import JOINTS, load_truth
 from heatmark.datasets.people import FloatArray, PoseDataset
 from heatmark.datasets.predictions import Predictions
 from heatmark.foundation.errors import InputError
+
+# Of the array of predictions: HRNet's and the hourglass's, and what others write.
+NAMES = ("preds", "pred", "pos_pred_src")
+# Goes to the standard error where nobody listens.
+NOTES = logging.getLogger("heatmark.score")
 
 
 def score_mpii(truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
@@ -28,16 +34,32 @@ def score_mpii(truth_file: Path, predictions_file: Path, *, zero_based: bool = F
 
 
 def load_predictions(path: Path, people: int) -> FloatArray:
-    """`preds` as people x 16 x 2, from a .mat or .h5 file that has it so, as 2 x 16 x people or as 16 x 2 x people."""
-    values = numbers(path, read_arrays(path, ("preds",)), "preds")
-    # The last entry stands where there are two people, whose file is the same shape both ways: people come first.
-    axes = {(JOINTS, 2, people): (2, 0, 1), (2, JOINTS, people): (2, 1, 0), (people, JOINTS, 2): (0, 1, 2)}
+    """Joints as people x 16 x 2, from a .mat or .h5 file that has them so, as 2 x 16 x people or as 16 x 2 x people.
+
+    They are `preds`, else what others call them (NAMES); with a third number a joint it is its confidence, and dropped.
+    What was taken that is not as usual is said.
+    """
+    arrays = read_arrays(path, tuple(f"{name}?" for name in NAMES))
+    name = next((each for each in NAMES if each in arrays), None)
+    if name is None:  # which says what the file holds
+        arrays, name = read_arrays(path, NAMES[:1]), NAMES[0]
+    values = numbers(path, arrays, name)
+    axes: dict[tuple[int, ...], tuple[int, int, int]] = {}
+    for parts in (3, 2):
+        # The last entry stands where there are two people, whose file is the same shape both ways: people come first.
+        axes |= {(JOINTS, parts, people): (2, 0, 1), (parts, JOINTS, people): (2, 1, 0)}
+        axes[people, JOINTS, parts] = (0, 1, 2)
     if values.shape not in axes:
         raise InputError(
-            f"{path}: 'preds' must be {people} x {JOINTS} x 2 or 2 x {JOINTS} x {people} (the {people} people of the "
+            f"{path}: '{name}' must be {people} x {JOINTS} x 2 or 2 x {JOINTS} x {people} (the {people} people of the "
             f"validation split in its order), found {' x '.join(map(str, values.shape)) or 'one number'}"
         )
-    return values.transpose(axes[values.shape])
+    found = values.transpose(axes[values.shape])
+    if name != NAMES[0]:
+        NOTES.warning("%s: the predictions are taken from %s", path, name)
+    if found.shape[2] == 3:
+        NOTES.warning("%s: the third number of each joint in %s is taken for its confidence", path, name)
+    return found[..., :2]
 
 
 def predictions_file(dataset: PoseDataset, predictions: Predictions) -> bytes | None:

@@ -94,7 +94,20 @@ def test_predictions_may_be_laid_out_as_they_usually_are(layout: str, truth: Pat
     assert score_mpii(truth, path)["PCKh@0.10"]["mean"] == 100
 
 
-@pytest.mark.parametrize("people", [1, 2, 16])
+@pytest.mark.parametrize("name", ["pred", "pos_pred_src"])
+@pytest.mark.parametrize("sure", [False, True])
+def test_predictions_under_other_names_and_with_confidences_are_read_and_said(
+    name: str, sure: bool, truth: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    perfect = perfect_N162()
+    found = np.concatenate([perfect, np.full((len(perfect), 16, 1), 0.7)], axis=2) if sure else perfect
+    scipy.io.savemat(tmp_path / "found.mat", {name: found})
+    assert score_mpii(truth, tmp_path / "found.mat")["PCKh@0.10"]["mean"] == 100
+    assert f"found.mat: the predictions are taken from {name}" in caplog.text
+    assert ("taken for its confidence" in caplog.text) == sure
+
+
+@pytest.mark.parametrize("people", [1, 2, 3, 16])
 def test_few_people_come_first_where_both_ways_are_one_shape(people: int, tmp_path: Path) -> None:
     arrays = truth_arrays(people)
     scipy.io.savemat(tmp_path / "few.mat", arrays)
@@ -119,9 +132,9 @@ PREDICTIONS: dict[str, tuple[dict[str, Any], str]] = {
         {"preds": np.zeros((PEOPLE, 14, 2))},
         r"'preds' must be 20 x 16 x 2 or 2 x 16 x 20 .*20 x 14 x 2",
     ),
-    "three numbers": ({"preds": np.zeros((PEOPLE, 16, 3))}, r"found 20 x 16 x 3"),
+    "four numbers": ({"preds": np.zeros((PEOPLE, 16, 4))}, r"found 20 x 16 x 4"),
     "flat": ({"preds": np.zeros((PEOPLE, 32))}, r"found 20 x 32"),
-    "other name": ({"pred": np.zeros((PEOPLE, 16, 2))}, "there is no array 'preds'; it holds pred; give a file with"),
+    "other name": ({"poses": np.zeros((PEOPLE, 16, 2))}, "there is no array 'preds'; it holds poses; give a file with"),
     "not a number": (
         {"preds": np.full((PEOPLE, 16, 2), np.nan)},
         r"'preds' must hold finite numbers, found nan at \[0",
