@@ -25,7 +25,7 @@ from heatmark.datasets.coco_checks import (
 )
 from heatmark.datasets.coco_mending import mended
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.image_folder import absent_images, absent_paths, found_names
 from heatmark.datasets.keypoint_truth import KeypointTruth
 from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Split
@@ -94,26 +94,27 @@ def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:
         raise InputError(f"{root}: no such folder; give the one that holds annotations/ and {split}2017/")
     coco = load_annotations(annotation_path(root, split)).of_one_category()
     folder = root / f"{split}2017"
-    present = file_names(folder)
+    found, renamed = found_names((image["file_name"] for image in coco.images.values()), folder)
     people: list[Person] = []
-    absent = Counter(dict.fromkeys({image["file_name"] for image in coco.images.values()} - present, 0))
+    absent = Counter({image["file_name"]: 0 for image in coco.images.values() if image["file_name"] not in found})
     empty: list[int] = []
     for annotation, keypoints_K3 in _labelled(coco):
         image = coco.images[annotation["image_id"]]
-        width, height = _size(image, folder)
+        name = found.get(image["file_name"])
+        width, height = _size(image, folder / (name or image["file_name"]))
         box_xywh = clipped_box(annotation["bbox"], width, height)
         if annotation["area"] <= 0 or box_xywh is None:
             empty.append(annotation["id"])
-        elif image["file_name"] not in present:
+        elif name is None:
             absent[image["file_name"]] += 1
         else:
-            people.append(_person(annotation, keypoints_K3, box_xywh, folder / image["file_name"]))
-    notes = (*(f"{coco.path}: {note}" for note in coco.notes), *_notes(folder, absent, empty))
+            people.append(_person(annotation, keypoints_K3, box_xywh, folder / name))
+    notes = (*(f"{coco.path}: {note}" for note in coco.notes), *renamed, *_notes(folder, absent, empty))
     if strict and absent:
         raise InputError(f"{absent_images(folder, absent)[0]}; add the images or run without strict")
     if not people:
-        found = "; ".join(notes) or f"{len(coco.annotations)} annotations, none with a labelled joint"
-        raise InputError(f"{coco.path}: no person to use ({found}); check the annotations and {folder}")
+        why = "; ".join(notes) or f"{len(coco.annotations)} annotations, none with a labelled joint"
+        raise InputError(f"{coco.path}: no person to use ({why}); check the annotations and {folder}")
     return PoseDataset(
         "coco",
         split,
@@ -133,7 +134,9 @@ def stated_sizes(root: Path, split: Split) -> dict[Path, tuple[int, int]]:
     """Width and height of the pictures of a split, of those that have them in the file."""
     images = load_annotations(annotation_path(root, split)).images.values()
     folder = root / f"{split}2017"
-    return {folder / image["file_name"]: (image["width"], image["height"]) for image in images if "width" in image}
+    found, _ = found_names((image["file_name"] for image in images), folder)
+    told = (image for image in images if "width" in image and image["file_name"] in found)
+    return {folder / found[image["file_name"]]: (image["width"], image["height"]) for image in told}
 
 
 def fingerprint(root: Path) -> str:
@@ -145,7 +148,7 @@ def fingerprint(root: Path) -> str:
         stated = parsed(path, content)
         mended(stated)
         listed = {image["file_name"] for image in images_by_id(path, stated).values()}
-        names = "\n".join(sorted(listed & file_names(root / f"{split}2017")))
+        names = "\n".join(sorted(found_names(listed, root / f"{split}2017")[0]))
         digest.update(hashlib.sha256(content).digest())
         digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
     return f"sha256:{digest.hexdigest()}"
@@ -201,12 +204,12 @@ def clipped_box(box_xywh: Box, image_width: int, image_height: int) -> Box | Non
     return left, top, right - left, bottom - top
 
 
-def _size(image: Record, folder: Path) -> tuple[int, int]:
+def _size(image: Record, path: Path) -> tuple[int, int]:
     """Width and height: the file's, else the picture's own; without either no box is outside."""
     if "width" in image:
         return image["width"], image["height"]
     try:
-        with Image.open(folder / image["file_name"]) as picture:
+        with Image.open(path) as picture:
             return picture.size
     except OSError:
         return int(LARGEST_NUMBER), int(LARGEST_NUMBER)

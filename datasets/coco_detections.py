@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from heatmark.datasets.coco import annotation_path, load_annotations
-from heatmark.datasets.image_folder import absent_images, absent_paths, file_names
+from heatmark.datasets.image_folder import absent_images, absent_paths, found_names
 from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.keypoint_truth import JOINTS
 from heatmark.datasets.number_lists import numbers_problem
@@ -33,7 +33,7 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
     """
     coco = load_annotations(annotation_path(root, "val")).of_one_category()
     folder = root / "val2017"
-    present = file_names(folder)
+    found, renamed = found_names((image["file_name"] for image in coco.images.values()), folder)
     people: list[Person] = []
     left_out: Counter[str] = Counter()
     absent: Counter[str] = Counter()
@@ -43,17 +43,17 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
             continue
         if image is None or min(detection["bbox"][2:]) <= 0:
             left_out["on images that are not annotated" if image is None else "of no size"] += 1
-        elif image["file_name"] not in present:
+        elif image["file_name"] not in found:
             absent[image["file_name"]] += 1
         else:
-            people.append(_person(detection, position, folder / image["file_name"]))
+            people.append(_person(detection, position, folder / found[image["file_name"]]))
     notes = tuple(f"{path}: {count} boxes {why} left out" for why, count in left_out.items())
-    notes += absent_images(folder, absent)
+    notes += (*renamed, *absent_images(folder, absent))
     if strict and absent:
         raise InputError(f"{notes[-1]}; add the images or run without strict")
     if not people:
         raise InputError(f"{path}: no person box on an image of {folder} ({'; '.join(notes) or 'the file has none'})")
-    evaluated = frozenset(number for number, image in coco.images.items() if image["file_name"] in present)
+    evaluated = frozenset(number for number, image in coco.images.items() if image["file_name"] in found)
     return PoseDataset(
         "coco",
         "val",
