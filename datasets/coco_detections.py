@@ -14,7 +14,7 @@ from heatmark.datasets.coco import annotation_path, load_annotations
 from heatmark.datasets.image_folder import absent_images, absent_paths, found_names
 from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.keypoint_truth import JOINTS
-from heatmark.datasets.number_lists import numbers_problem
+from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import Person, PoseDataset
 from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.foundation.errors import InputError
@@ -48,6 +48,7 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
         else:
             people.append(_person(detection, position, folder / found[image["file_name"]]))
     notes = tuple(f"{path}: {count} boxes {why} left out" for why, count in left_out.items())
+    notes += _corners(path, people, coco.images)
     notes += (*renamed, *absent_images(folder, absent))
     if strict and absent:
         raise InputError(f"{notes[-1]}; add the images or run without strict")
@@ -85,6 +86,22 @@ def _person(detection: dict[str, Any], position: int, image_path: Path) -> Perso
         visibility_K=np.zeros(JOINTS),
         area=width * height,
         box_score=float(detection["score"]),
+    )
+
+
+def _corners(path: Path, people: list[Person], images: dict[int, dict[str, Any]]) -> tuple[str, ...]:
+    """A note where most boxes end outside their images: then their last two numbers are hardly a width and a height."""
+    outside = 0
+    for person in people:
+        x, y, width, height = person.box_xywh
+        sides = (images[person.image_id].get(side, LARGEST_NUMBER) for side in ("width", "height"))
+        # Detectors let a box end a little outside.
+        outside += any(far > 1.05 * side for far, side in zip((x + width, y + height), sides, strict=True))
+    if 2 * outside <= len(people):
+        return ()
+    return (
+        f"{path}: {outside} of {len(people)} boxes end outside their images; they are read as x, y, width, height: "
+        "convert them where they are the two corners x1, y1, x2, y2",
     )
 
 

@@ -157,3 +157,13 @@ def test_files_that_are_none_are_named(coco: Any) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(InputError, match=r"detections\.json: not valid JSON .*fetch it again"):
         load_detections(coco.root, path)
+
+
+def test_two_corners_are_told(coco: Any, real: Any, genuine: Path) -> None:
+    """The genuine boxes as x1, y1, x2, y2; as they are there is nothing to tell."""
+    boxes = json.loads(real("coco_mmpose/test_coco_det_AP_H_56.json").read_bytes())
+    for each in boxes:
+        x, y, width, height = each["bbox"]
+        each["bbox"] = [x, y, x + width, y + height]
+    (note,) = load_detections(genuine, write(coco.root, boxes)).notes
+    assert "of 118 boxes end outside their images" in note and "x1, y1, x2, y2" in note
