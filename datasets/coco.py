@@ -145,8 +145,7 @@ def fingerprint(root: Path) -> str:
     for split in SPLITS:
         path = annotation_path(root, split)
         content = read_file(path)
-        stated = parsed(path, content)
-        mended(stated)
+        stated, _ = _stated(path, content)
         listed = {image["file_name"] for image in images_by_id(path, stated).values()}
         names = "\n".join(sorted(found_names(listed, root / f"{split}2017")[0]))
         digest.update(hashlib.sha256(content).digest())
@@ -156,8 +155,7 @@ def fingerprint(root: Path) -> str:
 
 def load_annotations(path: Path) -> CocoAnnotations:
     """Read and check a keypoint annotation file. The first fault is an InputError naming the annotation."""
-    content = parsed(path, read_file(path))
-    notes = mended(content)
+    content, notes = _stated(path, read_file(path))
     images, categories = images_by_id(path, content), categories_of(path, content)
     annotations: list[Record] = content["annotations"]
     for position, annotation, problem in faults(annotations, images, categories):
@@ -176,8 +174,7 @@ def annotation_problems(path: Path) -> Iterator[str]:
 
     Raises InputError where the file as a whole is no good.
     """
-    content = parsed(path, read_file(path))
-    mended(content)
+    content, _ = _stated(path, read_file(path))
     images, categories = images_by_id(path, content), categories_of(path, content)
     wrong: set[int] = set()
     for position, annotation, problem in faults(content["annotations"], images, categories):
@@ -202,6 +199,12 @@ def clipped_box(box_xywh: Box, image_width: int, image_height: int) -> Box | Non
     if width <= 0 or height <= 0 or right < left or bottom < top or max(right - left, bottom - top) <= 0:
         return None
     return left, top, right - left, bottom - top
+
+
+def _stated(path: Path, content: bytes) -> tuple[Record, tuple[str, ...]]:
+    """What an annotation file says, in COCO's spelling, and a line for each kind of thing that was not."""
+    stated = parsed(path, content)
+    return stated, mended(stated)
 
 
 def _size(image: Record, path: Path) -> tuple[int, int]:

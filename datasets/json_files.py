@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from typing import Any, Final
 
-import msgspec
-
+from heatmark.foundation import json_text
 from heatmark.foundation.collection import collection_paused
 
 GZIP: Final = b"\x1f\x8b"
@@ -22,8 +20,4 @@ def parsed_json(content: bytes) -> Any:
         except (EOFError, OSError, zlib.error) as error:
             raise ValueError(f"its compressed content is damaged: {error}") from error
     with collection_paused():
-        try:
-            return msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # NaN, other encodings and halves of characters, which the standard library takes.
-            return json.loads(content)
+        return json_text.parsed_json(content)

@@ -7,9 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.json_text import parsed_json
 
 Record = dict[str, Any]
 
@@ -59,11 +58,7 @@ def read_json(path: Path) -> Record | None:
 
 def _parsed(content: bytes, path: Path) -> Any:
     try:
-        try:
-            return msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # NaN, other encodings and halves of characters, which the standard library takes; and it names the place.
-            return json.loads(content)
+        return parsed_json(content)
     except ValueError as error:
         raise InputError(f"{path}: damaged: not JSON ({error}); restore it or remove it") from error
 

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.datasets.metrics.oks import similarity
 from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.datasets.predictions import truth_of
 
@@ -71,8 +72,8 @@ def _of_image(
     labelled_mask_PK = labelled_PK > 0
     area_P = np.array([person.area for person in people])
     order = list(skeleton.mirrored_order)
-    same_DPK = _similarity(joints_DK2, true_PK2, labelled_mask_PK, area_P, skeleton.sigmas)
-    mirrored_DPK = _similarity(joints_DK2, true_PK2[:, order], labelled_mask_PK[:, order], area_P, skeleton.sigmas)
+    same_DPK = _likeness(joints_DK2, true_PK2, labelled_mask_PK, area_P, skeleton.sigmas)
+    mirrored_DPK = _likeness(joints_DK2, true_PK2[:, order], labelled_mask_PK[:, order], area_P, skeleton.sigmas)
     place_D = np.arange(len(own_D))
     own_DK, inverted_DK = same_DPK[place_D, own_D], mirrored_DPK[place_D, own_D]
     others_DPK = np.maximum(same_DPK, mirrored_DPK)
@@ -94,18 +95,15 @@ def _of_image(
     return np.where(labelled_DK, kind_DK, 0).astype(np.uint8), np.stack(columns, axis=-1)
 
 
-def _similarity(
+def _likeness(
     joints_DK2: FloatArray,
     true_PK2: FloatArray,
     labelled_PK: npt.NDArray[np.bool_],
     area_P: FloatArray,
     sigmas: Sequence[float],
 ) -> FloatArray:
-    """exp(-d^2 / (2 area (2 sigma)^2)) of every prediction with every person; -1 where a joint is not labelled."""
-    squared_DPK = ((joints_DK2[:, None] - true_PK2) ** 2).sum(axis=-1)
-    scale_PK = 2 * (area_P + np.spacing(1))[:, None] * (2 * np.asarray(sigmas)) ** 2
-    found_DPK: FloatArray = np.where(labelled_PK, np.exp(-squared_DPK / scale_PK), -1.0)
-    return found_DPK
+    """The similarity of every prediction with every person; -1 where a joint is not labelled."""
+    return np.where(labelled_PK, similarity(joints_DK2[:, None], true_PK2, area_P, sigmas), -1.0)
 
 
 def towards(joints_NK2: FloatArray, people: Sequence[Person]) -> FloatArray:

@@ -52,6 +52,16 @@ def _mean(values: FloatArray) -> float | None:
     return float(known.mean()) if known.size else None
 
 
+def similarity(
+    joints_NK2: FloatArray, true_NK2: FloatArray, area_N: npt.ArrayLike, sigmas: Sequence[float]
+) -> FloatArray:
+    """Of each joint with its truth, exp(-d^2 / (2 area (2 sigma)^2)): similarity_NK, and more axes in front alike."""
+    variance_K = (2 * np.asarray(sigmas)) ** 2
+    scale_N1 = 2 * (np.asarray(area_N, dtype=np.float64) + np.spacing(1))[:, None]
+    found_NK: FloatArray = np.exp(-((joints_NK2 - true_NK2) ** 2).sum(axis=-1) / (scale_N1 * variance_K))
+    return found_NK
+
+
 def person_oks(
     joints_NK2: FloatArray,
     true_NK2: FloatArray,
@@ -65,9 +75,7 @@ def person_oks(
     (the COCO keypoint evaluation).
     """
     labelled_mask_NK = np.asarray(labelled_NK) > 0
-    variance_K = (2 * np.asarray(sigmas)) ** 2
-    scale_N1 = 2 * (np.asarray(area_N, dtype=np.float64) + np.spacing(1))[:, None]
-    similarity_NK = np.exp(-((joints_NK2 - true_NK2) ** 2).sum(axis=-1) / (scale_N1 * variance_K))
+    similarity_NK = similarity(joints_NK2, true_NK2, area_N, sigmas)
     count_N = labelled_mask_NK.sum(axis=1)
     total_N = (similarity_NK * labelled_mask_NK).sum(axis=1)
     mean_N: FloatArray = np.where(count_N > 0, total_N / np.maximum(count_N, 1), np.nan)

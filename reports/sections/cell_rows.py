@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.settings import Setting, setting_names
 from heatmark.reports.rendering.table import Cell, Column
+
+Told = TypeVar("Told")
+
+
+def cells_that_tell(
+    settings: Mapping[Setting, Sequence[GridCell]], tell: Callable[[GridCell], Told | None]
+) -> list[tuple[Setting, GridCell, Told]]:
+    """The cells of which something can be told, and what, in the order of the settings."""
+    return [(setting, cell, told) for setting, cells in settings.items() for cell in cells if (told := tell(cell))]
 
 
 @dataclass(frozen=True)

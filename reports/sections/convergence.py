@@ -18,11 +18,12 @@ from heatmark.reports.comparing.convergence import (
     medians_of,
 )
 from heatmark.reports.comparing.protocol import protocol
-from heatmark.reports.comparing.settings import setting_names, settings_of
+from heatmark.reports.comparing.settings import settings_of
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.cell_rows import CellRows
 from heatmark.reports.sections.curves import convergence_figure, loss_figure
 from heatmark.reports.sections.section import Section
 
@@ -77,8 +78,7 @@ def convergence_export(
     """
     rows, records = [], []
     settings = settings_of(cells)
-    names, shared = setting_names(settings)
-    several = len(settings) > 1
+    rows_of = CellRows.of(settings)
     for setting, members in settings.items():
         target = best_target(members)
         for cell in members:
@@ -89,30 +89,28 @@ def convergence_export(
             common = Cell(MISSING) if to_best is None else _time_cell(to_best.epochs, "{:g}")
             given = targets.get(setting.dataset)
             to_given = medians_of(arrivals_at(cell, given)) if given else None
-            heads = _convergence_heads(names[setting], cell)[0 if several else 1 :]
             lasts = (common, *([_given_cell(given, to_given)] if targets else []))
-            rows.append((*heads, *(each for time in times for each in _times(time)), *lasts))
+            rows.append((*rows_of.heads(setting, cell), *(each for time in times for each in _times(time)), *lasts))
             best = {"epochs_to_80_of_best": to_best.epochs if to_best else None}
             wanted = {"target": given, "epochs_to_target": to_given.epochs if to_given else None}
             records.append({**vars(setting), "cell": cell.label, **_time_record(times), **best, **wanted})
     if not rows:
         return []
     parts = [f"{fraction:.0%}".replace("%", " %") for fraction in FRACTIONS]
-    columns = [Column("Setting", False, width=1.6), Column("Cell", False, width=1.6)][0 if several else 1 :]
+    columns = [*rows_of.columns]
     for part in parts:
         columns += [Column(f"Epochs to {part}", True), Column("Images", True), Column("Hours", True)]
         columns.append(Column("Seeds there", True, width=0.8))
     columns.append(Column("Epochs to 80 % of the best", True))
     columns += [Column("Epochs to the target", True)] if targets else []
     headlines = ", ".join(dict.fromkeys(setting.headline for setting in settings))
-    where = f" Everywhere: {shared}." if shared else ""
     caption = (
         f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}. "
         "Medians over seeds by Kaplan and Meier: a run that has not got there counts as still waiting when it was last "
         "seen (against the mean final value of its cell), and a median that more than half have not reached is a dash. "
         "Beside it the epochs to 80 % of the highest mean final value of the setting, which a net that learned nothing "
         f"never reaches{TARGETS if targets else ''}. Images are people trained on, each as often as it was drawn; "
-        f"hours include the evaluations.{where} {truncated}"
+        f"hours include the evaluations.{rows_of.shared} {truncated}"
     )
     table = Table(tuple(columns), tuple(rows), caption.strip(), name="convergence", title="Time to accuracy")
     return [Export(table, pd.DataFrame(records))]
@@ -124,10 +122,6 @@ def _given_cell(given: float | None, times: MedianTimes | None) -> Cell:
         return Cell(MISSING)
     found = _time_cell(times.epochs, "{:g}")
     return replace(found, under=f"{100 * given:g} %")
-
-
-def _convergence_heads(where: str, cell: GridCell) -> tuple[Cell, Cell]:
-    return Cell(where, order=where), Cell(cell.label, order=cell.label)
 
 
 def _times(times: MedianTimes) -> tuple[Cell, ...]:

@@ -13,7 +13,7 @@ from heatmark.reports.comparing.settings import Setting
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import Cell, Column, Export, Table
-from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.cell_rows import CellRows, cells_that_tell
 from heatmark.reports.sections.section import Section
 
 Found = list[tuple[Setting, GridCell, KindsOfError]]
@@ -26,12 +26,7 @@ class ErrorKinds(Section):
     order = 27
 
     def blocks(self, study: Study) -> Iterator[Block]:
-        found = [
-            (setting, cell, kinds)
-            for setting, cells in study.settings.items()
-            for cell in cells
-            if (kinds := kinds_of_error(cell))
-        ]
+        found = cells_that_tell(study.settings, kinds_of_error)
         if found:
             yield kinds_export(found)
             yield parts_export(found)

@@ -12,7 +12,7 @@ from heatmark.reports.comparing.settings import Setting
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import Cell, Column, Export, Table
-from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.cell_rows import CellRows, cells_that_tell
 from heatmark.reports.sections.section import Section
 
 
@@ -23,13 +23,8 @@ class LocalisationAndRanking(Section):
     order = 25
 
     def blocks(self, study: Study) -> Iterator[Block]:
-        found = [
-            (setting, cell, taken)
-            for setting, cells in study.settings.items()
-            if setting.headline == "AP"
-            for cell in cells
-            if (taken := ranked(cell))
-        ]
+        judged_by_ap = {setting: cells for setting, cells in study.settings.items() if setting.headline == "AP"}
+        found = cells_that_tell(judged_by_ap, ranked)
         if found:
             yield ranking_export(found)
 

@@ -12,7 +12,7 @@ from heatmark.reports.comparing.settings import Setting
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
-from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.cell_rows import CellRows, cells_that_tell
 from heatmark.reports.sections.section import Section
 
 TITLES = {
@@ -34,12 +34,7 @@ class ManyReadings(Section):
     order = 26
 
     def blocks(self, study: Study) -> Iterator[Block]:
-        found = [
-            (setting, cell, read)
-            for setting, cells in study.settings.items()
-            for cell in cells
-            if (read := readings(cell))
-        ]
+        found = cells_that_tell(study.settings, readings)
         if found:
             yield readings_export(found)
 
