@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,8 +20,13 @@ SPLITS: tuple[Split, ...] = ("train", "val")
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint names, the left/right pairs that a mirror swaps, the bones to draw, the OKS sigmas (none without OKS), and
-    the joints of the upper body where published augmentations cut bodies in two.
+    """The joints of what a data set is of, and what is known of them. datasets/skeletons/ has them as files.
+
+    swaps: left and right joint of each pair that a mirror swaps. bones: to draw. sigmas: of OKS; none without it.
+    upper_body: where published augmentations cut bodies in two. subject: what it is of, in a word (`person`).
+    reference: the length that PCK and NME are fractions of: `box`, its longest side; `head`, given by the data set; or
+    pairs of joints, of which the first that is labelled counts. box_area_share: the area of a person that has none, in
+    areas of its box. parts: of the body that are measured by themselves too.
     """
 
     name: str
@@ -30,6 +35,10 @@ class Skeleton:
     bones: tuple[tuple[int, int], ...]
     sigmas: tuple[float, ...] = ()
     upper_body: tuple[int, ...] = ()
+    subject: str = ""
+    reference: Literal["box", "head"] | tuple[tuple[int, int], ...] = "box"
+    box_area_share: float = 1.0
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def mirrored_order(self) -> tuple[int, ...]:
@@ -38,6 +47,12 @@ class Skeleton:
         for left, right in self.swaps:
             order[left], order[right] = right, left
         return tuple(order)
+
+    def side_of(self, joint: int) -> Literal["left", "right"] | None:
+        """Of a joint that has a twin on the other side."""
+        if any(joint == left for left, _ in self.swaps):
+            return "left"
+        return "right" if any(joint == right for _, right in self.swaps) else None
 
 
 @dataclass(frozen=True)

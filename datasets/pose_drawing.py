@@ -75,7 +75,7 @@ def _dot(canvas_HW3: ImageArray, point: tuple[int, int], radius: float, color: C
 
 
 def _side_color(skeleton: Skeleton, a: int, b: int) -> Color:
-    sides = {skeleton.joints[joint].partition("_")[0] for joint in (a, b)} & {"left", "right"}
+    sides = {skeleton.side_of(joint) for joint in (a, b)} - {None}
     if sides == {"left"}:
         return LEFT
     return RIGHT if sides == {"right"} else MIDDLE
