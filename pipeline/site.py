@@ -10,9 +10,9 @@ from pydantic import Field, TypeAdapter, field_validator
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.section import Section
+from heatmark.foundation.yaml_file import read_yaml
 from heatmark.pipeline.cluster_section import ClusterSection, Minutes, SlurmKeys, StageSection
 from heatmark.pipeline.sweep import expand_path, validated
-from heatmark.pipeline.yaml_file import read_yaml
 
 SITE_VARIABLE = "HEATMARK_SITE"
 # sbatch's options that heatmark sets itself, by their long names and letters, and where to say what is meant instead.

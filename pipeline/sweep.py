@@ -16,10 +16,10 @@ from heatmark.foundation.errors import InputError
 from heatmark.foundation.nearest import nearest
 from heatmark.foundation.section import Section
 from heatmark.foundation.variables import expand_variables
+from heatmark.foundation.yaml_file import parse_yaml, read_yaml
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.clusters import CLUSTERS
-from heatmark.pipeline.yaml_file import parse_yaml, read_yaml
 from heatmark.workloads.spec import Channels, DataSettings, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
