@@ -37,8 +37,9 @@ _FILES = (".yaml", ".yml", ".json", ".py")
 def read_skeleton(given: str | Path | Mapping[str, Any], where: str) -> Found:
     """A shipped skeleton by its name, one of a file (YAML as in this folder, or an mmpose config), or one of a mapping.
 
-    where: what the message of an InputError begins with. Notes tell what was derived. Of sigmas nothing is derived here:
-    a skeleton without them has none, and who measures by OKS takes sigmas_or_default and tells notes_of_sigmas.
+    where: what the message of an InputError begins with. Notes tell what was derived. Sigmas are not: a
+    skeleton without them has none, and who measures by OKS takes sigmas_or_default and tells notes_of_sigmas. Nor is it
+    told that a reference that is not given is the box.
     """
     if isinstance(given, Mapping):
         return from_mapping(given, where, "skeleton")

@@ -1,9 +1,10 @@
-"""A skeleton from the mapping that a YAML file or a configuration holds, and back: checked, and filled where it is silent."""
+"""A skeleton from the mapping that a YAML file holds, and back: checked, and filled where it is silent."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from heatmark.datasets.people import Skeleton
@@ -79,8 +80,8 @@ def derived_pairs(joints: tuple[str, ...]) -> tuple[Pairs, tuple[str, ...]]:
     pairs = pairs_by_name(joints)
     if not pairs and are_numbers(joints):
         return (), (
-            f"pairs: none given, and none can be derived from numbers ({joints[0]} ...): training is without mirroring; "
-            "give pairs: [[left, right], ...]",
+            f"pairs: none given, and none can be derived from numbers ({joints[0]} ...): "
+            "training is without mirroring; give pairs: [[left, right], ...]",
         )
     if not pairs:
         return (), (
@@ -149,7 +150,7 @@ def _limbs(given: Any, names: JointNames) -> Iterator[tuple[int, int]]:
         joints = tuple(names.spans(item, "limbs"))
         if len(joints) < 2:
             raise InputError(f"{names.where}: limbs: two joints or more are expected, not {item!r}")
-        yield from zip(joints, joints[1:], strict=False)
+        yield from pairwise(joints)
 
 
 def _sigmas(given: Any, names: JointNames) -> tuple[float, ...]:

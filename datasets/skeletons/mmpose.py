@@ -86,7 +86,7 @@ def _value(node: ast.expr | None, where: str) -> Any:
 
 
 def _by_id(given: Any, key: str, where: str) -> list[Mapping[str, Any]]:
-    """The entries of keypoint_info or skeleton_info in the order of their `id`, or of their keys where they have none."""
+    """The entries of keypoint_info or skeleton_info in the order of their `id`, or of their keys without one."""
     entries = dict(enumerate(given)) if isinstance(given, list) else given or {}
     if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
         raise InputError(f"{where}: {key}: dict(...) for each number is expected")

@@ -18,9 +18,9 @@ _SIDES: dict[str, Side] = {"left": "left", "l": "left", "right": "right", "r": "
 def pairs_by_name(joints: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """(left, right) of each pair, in the order of the joints.
 
-    A name may say its side as a word of its own (left, right, L, R; words end where letters turn to digits or capitals)
-    or, where no such twin is there, as the beginning or end of a word: lefteye, Lknee, eyel. Two joints are a pair where
-    nothing but the side differs and no third joint fits.
+    A name may say its side as a word of its own (left, right, L, R; words end where letters turn to digits or
+    capitals) or, where no such twin is there, as the beginning or end of a word: lefteye, Lknee, eyel. Two joints are a
+    pair where nothing but the side differs and no third joint fits.
     """
     found: dict[int, tuple[int, int]] = {}
     for readings in (_whole_words, _parts_of_words):
