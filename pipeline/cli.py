@@ -18,7 +18,7 @@ from rich.table import Table
 
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
-from heatmark.pipeline import cli_data, cli_site
+from heatmark.pipeline import cli_data, cli_site, cli_skeleton
 from heatmark.pipeline.cli_formats import ScoreHelp, SynthHelp
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
@@ -42,6 +42,7 @@ site_app = typer.Typer(no_args_is_help=True, help="Check what a SLURM cluster do
 app.add_typer(data_app, name="data")
 app.add_typer(site_app, name="site")
 cli_data.register(data_app)
+cli_skeleton.register(data_app)
 cli_site.register(site_app)
 
 SweepArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file, such as sweeps/demo.yaml.")]
