@@ -10,6 +10,7 @@ from typing import Any
 from heatmark.datasets.skeletons.mapping import Found, from_mapping
 from heatmark.datasets.skeletons.sides import side_by_name
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.nearest import nearest
 
 VARIABLE = "dataset_info"
 LONGEST = 100_000
@@ -116,8 +117,16 @@ def _pairs(
     """(left, right) names of each pair that `swap` tells, and a note where the names do not say which is left."""
     twins = {joint: point.get("swap") or None for joint, point in zip(joints, points, strict=True)}
     for joint, twin in twins.items():
-        if twin is not None and twins.get(twin) != joint:
-            raise InputError(f"{where}: keypoint_info: {joint} is swapped with {twin!r}, which is not swapped with it")
+        if twin is not None and not isinstance(twin, str):
+            raise InputError(f"{where}: keypoint_info: swap of {joint}: a text is expected, not {twin!r}")
+        if twin is not None and twin not in twins:
+            raise InputError(f"{where}: keypoint_info: swap of {joint}: no joint {twin!r}{nearest(twin, twins)}")
+    for joint, twin in twins.items():
+        if twin is not None and twins[twin] != joint:
+            raise InputError(
+                f"{where}: keypoint_info: {joint} is swapped with {twin!r}, and that with {twins[twin]!r}; "
+                "two joints are swapped with each other"
+            )
     pairs = list(_ordered_pairs({joint: twin for joint, twin in twins.items() if twin not in (None, joint)}))
     untold = [f"{left} with {right}" for left, right in pairs if side_by_name(left) == side_by_name(right)]
     if not untold:
