@@ -79,6 +79,8 @@ def _piece_layout(skeleton: Skeleton, piece: list[int]) -> FloatArray:
         places_P2[:, 0] *= np.sign((places_P2[:, 0] * side_P).sum()) or 1.0
     else:
         places_P2 -= (places_P2.max(axis=0) + places_P2.min(axis=0)) / 2.0
+        if skeleton.swaps and np.ptp(places_P2[:, 0]) > np.ptp(places_P2[:, 1]):
+            places_P2 = places_P2[:, ::-1]  # along the axis of the others, as a nose is
     if places_P2[top, 1] > (places_P2[:, 1].max() + places_P2[:, 1].min()) / 2.0:
         places_P2[:, 1] *= -1.0
     places_P2[:, 1] -= places_P2[:, 1].min()
