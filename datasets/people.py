@@ -26,7 +26,8 @@ class Skeleton:
     upper_body: where published augmentations cut bodies in two. subject: what it is of, in a word (`person`).
     reference: the length that PCK and NME are fractions of: `box`, its longest side; `head`, given by the data set; or
     pairs of joints, of which the first that is labelled counts. box_area_share: the area of a person that has none, in
-    areas of its box. parts: of the body that are measured by themselves too.
+    areas of its box. parts: of the body that are measured by themselves too. mirrors: whether a mirrored picture is one of
+    the same kind; not where it is not known what a mirror swaps.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Skeleton:
     reference: Literal["box", "head"] | tuple[tuple[int, int], ...] = "box"
     box_area_share: float = 1.0
     parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    mirrors: bool = True
 
     @property
     def mirrored_order(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ A file is YAML. Its keys, of which all but `joints` may be left out:
                                        # [a, b] or several [[a, b], ...], of which the first that is labelled counts
     box_area_share: 1.0                # area of a person that has none, in areas of its box
     parts: {face: [nose..right_eye]}   # measured by themselves too
+    mirror: true                       # whether pictures may be mirrored; else only where pairs are given or derived
 
 `kpt-0..kpt-97` counts in `joints`; in every other place `a..b` is the joints from a to b in their order, or backwards:
 limbs [[thumb1..thumb4]] is three limbs, pairs [[left_a..left_c, right_a..right_c]] three pairs. Names are found as they
@@ -27,7 +28,6 @@ from heatmark.datasets.skeletons.file import (
     DEFAULT_SIGMA,
     Found,
     as_mapping,
-    can_mirror,
     notes_of_sigmas,
     read_skeleton,
     shipped,
@@ -51,7 +51,6 @@ __all__ = [
     "RHD_HAND",
     "Found",
     "as_mapping",
-    "can_mirror",
     "notes_of_sigmas",
     "read_skeleton",
     "shipped",

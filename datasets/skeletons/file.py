@@ -10,7 +10,7 @@ from typing import Any
 from heatmark.datasets.people import Skeleton
 from heatmark.datasets.skeletons.mapping import Found, as_mapping, from_mapping
 from heatmark.datasets.skeletons.mmpose import mmpose_skeleton
-from heatmark.datasets.skeletons.names import are_numbers, normalised
+from heatmark.datasets.skeletons.names import normalised
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.nearest import nearest
 from heatmark.foundation.yaml_file import read_yaml
@@ -19,7 +19,6 @@ __all__ = [
     "DEFAULT_SIGMA",
     "Found",
     "as_mapping",
-    "can_mirror",
     "notes_of_sigmas",
     "read_skeleton",
     "shipped",
@@ -108,8 +107,3 @@ def notes_of_sigmas(skeleton: Skeleton) -> tuple[str, ...]:
     if skeleton.sigmas:
         return ()
     return (f"sigmas: none given, {DEFAULT_SIGMA} for each joint: AP with them compares only with itself",)
-
-
-def can_mirror(skeleton: Skeleton) -> bool:
-    """Whether a mirrored image has known joints: not where they are numbers, and no pair is known."""
-    return bool(skeleton.swaps) or not are_numbers(skeleton.joints)

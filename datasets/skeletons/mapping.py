@@ -18,7 +18,7 @@ Reference = Literal["box", "head"] | Pairs
 
 KEYS = (
     *("name", "subject", "joints", "pairs", "limbs", "sigmas", "upper_body", "reference", "box_area_share"),
-    "parts",
+    *("parts", "mirror"),
 )
 TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
 SHOWN = 4
@@ -50,6 +50,7 @@ def from_mapping(given: Mapping[str, Any], where: str, name: str) -> Found:
         reference=_reference(given.get("reference") or "box", names),
         box_area_share=_share(given.get("box_area_share", 1.0), where),
         parts=_parts(given.get("parts") or {}, names),
+        mirrors=_mirror(given.get("mirror", bool(swaps) or given.get("pairs") is not None), where),
     )
     return Found(skeleton, notes)
 
@@ -72,6 +73,7 @@ def as_mapping(skeleton: Skeleton) -> dict[str, Any]:
         "reference": reference if isinstance(reference, str) else [named(pair) for pair in reference],
         "box_area_share": skeleton.box_area_share,
         "parts": {part: named(indices) for part, indices in skeleton.parts.items()},
+        "mirror": skeleton.mirrors,
     }
 
 
@@ -85,8 +87,8 @@ def derived_pairs(joints: tuple[str, ...]) -> tuple[Pairs, tuple[str, ...]]:
         )
     if not pairs:
         return (), (
-            "pairs: none given, and no joint's name says left or right: a mirror swaps nothing; "
-            "give pairs: [] to confirm it",
+            "pairs: none given, and no joint's name says left or right: training is without mirroring; "
+            "give pairs: [[left, right], ...], or pairs: [] where a mirror swaps nothing",
         )
     paired = {joint for pair in pairs for joint in pair}
     alone = [name for joint, name in enumerate(joints) if joint not in paired and side_by_name(name)]
@@ -198,6 +200,12 @@ def _share(given: Any, where: str) -> float:
     if not _is_number(given) or not 0 < given <= 1:
         raise InputError(f"{where}: box_area_share: above 0 and at most 1 is expected, not {given!r}")
     return float(given)
+
+
+def _mirror(given: Any, where: str) -> bool:
+    if not isinstance(given, bool):
+        raise InputError(f"{where}: mirror: true or false is expected, not {given!r}")
+    return given
 
 
 def _parts(given: Any, names: JointNames) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,6 @@ import pytest
 from heatmark.datasets.skeletons import (
     COCO_PERSON,
     as_mapping,
-    can_mirror,
     read_skeleton,
     shipped,
     skeleton_of_category,
@@ -74,8 +73,8 @@ def test_numbers_tell_no_sides() -> None:
     skeleton, (note,) = read_skeleton({"joints": ["kpt-0..kpt-4"]}, "here")
     assert skeleton.joints == ("kpt-0", "kpt-1", "kpt-2", "kpt-3", "kpt-4") and skeleton.swaps == ()
     assert "none can be derived from numbers" in note and "training is without mirroring" in note
-    assert not can_mirror(skeleton)
-    assert can_mirror(COCO_PERSON) and can_mirror(shipped("wflw")) and can_mirror(shipped("freihand2d"))
+    assert not skeleton.mirrors
+    assert COCO_PERSON.mirrors and shipped("wflw").mirrors and shipped("freihand2d").mirrors
 
 
 def test_a_file_says_everything(tmp_path: Path) -> None:
@@ -194,7 +193,7 @@ def test_a_category_of_its_own_is_read() -> None:
 def test_a_category_without_names_is_numbered_and_told_who_it_could_be() -> None:
     for category in ({"name": "face", "keypoints": []}, {"name": "face"}):
         skeleton, notes = skeleton_of_category(category, 98, "faces.json")
-        assert skeleton.joints[0] == "kpt-0" and len(skeleton.joints) == 98 and not can_mirror(skeleton)
+        assert skeleton.joints[0] == "kpt-0" and len(skeleton.joints) == 98 and not skeleton.mirrors
         assert notes[0] == "98 joints without names; if they are wflw's, say skeleton: wflw"
         assert "none can be derived from numbers" in notes[1]
     (hint, _) = skeleton_of_category({}, 21, "hands.json").notes
