@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from heatmark.datasets.image_folder import is_text
 from heatmark.datasets.json_files import parsed_json
-from heatmark.datasets.keypoint_truth import JOINTS
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -69,37 +68,43 @@ def images_by_id(path: Path, content: Record) -> dict[int, Record]:
 
 
 def categories_of(path: Path, content: Record) -> list[Record]:
-    """The categories; where they name their joints, these are COCO's in COCO's order."""
+    """The categories, each with a number of its own."""
     for position, category in enumerate(content["categories"]):
         if not isinstance(category, dict) or type(category.get("id")) is not int:
             raise InputError(f"{path}: categories[{position}] needs a whole number 'id'; mend the entry")
-        # A label tool's super-category names none.
-        if (category.get("keypoints") or list(COCO_PERSON.joints)) != list(COCO_PERSON.joints):
-            raise InputError(
-                f"{path}: category {category['id']}: its keypoints are not the {JOINTS} COCO joints in COCO's order "
-                f"({COCO_PERSON.joints[0]}, {COCO_PERSON.joints[1]}, ...); convert the file"
-            )
     categories: list[Record] = content["categories"]
     return categories
 
 
+def refuse_other_joints(path: Path, categories: list[Record]) -> None:
+    """Raises InputError where a category names joints that are not COCO's in COCO's order."""
+    for category in categories:
+        # A label tool's super-category names none.
+        if (category.get("keypoints") or list(COCO_PERSON.joints)) != list(COCO_PERSON.joints):
+            raise InputError(
+                f"{path}: category {category['id']}: its keypoints are not the {len(COCO_PERSON.joints)} COCO joints "
+                f"in COCO's order ({COCO_PERSON.joints[0]}, {COCO_PERSON.joints[1]}, ...); files of any joints are "
+                "read with `format: keypoints`"
+            )
+
+
 def faults(
-    annotations: list[Any], images: dict[int, Record], categories: list[Record]
+    annotations: list[Any], images: dict[int, Record], categories: list[Record], joints: int
 ) -> Iterator[tuple[int, Any, str]]:
     """Position, annotation and what is wrong with it, of those that are not what an annotation must be."""
     seen: set[int] = set()
     known = {category["id"] for category in categories}
     for position, annotation in enumerate(annotations):
-        problem = _annotation_problem(annotation, images, known, seen)
+        problem = _annotation_problem(annotation, images, known, seen, joints)
         if problem:
             yield position, annotation, problem
         else:
             seen.add(annotation["id"])
 
 
-def keypoints_of(annotations: list[Record]) -> FloatArray:
+def keypoints_of(annotations: list[Record], joints: int) -> FloatArray:
     """(x, y, visibility) of every annotation: keypoints_NK3."""
-    return np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, JOINTS, 3)
+    return np.array([each["keypoints"] for each in annotations], dtype=np.float64).reshape(-1, joints, 3)
 
 
 def annotation_name(annotation: Any, position: int) -> str:
@@ -108,7 +113,9 @@ def annotation_name(annotation: Any, position: int) -> str:
     return f"annotation {annotation['id']}" if known else f"annotations[{position}]"
 
 
-def _annotation_problem(annotation: Any, images: dict[int, Record], categories: set[int], seen: set[int]) -> str | None:
+def _annotation_problem(
+    annotation: Any, images: dict[int, Record], categories: set[int], seen: set[int], joints: int
+) -> str | None:
     if not isinstance(annotation, dict):
         return "is not a JSON object"
     for key in ("id", "image_id", "category_id"):
@@ -126,15 +133,18 @@ def _annotation_problem(annotation: Any, images: dict[int, Record], categories: 
     if type(annotation.get("num_keypoints", 0)) is not int:
         return f"'num_keypoints' must be a whole number, found {annotation['num_keypoints']!r:.40}"
     return (
-        numbers_problem("keypoints", annotation.get("keypoints"), 3 * JOINTS)
+        numbers_problem("keypoints", annotation.get("keypoints"), 3 * joints)
         or numbers_problem("bbox", annotation.get("bbox"), 4)
         or numbers_problem("area", [annotation.get("area")], 1)
         or ("'bbox' has a negative width or height" if min(annotation["bbox"][2:]) < 0 else None)
     )
 
 
-def visibility_problems(annotations: list[Record], keypoints_NK3: FloatArray) -> Iterator[str]:
+def visibility_problems(annotations: list[Record], keypoints_NK3: FloatArray, joints: Sequence[str]) -> Iterator[str]:
     """A line for each joint whose visibility is none."""
     for row, joint in np.argwhere(~np.isin(keypoints_NK3[..., 2], (0, 1, 2))).tolist():
-        found = f"{keypoints_NK3[row, joint, 2]:g} for {COCO_PERSON.joints[joint]}"
+        value = keypoints_NK3[row, joint, 2]
+        found = f"{value:g} for {joints[joint]}"
+        if 0 < value < 1:
+            found += ", which looks like the confidence of a prediction"
         yield f"annotation {annotations[row]['id']}: visibility must be 0, 1 or 2, found {found}; {MEND}"

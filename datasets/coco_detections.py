@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.datasets.coco import annotation_path, load_annotations
+from heatmark.datasets.coco import annotation_path
+from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.image_folder import absent_images, absent_paths, found_names
 from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.keypoint_truth import JOINTS

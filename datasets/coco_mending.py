@@ -7,21 +7,23 @@ the checks to refuse.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from heatmark.datasets.number_lists import numbers_problem
 
 Record = dict[str, Any]
 
 IDS = ("id", "image_id", "category_id")
+# What stands beside `keypoints` in whole-body files, in the order of the published evaluation.
+BODY_FIELDS: Final = ("foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
 
 
 def mended(content: Record) -> tuple[str, ...]:
     """Mend the lists `images`, `annotations` and `categories` of a file where they stand; a line for each kind.
 
-    Whole numbers may be written as 7.0 or as text; annotations may have no keypoints (another class, boxes alone), no
-    area (that of the box is taken), coordinates that are no numbers where a joint is not labelled, and a
-    `num_keypoints` of 0 beside labelled joints, which then count.
+    Whole numbers may be written as 7.0 or as text; annotations may have no keypoints (another class, boxes alone),
+    coordinates that are no numbers where a joint is not labelled, and a `num_keypoints` of 0 beside labelled joints,
+    which then count.
     """
     done: Counter[str] = Counter()
     for records, names in ((content["images"], ("id", "width", "height")), (content["categories"], ("id",))):
@@ -31,14 +33,70 @@ def mended(content: Record) -> tuple[str, ...]:
     for annotation in content["annotations"]:
         if not isinstance(annotation, dict):
             kept.append(annotation)
-        elif not annotation.get("keypoints") and annotation.get("keypoints", None) in (None, []):
+        elif annotation.get("keypoints") in (None, []):
             done["annotations without keypoints are left out"] += 1
         else:
-            _make_whole(annotation, (*IDS, "num_keypoints", "iscrowd"), done)
+            _make_whole(annotation, (*IDS, "num_keypoints"), done)
             _mend(annotation, done)
             kept.append(annotation)
     content["annotations"] = kept
     return tuple(f"{count} {what}" for what, count in done.items())
+
+
+def with_boxes(annotations: list[Any]) -> tuple[str, ...]:
+    """Give annotations the box that they lack, the extent of their labelled joints; a line where there are such."""
+    done = 0
+    for annotation in annotations:
+        without = isinstance(annotation, dict) and annotation.get("bbox") in (None, [])
+        if without and (extent := _extent(annotation.get("keypoints"))):
+            annotation["bbox"] = extent
+            done += 1
+    return (f"{done} annotations have no box; the extent of their labelled joints is taken",) if done else ()
+
+
+def with_areas(annotations: list[Any], box_area_share: float = 1.0) -> tuple[str, ...]:
+    """Give annotations the area that they lack; a line for each kind.
+
+    It is that of the segmentation, else the box's; or, where an evaluation takes a share of the box, always that.
+    """
+    done: Counter[str] = Counter()
+    for annotation in annotations:
+        lacks = isinstance(annotation, dict) and annotation.get("area") is None
+        if not lacks or numbers_problem("bbox", annotation.get("bbox"), 4):
+            continue
+        area = _segmented_area(annotation.get("segmentation")) if box_area_share == 1 else None
+        annotation["area"] = area or box_area_share * annotation["bbox"][2] * annotation["bbox"][3]
+        of_box = "that of the box" if box_area_share == 1 else f"{box_area_share:g} of the box"
+        done[f"annotations have no area; {'that of their segmentation' if area else of_box} is taken"] += 1
+    return tuple(f"{count} {what}" for what, count in done.items())
+
+
+def _extent(keypoints: Any) -> list[float] | None:
+    """x, y, width, height of the labelled joints, at least a pixel on a side."""
+    if not isinstance(keypoints, list) or numbers_problem("keypoints", keypoints, len(keypoints)):
+        return None
+    labelled = [(x, y) for x, y, seen in zip(keypoints[::3], keypoints[1::3], keypoints[2::3], strict=False) if seen]
+    if not labelled:
+        return None
+    (left, right), (top, bottom) = ((min(each), max(each)) for each in zip(*labelled, strict=True))
+    return [left, top, max(right - left, 1), max(bottom - top, 1)]
+
+
+def _segmented_area(segmentation: Any) -> float | None:
+    """Square pixels within polygons, or of a run-length mask that is not compressed; None for anything else."""
+    if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list):
+        counts = segmentation["counts"]
+        return None if numbers_problem("counts", counts, len(counts)) else float(sum(counts[1::2]))
+    if not isinstance(segmentation, list) or not segmentation:
+        return None
+    area = 0.0
+    for ring in segmentation:
+        if not isinstance(ring, list) or len(ring) < 6 or numbers_problem("segmentation", ring, len(ring)):
+            return None
+        x, y = ring[::2], ring[1::2]
+        turned = zip(x, y, [*x[1:], x[0]], [*y[1:], y[0]], strict=False)
+        area += abs(sum(x0 * y1 - x1 * y0 for x0, y0, x1, y1 in turned)) / 2
+    return area or None
 
 
 def _make_whole(record: Any, names: tuple[str, ...], done: Counter[str]) -> None:
@@ -46,7 +104,7 @@ def _make_whole(record: Any, names: tuple[str, ...], done: Counter[str]) -> None
         return
     for name in names:
         value = record.get(name)
-        if type(value) is int or value is None:
+        if type(value) in (int, bool) or value is None:
             continue
         whole = _whole(value)
         if whole is not None:
@@ -56,7 +114,7 @@ def _make_whole(record: Any, names: tuple[str, ...], done: Counter[str]) -> None
 
 def _whole(value: object) -> int | None:
     """Exact, however many digits it has."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         return int(value)
     if isinstance(value, str) and value.removeprefix("-").isdecimal():
         return int(value)
@@ -64,7 +122,7 @@ def _whole(value: object) -> int | None:
 
 
 def _mend(annotation: Record, done: Counter[str]) -> None:
-    keypoints, box = annotation["keypoints"], annotation.get("bbox")
+    keypoints = annotation.get("keypoints")
     if isinstance(keypoints, list) and len(keypoints) % 3 == 0:
         if _without_numbers(keypoints):
             annotation["keypoints"] = keypoints = _zeros_where_unlabelled(keypoints)
@@ -72,9 +130,9 @@ def _mend(annotation: Record, done: Counter[str]) -> None:
         if annotation.get("num_keypoints") == 0 and any(keypoints[2::3]):
             annotation["num_keypoints"] = sum(1 for each in keypoints[2::3] if each)
             done["people have labelled joints and a num_keypoints of 0; the joints count"] += 1
-    if annotation.get("area") is None and numbers_problem("bbox", box, 4) is None:
-        annotation["area"] = annotation["bbox"][2] * annotation["bbox"][3]
-        done["annotations have no area; that of the box is taken"] += 1
+    if isinstance(annotation.get("iscrowd"), bool | str | float):
+        crowd = _whole(annotation["iscrowd"])
+        annotation["iscrowd"] = annotation["iscrowd"] if crowd is None else crowd
 
 
 def _without_numbers(keypoints: list[Any]) -> bool:

@@ -26,8 +26,8 @@ class Skeleton:
     upper_body: where published augmentations cut bodies in two. subject: what it is of, in a word (`person`).
     reference: the length that PCK and NME are fractions of: `box`, its longest side; `head`, given by the data set; or
     pairs of joints, of which the first that is labelled counts. box_area_share: the area of a person that has none, in
-    areas of its box. parts: of the body that are measured by themselves too. mirrors: whether a mirrored picture is one of
-    the same kind; not where it is not known what a mirror swaps.
+    areas of its box. parts: of the body that are measured by themselves too. mirrors: whether a mirrored picture is
+    one of the same kind; not where it is not known what a mirror swaps.
     """
 
     name: str

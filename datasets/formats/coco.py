@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from heatmark.datasets import coco
+from heatmark.datasets import coco, coco_file
 from heatmark.datasets.augment import Variation
 from heatmark.datasets.coco_detections import load_detections
 from heatmark.datasets.crop_settings import RecipeName
@@ -51,7 +51,7 @@ class Coco(Format):
         return existing(coco.annotation_path(root, split))
 
     def problems(self, path: Path) -> Iterator[str]:
-        return coco.annotation_problems(path)
+        return coco_file.annotation_problems(path)
 
     def stated_sizes(self, root: Path, split: Split) -> dict[Path, tuple[int, int]]:
         return coco.stated_sizes(root, split)

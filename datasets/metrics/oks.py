@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.datasets.coco import load_annotations
+from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.keypoint_truth import FoundPeople, KeypointTruth
 from heatmark.datasets.metrics.oks_matching import THRESHOLDS_T, curves
 from heatmark.datasets.people import FloatArray

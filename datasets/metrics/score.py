@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from heatmark.datasets.coco import CocoAnnotations, load_annotations
+from heatmark.datasets.coco_file import CocoAnnotations, load_annotations
 from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.keypoint_truth import JOINTS, FoundPeople
 from heatmark.datasets.metrics.oks import oks_metrics

@@ -36,6 +36,7 @@ from heatmark.datasets.skeletons.file import (
     shipped_of_size,
     sigmas_or_default,
 )
+from heatmark.datasets.skeletons.names import same_joints
 
 # Those of the built-in formats.
 COCO_PERSON = shipped("coco")
@@ -53,6 +54,7 @@ __all__ = [
     "as_mapping",
     "notes_of_sigmas",
     "read_skeleton",
+    "same_joints",
     "shipped",
     "shipped_like",
     "shipped_names",

@@ -10,7 +10,7 @@ from typing import Any
 from heatmark.datasets.people import Skeleton
 from heatmark.datasets.skeletons.mapping import Found, as_mapping, from_mapping
 from heatmark.datasets.skeletons.mmpose import mmpose_skeleton
-from heatmark.datasets.skeletons.names import normalised
+from heatmark.datasets.skeletons.names import normalised, same_joints
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.nearest import nearest
 from heatmark.foundation.yaml_file import read_yaml
@@ -86,10 +86,7 @@ def shipped_like(joints: Sequence[str]) -> Skeleton | None:
 
 def shipped_of_joints(joints: Sequence[str]) -> tuple[str, ...]:
     """All shipped skeletons of these joints in this order, names compared as normalised."""
-    wanted = [normalised(joint) for joint in joints]
-    return tuple(
-        name for name in shipped_of_size(len(wanted)) if [normalised(joint) for joint in shipped(name).joints] == wanted
-    )
+    return tuple(name for name in shipped_of_size(len(joints)) if same_joints(shipped(name).joints, joints))
 
 
 def shipped_of_size(joints: int) -> tuple[str, ...]:

@@ -18,6 +18,11 @@ def normalised(name: str) -> str:
     return re.sub(r"[\s_.-]+", "_", name.strip()).lower()
 
 
+def same_joints(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether these are the same joints in the same order."""
+    return [normalised(str(name)) for name in one] == [normalised(str(name)) for name in other]
+
+
 def are_numbers(joints: Sequence[str]) -> bool:
     """Whether the joints are numbered and not named: kpt-0, kpt-1 and so on."""
     stems = {match[1] if (match := _NUMBERED.fullmatch(joint)) else None for joint in joints}

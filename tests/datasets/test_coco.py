@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.datasets.coco import clipped_box, fingerprint, load_annotations, load_coco
+from heatmark.datasets.coco import fingerprint, load_coco
+from heatmark.datasets.coco_file import clipped_box, load_annotations
 from heatmark.datasets.metrics.evaluation import measure_coco
 from heatmark.datasets.predictions import Predictions
 from heatmark.datasets.skeletons import COCO_PERSON

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.datasets.coco import fingerprint, load_annotations, load_coco
+from heatmark.datasets.coco import fingerprint, load_coco
+from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.coco_mending import mended
 from heatmark.datasets.metrics.evaluation import measure_coco
 from heatmark.datasets.metrics.oks import oks_metrics

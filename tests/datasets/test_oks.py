@@ -17,7 +17,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from heatmark.datasets.coco import load_annotations
+from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.metrics.oks import OKS_METRICS, oks_metrics
 from heatmark.datasets.metrics.score import score_coco
 from heatmark.datasets.skeletons import COCO_PERSON

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from heatmark.datasets.coco import load_annotations, load_coco
+from heatmark.datasets.coco import load_coco
+from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import apply_affine, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import make_loader

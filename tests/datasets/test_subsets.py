@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heatmark.datasets.coco import load_annotations, load_coco
+from heatmark.datasets.coco import load_coco
+from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.metrics.evaluation import subset_errors
 from heatmark.datasets.people import Person
