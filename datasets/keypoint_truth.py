@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -22,7 +22,8 @@ IntArray = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class KeypointTruth:
     """A row per annotation, in the order of the file. keypoints_NK3: x, y, visibility. ignored_N: crowds, and people
-    without a labelled joint. images, categories: all that the file lists, also those that nobody is in.
+    without a labelled joint. images, categories: all that the file lists, also those that nobody is in. sigmas_K: of
+    OKS. id_N: of the annotations. category_names: of those that have one.
     """
 
     image_N: IntArray
@@ -34,13 +35,21 @@ class KeypointTruth:
     ignored_N: npt.NDArray[np.bool_]
     images: IntArray
     categories: IntArray
+    sigmas_K: FloatArray
+    id_N: IntArray
+    category_names: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, content: Mapping[str, Any], keypoints_NK3: FloatArray | None = None) -> KeypointTruth:
+    def of(
+        cls,
+        content: Mapping[str, Any],
+        keypoints_NK3: FloatArray | None = None,
+        sigmas: Sequence[float] = COCO_PERSON.sigmas,
+    ) -> KeypointTruth:
         """content: of an annotation file that was checked. keypoints_NK3: where they are an array already."""
         annotations = content["annotations"]
         if keypoints_NK3 is None:
-            keypoints_NK3 = _keypoints(each["keypoints"] for each in annotations)
+            keypoints_NK3 = _keypoints((each["keypoints"] for each in annotations), len(sigmas))
         crowd_N = np.array([bool(each.get("iscrowd", 0)) for each in annotations], dtype=bool)
         return cls(
             image_N=_whole(each["image_id"] for each in annotations),
@@ -52,6 +61,9 @@ class KeypointTruth:
             ignored_N=crowd_N | np.array([each["num_keypoints"] == 0 for each in annotations], dtype=bool),
             images=np.unique(_whole(image["id"] for image in content["images"])),
             categories=np.unique(_whole(category["id"] for category in content["categories"])),
+            sigmas_K=np.array(sigmas, dtype=np.float64),
+            id_N=_whole(each["id"] for each in annotations),
+            category_names={each["id"]: str(each["name"]) for each in content["categories"] if "name" in each},
         )
 
 
@@ -66,12 +78,13 @@ class FoundPeople:
     area_M: FloatArray
 
     @classmethod
-    def of(cls, results: Sequence[Mapping[str, Any]]) -> FoundPeople:
-        """results: in COCO's keypoint results format, checked."""
+    def of(cls, results: Sequence[Mapping[str, Any]], joints: int = 0) -> FoundPeople:
+        """results: in COCO's keypoint results format, checked. joints: how many there are where nobody was found."""
+        joints = len(results[0]["keypoints"]) // 3 if results else joints
         return cls.from_columns(
             _whole(result["image_id"] for result in results),
             _whole(result["category_id"] for result in results),
-            _keypoints(result["keypoints"] for result in results),
+            _keypoints((result["keypoints"] for result in results), joints),
             np.array([result["score"] for result in results], dtype=np.float64),
             [result.get("bbox") for result in results],
         )
@@ -96,8 +109,9 @@ class FoundPeople:
         return cls(image_M, category_M, joints_MK2, score_M, area_M)
 
 
-def _keypoints(rows: Iterable[Any]) -> FloatArray:
-    return np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, JOINTS, 3)
+def _keypoints(rows: Iterable[Any], joints: int) -> FloatArray:
+    flat = np.fromiter(chain.from_iterable(rows), np.float64)
+    return flat.reshape(-1, joints, 3) if flat.size else np.zeros((0, joints, 3))
 
 
 def _whole(values: Iterable[int]) -> IntArray:

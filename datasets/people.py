@@ -80,6 +80,7 @@ class Person:
     visibility_K: 0 not labelled, 1 labelled but hidden, 2 visible. area: segment area in square pixels.
     reference_length: the length in pixels that PCK is a fraction of (MPII: 0.6 of the head box's diagonal); None where
     the data set has none for this person. box_score: the detector's, 1 for an annotated box. hand: for hands in 3D.
+    category_id: where the data set has several.
     """
 
     image_id: int
@@ -92,6 +93,7 @@ class Person:
     reference_length: float | None = None
     box_score: float = 1.0
     hand: Hand | None = None
+    category_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def as_results(dataset: PoseDataset, predictions: Predictions) -> list[dict[str,
         {
             "image_id": person.image_id,
             **({} if dataset.detected else {"annotation_id": person.annotation_id}),
-            "category_id": dataset.category,
+            "category_id": dataset.category if person.category_id is None else person.category_id,
             "keypoints": [round(value, 3) for value in joints_K3.ravel().tolist()],
             "score": float(score),
         }

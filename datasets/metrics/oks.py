@@ -22,14 +22,14 @@ def oks_metrics(
     results: Sequence[Mapping[str, Any]] | FoundPeople,
     image_ids: Iterable[int] | None = None,
 ) -> dict[str, float | None]:
-    """The ten numbers of COCO's keypoint evaluation, of the 17-joint skeleton.
+    """The ten numbers of COCO's keypoint evaluation: each the mean over the categories and thresholds.
 
-    annotations: an annotation file, or its content already checked. results: COCO's keypoint results format.
-    image_ids: evaluate on these images only. None where there is nothing to find (no large person, say); no results
-    at all score 0. Nothing that is passed in is changed.
+    annotations: a file of people's annotations, or its content already checked, or the truth of any skeleton. results:
+    COCO's keypoint results format. image_ids: evaluate on these images only. None where there is nothing to find (no
+    large person, say); no results at all score 0. Nothing that is passed in is changed.
     """
     truth = _truth(annotations)
-    found = results if isinstance(results, FoundPeople) else FoundPeople.of(results)
+    found = results if isinstance(results, FoundPeople) else FoundPeople.of(results, len(truth.sigmas_K))
     images = truth.images if image_ids is None else np.unique(np.array(list(image_ids), dtype=np.int64))
     drawn = curves(truth, found, images)
     middle = int(np.flatnonzero(THRESHOLDS_T == 0.75)[0])

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.keypoint_truth import FloatArray, FoundPeople, IntArray, KeypointTruth
-from heatmark.datasets.skeletons import COCO_PERSON
 
 THRESHOLDS_T = np.linspace(0.5, 0.95, 10)
 RECALLS_R = np.linspace(0.0, 1.0, 101)
@@ -133,7 +132,7 @@ def _similarities(
         beyond_BDK2 = _beyond_box(joints_IDK2[place], truth.box_N4[rows_IG[place, person]])
         square_IDGK[place, :, person] = np.square(beyond_BDK2).sum(axis=-1)
         counted_IGK[place, person] = True
-    square_IDGK /= (2 * np.array(COCO_PERSON.sigmas)) ** 2
+    square_IDGK /= (2 * truth.sigmas_K) ** 2
     square_IDGK /= (truth.area_N[rows_IG] + np.spacing(1))[:, None, :, None]
     square_IDGK /= -2
     similarity_IDGK = np.exp(square_IDGK, out=square_IDGK)

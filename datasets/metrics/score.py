@@ -12,7 +12,7 @@ import numpy as np
 
 from heatmark.datasets.coco_file import CocoAnnotations, load_annotations
 from heatmark.datasets.json_files import parsed_json
-from heatmark.datasets.keypoint_truth import JOINTS, FoundPeople
+from heatmark.datasets.keypoint_truth import FoundPeople
 from heatmark.datasets.metrics.oks import oks_metrics
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.foundation.collection import collection_paused
@@ -80,27 +80,29 @@ def load_coco_results(path: Path, coco: CocoAnnotations) -> FoundPeople:
         if problem:
             raise InputError(f"{path}: entry {position}: {problem}")
     ids = ("image_id", "category_id")
-    return FoundPeople.of([{**result, **{key: int(result[key]) for key in ids}} for result in results])
+    joints = coco.keypoints_NK3.shape[1]
+    return FoundPeople.of([{**result, **{key: int(result[key]) for key in ids}} for result in results], joints)
 
 
 def _sound_results(path: Path, coco: CocoAnnotations) -> FoundPeople | None:
     """The people of a file without a fault; None where there is one, which is then looked for entry by entry."""
+    joints = coco.keypoints_NK3.shape[1]
     entry_of = msgspec.json.Decoder(Entry).decode
     columns = Columns([], [], [], [])
     with collection_paused():
         try:
             texts = msgspec.json.decode(path.read_bytes(), type=list[msgspec.Raw])
-            keypoints_MX = np.empty((len(texts), 3 * JOINTS))
+            keypoints_MX = np.empty((len(texts), 3 * joints))
             # Few at a time: five million numbers are each an object, which must not all be there at once.
             for start in range(0, len(texts), CHUNK):
                 entries = [entry_of(text) for text in texts[start : start + CHUNK]]
-                if any(len(entry.keypoints) != 3 * JOINTS for entry in entries):
+                if any(len(entry.keypoints) != 3 * joints for entry in entries):
                     return None
                 flat = chain.from_iterable(entry.keypoints for entry in entries)
-                part_X = np.fromiter(flat, np.float64, len(entries) * 3 * JOINTS)
+                part_X = np.fromiter(flat, np.float64, len(entries) * 3 * joints)
                 if not (np.abs(part_X) <= LARGEST_NUMBER).all():
                     return None
-                keypoints_MX[start : start + len(entries)] = part_X.reshape(-1, 3 * JOINTS)
+                keypoints_MX[start : start + len(entries)] = part_X.reshape(-1, 3 * joints)
                 columns.take(entries)
         except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
             return None
@@ -110,7 +112,7 @@ def _sound_results(path: Path, coco: CocoAnnotations) -> FoundPeople | None:
         if not known or not (np.abs(score_M) <= LARGEST_NUMBER).all():
             return None
         image_M, category_M = (np.array(each, dtype=np.int64) for each in (columns.images, columns.categories))
-        keypoints_MK3 = keypoints_MX.reshape(-1, JOINTS, 3)
+        keypoints_MK3 = keypoints_MX.reshape(-1, joints, 3)
         return FoundPeople.from_columns(image_M, category_M, keypoints_MK3, score_M, columns.boxes)
 
 
@@ -135,8 +137,9 @@ def _result_problem(result: Any, coco: CocoAnnotations, categories: set[int]) ->
         return f"image_id {image_id} is not in {coco.path}; score against the matching annotations"
     if category_id not in categories:
         return f"category_id {category_id} is not among {sorted(categories)} of {coco.path}; correct it"
-    keypoints_problem = numbers_problem("keypoints", result["keypoints"], 3 * JOINTS)
+    joints = coco.keypoints_NK3.shape[1]
+    keypoints_problem = numbers_problem("keypoints", result["keypoints"], 3 * joints)
     if keypoints_problem:
-        return f"{keypoints_problem}; write x, y, score of all {JOINTS} joints"
+        return f"{keypoints_problem}; write x, y, score of all {joints} joints"
     score_problem = numbers_problem("score", [result["score"]], 1)
     return f"{score_problem}; write the confidence of the person" if score_problem else None
