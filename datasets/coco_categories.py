@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from heatmark.datasets.coco_mending import BODY_FIELDS, Record
+from heatmark.datasets.coco_mending import BODY_FIELDS, FEET, Record
 from heatmark.datasets.people import Skeleton
 from heatmark.datasets.skeletons import same_joints, skeleton_of_category
 from heatmark.foundation.errors import InputError
@@ -94,17 +94,27 @@ def _joints_of(annotation: Any) -> int:
 
 
 def _join_body_fields(annotations: list[Any], skeleton: Skeleton | None) -> tuple[str, ...]:
-    """Feet, face and hands behind the body's joints, where the skeleton is not of the body alone."""
+    """Feet, face and hands behind the body's joints, where the skeleton is not of the body alone.
+
+    The third number of a face's or a hand's point is a confidence there: above 0 the point is labelled.
+    """
     done = 0
     for annotation in annotations:
         if not isinstance(annotation, dict) or not all(isinstance(annotation.get(key), list) for key in BODY_FIELDS):
             continue
-        joined = annotation["keypoints"] + [value for key in BODY_FIELDS for value in annotation[key]]
+        joined = [*annotation["keypoints"], *annotation[FEET]]
+        joined += [value for key in BODY_FIELDS if key != FEET for value in _labelled_or_not(annotation[key])]
         if skeleton is None or len(joined) == 3 * len(skeleton.joints):
             annotation["keypoints"] = joined
             annotation.pop("num_keypoints", None)  # the body's
             done += 1
     return (f"{done} annotations have feet, face and hands in fields of their own; they are joined",) if done else ()
+
+
+def _labelled_or_not(points: list[Any]) -> list[Any]:
+    kept = list(points)
+    kept[2::3] = [2 if isinstance(seen, int | float) and seen > 0 else 0 for seen in points[2::3]]
+    return kept
 
 
 def _named(path: Path, wanted: Sequence[str | int], categories: dict[int, Record], joints: dict[int, int]) -> list[int]:

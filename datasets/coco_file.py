@@ -29,7 +29,7 @@ from heatmark.datasets.geometry import Box
 from heatmark.datasets.keypoint_truth import KeypointTruth
 from heatmark.datasets.number_lists import LARGEST_NUMBER
 from heatmark.datasets.people import FloatArray, Skeleton
-from heatmark.datasets.skeletons import COCO_PERSON
+from heatmark.datasets.skeletons import COCO_PERSON, sigmas_or_default
 from heatmark.foundation.errors import InputError
 
 
@@ -77,7 +77,7 @@ class CocoAnnotations:
 
     def truth(self) -> KeypointTruth:
         """What an evaluation needs of it."""
-        return KeypointTruth.of(self.as_coco(), self.keypoints_NK3)
+        return KeypointTruth.of(self.as_coco(), self.keypoints_NK3, sigmas_or_default(self.skeleton))
 
     def labelled(self) -> Iterator[tuple[Record, FloatArray]]:
         """The annotations that are one person with at least one labelled joint, and their keypoints_K3."""

@@ -15,7 +15,8 @@ Record = dict[str, Any]
 
 IDS = ("id", "image_id", "category_id")
 # What stands beside `keypoints` in whole-body files, in the order of the published evaluation.
-BODY_FIELDS: Final = ("foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
+FEET: Final = "foot_kpts"
+BODY_FIELDS: Final = (FEET, "face_kpts", "lefthand_kpts", "righthand_kpts")
 
 
 def mended(content: Record) -> tuple[str, ...]:

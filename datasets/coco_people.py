@@ -92,6 +92,7 @@ def _person(
         visibility_K=keypoints_K3[:, 2],
         area=float(annotation["area"]),
         reference_length=length,
+        category_id=annotation["category_id"],
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from heatmark.datasets.augment import USUAL_VARIATION, Variation
 from heatmark.datasets.crop_settings import RecipeName
+from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.stats import dataset_stats
@@ -42,8 +43,8 @@ class Format(ABC):
     order: ClassVar[int] = LAST
     signs: ClassVar[str]
     scored_files: ClassVar[str]
-    headline: ClassVar[str]
-    shown: ClassVar[tuple[str, ...]] = ()
+    headline: str
+    shown: tuple[str, ...] = ()
     counts_from_one: ClassVar[bool] = False
     takes_detections: ClassVar[bool] = False
     boxes: ClassVar[Mapping[str, OtherBoxes]] = {}
@@ -107,6 +108,19 @@ class Format(ABC):
     def stats(self, people: PoseDataset) -> dict[str, Any]:
         """What `heatmark data stats` prints of a split."""
         return dataset_stats(people)
+
+    def of(self, settings: KeypointSettings | None) -> Format:
+        """The format of one data set, for those whose files, skeleton and metrics a sweep file chooses."""
+        return self
+
+    def resolved(self, root: Path, settings: KeypointSettings | None) -> KeypointSettings | None:
+        """The settings with everything that the files tell written out."""
+        return settings
+
+    @property
+    def measures(self) -> str:
+        """By what its data sets are measured: one name for all that can be compared in one table."""
+        return self.name
 
     @property
     def box_sources(self) -> tuple[str, ...]:

@@ -14,10 +14,15 @@ GZIP: Final = b"\x1f\x8b"
 
 def parsed_json(content: bytes) -> Any:
     """The value, of a .json.gz too. ValueError or RecursionError for what is no JSON, as the standard library says."""
-    if content.startswith(GZIP):
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"its compressed content is damaged: {error}") from error
     with collection_paused():
-        return json_text.parsed_json(content)
+        return json_text.parsed_json(unpacked(content))
+
+
+def unpacked(content: bytes) -> bytes:
+    """The text of a .json or a .json.gz. ValueError where it is compressed and damaged."""
+    if not content.startswith(GZIP):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(f"its compressed content is damaged: {error}") from error

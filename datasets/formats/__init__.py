@@ -9,8 +9,10 @@ from heatmark.datasets.formats.registry import (
     USUAL_FORMAT,
     FormatName,
     drawn_formats,
+    format_of,
     load_split,
     make_recipe,
+    measured_by,
     register,
     score,
 )
@@ -21,8 +23,10 @@ __all__ = [
     "Format",
     "FormatName",
     "drawn_formats",
+    "format_of",
     "load_split",
     "make_recipe",
+    "measured_by",
     "register",
     "score",
 ]

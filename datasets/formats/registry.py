@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 from pydantic import AfterValidator
 
 from heatmark.datasets.format import Format
+from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.people import PoseDataset, Split
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.datasets.synthetic.recipe import Recipe
@@ -36,8 +37,34 @@ def _known(name: str) -> str:
 FormatName = Annotated[str, AfterValidator(_known)]
 
 
+class HasFormat(Protocol):
+    """What a sweep file or a spec says of a data set."""
+
+    @property
+    def format(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def keypoints(self) -> KeypointSettings | None:
+        """Of one whose files and skeleton are chosen."""
+        ...
+
+
+def format_of(data: HasFormat) -> Format:
+    """The format of one data set."""
+    return FORMATS[data.format].of(data.keypoints)
+
+
+def measured_by(name: str) -> Format:
+    """The format of Format.measures; the usual one where the name is of none that is known here."""
+    plain, _, headline = name.partition("/")
+    found = FORMATS.get(plain, FORMATS[USUAL_FORMAT])
+    return found.of(KeypointSettings(headline=headline)) if headline else found
+
+
 def load_split(
-    name: str,
+    data_format: Format,
     root: Path,
     split: Split,
     strict: bool,
@@ -49,7 +76,7 @@ def load_split(
 
     delta_mm: of Eq. 27, for the formats whose visibility is cut there.
     """
-    return FORMATS[name].people(root, split, strict, detections, bbox_source, delta_mm)
+    return data_format.people(root, split, strict, detections, bbox_source, delta_mm)
 
 
 def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:

@@ -1,0 +1,208 @@
+"""A data set of COCO-style files of any skeleton: its files, its splits, its people."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from heatmark.datasets.coco_categories import Wanted, name_of
+from heatmark.datasets.coco_checks import Record, images_by_id, read_file
+from heatmark.datasets.coco_file import CocoAnnotations, load_annotations, stated
+from heatmark.datasets.coco_people import people_of
+from heatmark.datasets.geometry import Box
+from heatmark.datasets.image_folder import found_names
+from heatmark.datasets.keypoint_layout import find_layout
+from heatmark.datasets.keypoint_settings import VAL_FRACTION, KeypointSettings, SplitFiles
+from heatmark.datasets.keypoint_truth import KeypointTruth
+from heatmark.datasets.metrics.pckh import HEAD_SHARE
+from heatmark.datasets.number_lists import numbers_problem
+from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Skeleton, Split
+from heatmark.datasets.skeletons import as_mapping, notes_of_sigmas, read_skeleton
+from heatmark.foundation.errors import InputError
+
+# What files call the box of a head, as x, y, width, height.
+HEAD_BOXES: Final = ("bbox_head", "head_box", "head_bbox", "headbox")
+NO_SIGMAS: Final = "PCK@0.2"
+
+
+@dataclass(frozen=True)
+class KeypointData:
+    """root: of the files that `settings` names, or that are found there."""
+
+    root: Path
+    settings: KeypointSettings
+
+    @property
+    def located(self) -> KeypointSettings:
+        """With the files of both splits."""
+        given = self.settings
+        if given.train is None and given.annotations is None:
+            found = find_layout(self.root)
+            given = given.model_copy(update={key: getattr(found, key) for key in found.model_fields_set})
+        if given.annotations is None:
+            return given
+        share = VAL_FRACTION if given.val_fraction is None else given.val_fraction
+        return given.model_copy(update={"images": given.images or ".", "val_fraction": share})
+
+    def files(self, split: Split) -> SplitFiles:
+        """Those of one split."""
+        found = self.located
+        if found.annotations is not None:
+            return SplitFiles(annotations=found.annotations, images=found.images or ".")
+        files = found.train if split == "train" else found.val
+        assert files is not None, "validated"
+        return files
+
+    def wanted(self) -> tuple[Wanted, tuple[str, ...]]:
+        """What to read of a file, and what was derived of the skeleton that is given."""
+        given = self.settings.skeleton
+        if given is None:
+            return Wanted(None, self.settings.categories), ()
+        skeleton, notes = read_skeleton(given, "skeleton")
+        return Wanted(skeleton, self.settings.categories), notes
+
+    def resolved(self) -> KeypointSettings:
+        """With everything written out that files and skeleton tell. Raises InputError where the splits differ."""
+        skeletons = {split: self._annotations(split)[0] for split in SPLITS}
+        train, val = skeletons["train"], skeletons["val"]
+        if train.skeleton.joints != val.skeleton.joints:
+            raise InputError(
+                f"{val.path}: its joints are not those of {train.path} ({len(val.skeleton.joints)} and "
+                f"{len(train.skeleton.joints)}); give both the same skeleton"
+            )
+        located = self.located
+        return located.model_copy(
+            update={
+                "skeleton": as_mapping(train.skeleton),
+                "category": list(dict.fromkeys(name_of(each) for each in (*train.categories, *val.categories)))
+                if self.settings.categories
+                else None,
+                "headline": located.headline or usual_headline(train.skeleton),
+            }
+        )
+
+    def load(self, split: Split, *, strict: bool) -> PoseDataset:
+        """The people of one split, in the order of the file."""
+        coco, told = self._annotations(split)
+        files, located = self.files(split), self.located
+        people, notes, absent = people_of(
+            coco, self.root / files.images, strict=strict, length_of=partial(reference_length, coco.skeleton)
+        )
+        notes = (*told, *notes, *_unheard_of(people, coco.skeleton), *notes_of_sigmas(coco.skeleton))
+        truth = coco.truth() if split == "val" else None
+        if located.val_fraction is not None:
+            chosen = val_images(people, located.val_fraction, located.split_seed, coco.path)
+            people = [person for person in people if (person.image_id in chosen) == (split == "val")]
+            notes += (f"{located.val_fraction:g} of the pictures validate, chosen by split_seed {located.split_seed}",)
+        people, hidden = _all_seen(people, coco.keypoints_NK3)
+        return PoseDataset(
+            "keypoints",
+            split,
+            coco.skeleton,
+            people,
+            coco.path,
+            (*notes, *hidden),
+            len(coco.annotations),
+            absent,
+            keypoint_truth=truth,
+            category=coco.category,
+        )
+
+    def fingerprint(self) -> str:
+        """Hash of the annotation files and of which listed pictures are there: other data, other fingerprint."""
+        digest = hashlib.sha256()
+        for files in dict.fromkeys((split, *_paths(self.files(split))) for split in SPLITS):
+            path, folder = self.root / files[1], self.root / files[2]
+            content = read_file(path)
+            found, _, _ = stated(path, content, self.wanted()[0])
+            listed = {image["file_name"] for image in images_by_id(path, found).values()}
+            digest.update(hashlib.sha256(content).digest())
+            names = "\n".join(sorted(found_names(listed, folder)[0]))
+            digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
+        return f"sha256:{digest.hexdigest()}"
+
+    def _annotations(self, split: Split) -> tuple[CocoAnnotations, tuple[str, ...]]:
+        wanted, told = self.wanted()
+        return load_annotations(self.root / self.files(split).annotations, wanted), told
+
+
+def _paths(files: SplitFiles) -> tuple[str, str]:
+    return files.annotations, files.images
+
+
+def usual_headline(skeleton: Skeleton) -> str:
+    """AP says little with sigmas that nobody measured."""
+    return "AP" if skeleton.sigmas else NO_SIGMAS
+
+
+def val_images(people: Sequence[Person], fraction: float, seed: int, path: Path) -> frozenset[int]:
+    """Of the pictures that people are on those that validate; at least one does, and one does not."""
+    pictures = sorted({(str(person.image_path), person.image_id) for person in people})
+    if len(pictures) < 2:
+        raise InputError(f"{path}: people on {len(pictures)} picture; two are needed to train on one and validate")
+    count = min(max(1, round(fraction * len(pictures))), len(pictures) - 1)
+    order = np.random.default_rng(seed).permutation(len(pictures))[:count]
+    return frozenset(pictures[place][1] for place in order.tolist())
+
+
+def reference_length(skeleton: Skeleton, annotation: Record, box_xywh: Box, keypoints_K3: FloatArray) -> float | None:
+    """What PCK and NME are fractions of, in pixels; None where this person has none.
+
+    A head's length is that of MPII and PoseTrack, 0.6 of the diagonal of its box.
+    """
+    if skeleton.reference == "box":
+        return max(box_xywh[2:])
+    if skeleton.reference == "head":
+        box = next((annotation[key] for key in HEAD_BOXES if key in annotation), None)
+        if box is None or numbers_problem("head", box, 4):
+            return None
+        return HEAD_SHARE * float(np.hypot(box[2], box[3])) or None
+    for first, second in skeleton.reference:
+        if keypoints_K3[first, 2] and keypoints_K3[second, 2]:
+            return float(np.linalg.norm(keypoints_K3[first, :2] - keypoints_K3[second, :2])) or None
+    return None
+
+
+def _unheard_of(people: Sequence[Person], skeleton: Skeleton) -> tuple[str, ...]:
+    """A note where people lack the length that PCK and NME are fractions of."""
+    without = sum(person.reference_length is None for person in people)
+    if not without:
+        return ()
+    name = skeleton.reference if isinstance(skeleton.reference, str) else "two joints"
+    return (f"{without} of {len(people)} people lack the reference length ({name}): PCK and NME are without them",)
+
+
+def _all_seen(people: list[Person], keypoints_NK3: FloatArray) -> tuple[list[Person], tuple[str, ...]]:
+    """Where a file knows 0 and 1 alone, 1 is no hidden joint."""
+    if (keypoints_NK3[..., 2] == 2).any():
+        return people, ()
+    seen = [replace(person, visibility_K=2.0 * (person.visibility_K > 0)) for person in people]
+    return seen, ("visibility is 0 or 1 in the file: labelled joints count as visible",)
+
+
+def truth_lengths(coco: CocoAnnotations) -> FloatArray:
+    """The reference length of every annotation, NaN where there is none."""
+    lengths = [
+        reference_length(coco.skeleton, each, tuple(each["bbox"]), keypoints_K3)
+        for each, keypoints_K3 in zip(coco.annotations, coco.keypoints_NK3, strict=True)
+    ]
+    return np.array([np.nan if length is None else length for length in lengths])
+
+
+def crowd_indices(coco: CocoAnnotations) -> dict[int, float]:
+    """CrowdPose's index of each picture that has one."""
+    return {
+        number: float(image["crowdIndex"])
+        for number, image in coco.images.items()
+        if isinstance(image.get("crowdIndex"), int | float)
+    }
+
+
+__all__ = ["KeypointData", "KeypointTruth", "crowd_indices", "reference_length", "truth_lengths", "usual_headline"]
+Content = dict[str, Any]
