@@ -138,21 +138,24 @@ def _skeleton_of(
     if wanted is not None:
         fitting = [each for each in categories if joints[each["id"]] == len(wanted.joints)]
         if not fitting:
-            found = ", ".join(f"{joints[each['id']]} ({name_of(each)})" for each in categories)
+            counts = ", ".join(f"{joints[each['id']]} ({name_of(each)})" for each in categories)
             raise InputError(
-                f"{path}: the skeleton {wanted.name} has {len(wanted.joints)} joints, the annotations have {found}; "
+                f"{path}: the skeleton {wanted.name} has {len(wanted.joints)} joints, the annotations have {counts}; "
                 "name another skeleton, or leave it out"
             )
         return wanted, tuple(dict.fromkeys(line for each in fitting for line in _other_names(path, each, wanted)))
     alike: dict[tuple[Any, ...], list[Record]] = {}
-    for category in categories:
-        alike.setdefault((joints[category["id"]], *(category.get("keypoints") or ())), []).append(category)
+    # Those that name no joints may have those of any other of so many.
+    for category in sorted(categories, key=lambda each: not each.get("keypoints")):
+        count, names = joints[category["id"]], tuple(category.get("keypoints") or ())
+        same = [key for key in alike if key[0] == count]
+        alike.setdefault(same[0] if not names and len(same) == 1 else (count, *names), []).append(category)
     if len(alike) > 1:
         kinds = "; ".join(
             f"{', '.join(name_of(each) for each in group[:3])}: {key[0]} joints" for key, group in alike.items()
         )
         raise InputError(f"{path}: its categories have several skeletons ({kinds}); say which `category` is meant")
-    first = categories[0]
+    ((first, *_),) = alike.values()
     found = skeleton_of_category(first, joints[first["id"]], f"{path}: category {name_of(first)}")
     return found.skeleton, found.notes
 

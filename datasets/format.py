@@ -113,9 +113,18 @@ class Format(ABC):
         """The format of one data set, for those whose files, skeleton and metrics a sweep file chooses."""
         return self
 
-    def resolved(self, root: Path, settings: KeypointSettings | None) -> KeypointSettings | None:
-        """The settings with everything that the files tell written out."""
+    def resolved(self, root: Path | None, settings: KeypointSettings | None) -> KeypointSettings | None:
+        """The settings with everything that the files tell written out. root: None of a data set yet to be drawn."""
         return settings
+
+    def drawn(self, people_train: int, people_val: int, seed: int) -> Recipe | None:
+        """How a data set of this format is drawn; None where nothing is."""
+        return self.recipe(people_train, people_val, seed) if self.recipe is not None else None
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether its pictures may be mirrored."""
+        return True
 
     @property
     def measures(self) -> str:

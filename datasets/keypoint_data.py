@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import found_names
 from heatmark.datasets.keypoint_layout import find_layout
 from heatmark.datasets.keypoint_settings import VAL_FRACTION, KeypointSettings, SplitFiles
-from heatmark.datasets.keypoint_truth import KeypointTruth
 from heatmark.datasets.metrics.pckh import HEAD_SHARE
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Skeleton, Split
@@ -38,7 +37,7 @@ class KeypointData:
     root: Path
     settings: KeypointSettings
 
-    @property
+    @cached_property
     def located(self) -> KeypointSettings:
         """With the files of both splits."""
         given = self.settings
@@ -94,7 +93,7 @@ class KeypointData:
         people, notes, absent = people_of(
             coco, self.root / files.images, strict=strict, length_of=partial(reference_length, coco.skeleton)
         )
-        notes = (*told, *notes, *_unheard_of(people, coco.skeleton), *notes_of_sigmas(coco.skeleton))
+        notes = (*told, *notes, *_without_length(people, coco.skeleton), *notes_of_sigmas(coco.skeleton))
         truth = coco.truth() if split == "val" else None
         if located.val_fraction is not None:
             chosen = val_images(people, located.val_fraction, located.split_seed, coco.path)
@@ -169,7 +168,7 @@ def reference_length(skeleton: Skeleton, annotation: Record, box_xywh: Box, keyp
     return None
 
 
-def _unheard_of(people: Sequence[Person], skeleton: Skeleton) -> tuple[str, ...]:
+def _without_length(people: Sequence[Person], skeleton: Skeleton) -> tuple[str, ...]:
     """A note where people lack the length that PCK and NME are fractions of."""
     without = sum(person.reference_length is None for person in people)
     if not without:
@@ -182,7 +181,7 @@ def _all_seen(people: list[Person], keypoints_NK3: FloatArray) -> tuple[list[Per
     """Where a file knows 0 and 1 alone, 1 is no hidden joint."""
     if (keypoints_NK3[..., 2] == 2).any():
         return people, ()
-    seen = [replace(person, visibility_K=2.0 * (person.visibility_K > 0)) for person in people]
+    seen = [replace(person, visibility_K=np.where(person.visibility_K > 0, 2.0, 0.0)) for person in people]
     return seen, ("visibility is 0 or 1 in the file: labelled joints count as visible",)
 
 
@@ -202,7 +201,3 @@ def crowd_indices(coco: CocoAnnotations) -> dict[int, float]:
         for number, image in coco.images.items()
         if isinstance(image.get("crowdIndex"), int | float)
     }
-
-
-__all__ = ["KeypointData", "KeypointTruth", "crowd_indices", "reference_length", "truth_lengths", "usual_headline"]
-Content = dict[str, Any]

@@ -159,7 +159,7 @@ def _folder_of(names: list[str], path: Path, root: Path) -> Path | None:
 def _near(path: Path, root: Path) -> Iterator[Path]:
     """The file's own folder first; then what is called images, or as the split is, there and above; then all folders."""
     split = split_of(path, root)
-    words = [split] if split else []
+    words: list[str] = [split] if split else []
     words += [word for word in _words(path) if SPLIT_WORDS.get(word) == split and split] + ["default"]
     for folder in (path.parent, *(each for each in path.parents if each == root or root in each.parents)):
         yield folder

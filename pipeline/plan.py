@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from heatmark.datasets.coco_detections import detections_fingerprint
-from heatmark.datasets.formats import FORMATS, load_split, make_recipe
+from heatmark.datasets.formats import format_of
 from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.recipe import Recipe, write_tree
 from heatmark.foundation.clock import utc_now
@@ -45,11 +45,13 @@ from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, Trai
 
 @dataclass(frozen=True)
 class Plan:
-    """sweep: the file. folder: runs/<sweep>. trials: one per cell, in the order of the grid. collapsed: cells that
-    were the same experiment as another (beta means nothing to detection).
+    """sweep: the file, what data sets tell of themselves written out. given: the data sections as they stand in it.
+    folder: runs/<sweep>. trials: one per cell, in the order of the grid. collapsed: cells that were the same experiment
+    as another (beta means nothing to detection).
     """
 
     sweep: SweepFile
+    given: Mapping[str, DataSection]
     folder: Path
     trials: tuple[TrialSpec, ...]
     collapsed: int
@@ -91,7 +93,9 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     _check_stage(sweep, source)
     if sweep.tracking.enabled and sweep.tracking.uri is not None:
         tracking_uri(sweep.tracking.uri, f"{source}: tracking.uri")
-    prints = {name: _fingerprint(sweep.data[name]) for name in dict.fromkeys(sweep.named("dataset"))}
+    names, given = dict.fromkeys(sweep.named("dataset")), sweep.data
+    sweep = sweep.model_copy(update={"data": sweep.data | {name: _resolved(sweep.data[name]) for name in names}})
+    prints = {name: _fingerprint(sweep.data[name]) for name in names}
     weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
     cells = 0
@@ -99,7 +103,7 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
         trial = _trial(sweep, cell, prints, weights, source)
         trials.setdefault(trial.signature, trial)
         cells += 1
-    return Plan(sweep, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
+    return Plan(sweep, given, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
 
 
 def _check_stage(sweep: SweepFile, source: Path) -> None:
@@ -161,7 +165,7 @@ def _trial(
     cluster = sweep.cluster
     stage = stage_of(cluster)
     tar = stage.tars.get(cell["dataset"]) if stage else None
-    if train.depth and not FORMATS[data.format].in_space:
+    if train.depth and not format_of(data).in_space:
         raise InputError(
             f"{source}: train.depth: {cell['dataset']} is {data.format}, whose joints are not in 3D; "
             f"use it with {', '.join(in_space())} or leave it out"
@@ -171,12 +175,16 @@ def _trial(
             f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by "
             f"{cluster.nodes * cluster.ranks} ranks; choose a multiple of cluster.nodes x cluster.ranks"
         )
+    shared = _shared(DataSettings, data)
+    if not format_of(data).mirrors:
+        # Which joint is which in a mirror is not known: told with the skeleton (data_notes).
+        shared["flip"], train = 0.0, train.model_copy(update={"flip_test": False})
     return TrialSpec(
         method=_method(cell, source).resolved(train.epochs),
         backbone=cell["backbone"],
         data=validated(
             TypeAdapter(DataSpec),
-            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]], **_shared(DataSettings, data)},
+            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]], **shared},
             f"{source}: data.{cell['dataset']}",
         ),
         train=train.resolved(),
@@ -236,13 +244,21 @@ def data_root(data: DataSection) -> Path:
 def _recipe(data: DataSection) -> Recipe:
     drawn = data.synthetic
     assert drawn is not None
-    return make_recipe(data.format, drawn.people_train, drawn.people_val, drawn.seed)
+    recipe = format_of(data).drawn(drawn.people_train, drawn.people_val, drawn.seed)
+    assert recipe is not None, "checked with the file"
+    return recipe
+
+
+def _resolved(data: DataSection) -> DataSection:
+    """With all that its files tell written out: the trials know a skeleton and not where it came from."""
+    found = format_of(data).resolved(None if data.synthetic is not None else data_root(data), data.keypoints)
+    return data.model_copy(update={"keypoints": found})
 
 
 def _fingerprint(data: DataSection) -> str:
     if data.synthetic is not None:
         return _recipe(data).fingerprint()
-    found = FORMATS[data.format].fingerprint(data_root(data))
+    found = format_of(data).fingerprint(data_root(data))
     if data.detections is None:
         return found
     return f"{found} boxes {detections_fingerprint(expand_path(data.detections))}"
@@ -273,7 +289,9 @@ def data_notes(plan: Plan) -> list[str]:
         if key not in known:
             root, strict = Path(trial.runtime.data_root), trial.runtime.strict
             boxes = Path(trial.runtime.detections) if trial.runtime.detections is not None else None
-            splits = [load_split(trial.data.format, root, split, strict, boxes) for split in SPLITS]
+            data = plan.given[trial.data.name]
+            found = format_of(data)
+            splits = [found.people(root, split, strict, boxes, data.bbox_source, data.delta_mm) for split in SPLITS]
             known[key] = [f"{trial.data.name} {people.split}: {note}" for people in splits for note in people.notes]
         notes += known[key]
     write_json(path, known)

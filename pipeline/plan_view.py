@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import format_of
 from heatmark.pipeline.plan import Plan, data_root, measured_speed
 from heatmark.workloads.spec import TrialSpec
 
@@ -19,7 +19,7 @@ def people_to_train(plan: Plan) -> dict[str, int]:
         name = trial.data.name
         if name not in counts:
             data = plan.sweep.data[name]
-            load = FORMATS[data.format].load
+            load = format_of(data).load
             drawn = data.synthetic
             counts[name] = drawn.people_train if drawn else len(load(data_root(data), "train", False).people)
     return {

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 
 from heatmark.datasets.boxes import in_boxes, title_of
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import format_of
 from heatmark.pipeline.broker import without_job_id
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.job_record import JobRecord
@@ -65,7 +65,7 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
     last = records[-1] if records else None
     evaluated = next((record.val for record in reversed(records) if record.val), {})
     boxes = spec.data.bbox_source
-    metric = FORMATS[spec.data.format].headline
+    metric = format_of(spec.data).headline
     epochs = spec.train.epochs
     state = _state(folder, job)
     left = last.wall_s / len(records) * (epochs - len(records)) if last and state == "running" else None

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
 
-from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, drawn_formats
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, drawn_formats, format_of
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.nearest import nearest
 from heatmark.foundation.section import Section
@@ -228,7 +228,7 @@ def _check_grid(sweep: SweepFile, path: Path) -> None:
 
 def _check_data(data: DataSection, where: str) -> None:
     """Raises InputError for what its format does not have."""
-    found = FORMATS[data.format]
+    found = format_of(data)
     if (data.root is None) == (data.synthetic is None):
         raise InputError(f"{where}: give either root (a folder) or synthetic (a drawn data set)")
     if data.synthetic is not None and found.recipe is None:
@@ -251,8 +251,9 @@ def _check_asha(sweep: SweepFile, path: Path) -> None:
     metric = sweep.tune.metric
     for name in sweep.named("dataset"):
         data = sweep.data[name]
-        headline = FORMATS[data.format].headline
-        families = {_family(each) for each in (headline, *FORMATS[data.format].shown, "EPE")}
+        found = format_of(data)
+        headline = found.headline
+        families = {_family(each) for each in (headline, *found.shown, "EPE")}
         boxes, _, measured = metric.partition("/")
         if boxes != f"{data.bbox_source}box" or _family(measured) not in families:
             usual = f"{data.bbox_source}box/{headline}"

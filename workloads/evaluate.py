@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.datasets.boxes import in_boxes
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import format_of
 from heatmark.datasets.geometry import apply_affine, crop_size, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import Batch, CropLoader
 from heatmark.datasets.people import PoseDataset
@@ -134,7 +134,7 @@ def predictions_of(
 
 def measure(spec: TrialSpec, people: PoseDataset, predictions: Predictions) -> Evaluation:
     """The metrics of predictions, and the files they are published in."""
-    data_format = FORMATS[spec.data.format]
+    data_format = format_of(spec.data)
     # The source of the boxes is part of a metric's name: it is worth about 2 AP.
     found = data_format.measure(people, predictions)
     metrics = {in_boxes(spec.data.bbox_source, name): value for name, value in found.items()}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from heatmark.datasets.boxes import in_boxes
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import format_of
 from heatmark.datasets.predictions import Metrics
 from heatmark.models import decoding
 from heatmark.workloads.decoders import Decoder, decoders_at
@@ -45,7 +45,7 @@ def reading_column(name: str) -> str:
 def exact_metrics(spec: TrialSpec, metrics: Metrics) -> Metrics:
     """Of a trial's metrics those that are reported of the exact reading too: `gtbox/exact/AP`."""
     boxes = spec.data.bbox_source
-    names = dict.fromkeys((FORMATS[spec.data.format].headline, "EPE"))
+    names = dict.fromkeys((format_of(spec.data).headline, "EPE"))
     return {
         in_boxes(boxes, f"{EXACT}/{name}"): metrics[in_boxes(boxes, name)]
         for name in names

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from heatmark.datasets import subsets
+from heatmark.datasets.formats import format_of
 from heatmark.datasets.loader import Batch, heatmap_joints
 from heatmark.datasets.metrics.epe import distances
 from heatmark.datasets.metrics.error_kinds import error_kinds, towards
@@ -97,7 +98,7 @@ def records(
         errors = error_kinds(joints_NK2, predictions.person_N, people.people, people.skeleton)
         kinds = {"kind_NK": errors.kind_NK[order], "oks_mended_NE": errors.oks_NE.astype(np.float32)[order]}
     return Records(
-        format=spec.data.format,
+        format=format_of(spec.data).measures,
         boxes=spec.data.bbox_source,
         joints=tuple(people.skeleton.joints),
         reaches=REACHES,

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 from pydantic import Field, model_validator
 
 from heatmark.datasets.crop_settings import CropSettings
-from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, FormatName
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, FormatName, format_of
 from heatmark.datasets.geometry import heatmap_pitch, mirror_lag
+from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.people import FloatArray
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.foundation.hashes import sha256_of
@@ -37,6 +38,15 @@ class DataSettings(CropSettings):
     delta_mm: float = Field(
         DELTA_MM, gt=0, description="For rhd, of Eq. 27: how near the seen surface is to a visible joint."
     )
+    keypoints: KeypointSettings | None = Field(
+        None, description="With format `keypoints`: files, skeleton and categories, where the folder does not tell."
+    )
+
+    @model_validator(mode="after")
+    def _keypoints_go_with_their_format(self) -> DataSettings:
+        if self.keypoints is not None and self.format != "keypoints":
+            raise ValueError(f"keypoints: goes with `format: keypoints`, not with {self.format}; leave it out")
+        return self
 
 
 class DataSpec(DataSettings):
@@ -51,7 +61,7 @@ class DataSpec(DataSettings):
 
     @model_validator(mode="after")
     def _boxes_are_the_formats(self) -> DataSpec:
-        valid = FORMATS[self.format].box_sources
+        valid = format_of(self).box_sources
         if self.bbox_source not in valid:
             raise ValueError(f"bbox_source: {self.format} has no {self.bbox_source} boxes; valid: {', '.join(valid)}")
         return self
@@ -162,7 +172,7 @@ class TrialSpec(Section):
 
     @model_validator(mode="after")
     def _depth_can_be_learned(self) -> TrialSpec:
-        if self.train.depth and not FORMATS[self.data.format].in_space:
+        if self.train.depth and not format_of(self.data).in_space:
             raise ValueError(f"train.depth: {self.data.format} has no joints in 3D; for {', '.join(in_space())} only")
         return self
 
@@ -172,7 +182,10 @@ class TrialSpec(Section):
         excluded: dict[str, Any] = {"runtime": True, "schema_version": True}
         excluded["pretrained"] = self.pretrained is None or _at_default(self.pretrained, ("container",))
         later = ("augmentation", "half_body", "shift", "geometry", "scaled_decoding", "delta_mm")
-        excluded["data"] = _at_default(self.data, later)
+        excluded["data"] = dict.fromkeys(_at_default(self.data, (*later, "keypoints")), True)
+        if self.data.keypoints is not None:
+            # What the files hold counts (fingerprint), not where they are.
+            excluded["data"]["keypoints"] = {"train", "val", "annotations", "images"}
         excluded["train"] = _at_default(self.train, ("gradient_clipping", "compile"))
         if not self.train.depth:
             excluded["train"] |= {"depth", "depth_weight"}

@@ -57,7 +57,7 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
         detections = Path(runtime.detections)
     data = spec.data
     root, strict = Path(runtime.data_root), runtime.strict
-    people = formats.load_split(data.format, root, split, strict, detections, data.bbox_source, data.delta_mm)
+    people = formats.format_of(data).people(root, split, strict, detections, data.bbox_source, data.delta_mm)
     if spec.train.max_people:
         people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
     return people

@@ -29,8 +29,8 @@ class Coco(Format):
     order: ClassVar[int] = 0
     signs: ClassVar[str] = "annotations/person_keypoints_{train,val}2017.json"
     scored_files: ClassVar[str] = "annotation json and results json"
-    headline =  "AP"
-    shown =  ("AP", "AP50", "AP75", "AR", "EPE")
+    headline = "AP"
+    shown = ("AP", "AP50", "AP75", "AR", "EPE")
     takes_detections: ClassVar[bool] = True
     input_size: ClassVar[tuple[int, int]] = (192, 256)
     variation: ClassVar[Mapping[RecipeName, Variation]] = {

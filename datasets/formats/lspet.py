@@ -27,8 +27,8 @@ class Lspet(Format):
     scored_files: ClassVar[str] = (
         "joints.mat and a .mat or .h5 with `preds` and, for a part of the images, `image_numbers`; PCK in percent"
     )
-    headline =  "PCK@0.2"
-    shown =  ("PCK@0.2", "PCK@0.1", "EPE")
+    headline = "PCK@0.2"
+    shown = ("PCK@0.2", "PCK@0.1", "EPE")
     recipe: ClassVar[type[Recipe] | None] = SyntheticLspet
 
     def load(self, root: Path, split: Split, strict: bool) -> PoseDataset:

@@ -26,8 +26,8 @@ class Mpii(Format):
     order: ClassVar[int] = 1
     signs: ClassVar[str] = "annot/{train,valid}.json or annot/{train,valid}.h5"
     scored_files: ClassVar[str] = "gt_valid.mat and a .mat or .h5 with `preds`; PCKh in percent"
-    headline =  "PCKh@0.5"
-    shown =  ("PCKh@0.5", "PCKh@0.10", "PCKh@0.11", "EPE")
+    headline = "PCKh@0.5"
+    shown = ("PCKh@0.5", "PCKh@0.10", "PCKh@0.11", "EPE")
     counts_from_one: ClassVar[bool] = True
     recipe: ClassVar[type[Recipe] | None] = SyntheticMpii
 

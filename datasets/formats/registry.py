@@ -64,7 +64,7 @@ def measured_by(name: str) -> Format:
 
 
 def load_split(
-    data_format: Format,
+    name: str,
     root: Path,
     split: Split,
     strict: bool,
@@ -76,7 +76,7 @@ def load_split(
 
     delta_mm: of Eq. 27, for the formats whose visibility is cut there.
     """
-    return data_format.people(root, split, strict, detections, bbox_source, delta_mm)
+    return FORMATS[name].people(root, split, strict, detections, bbox_source, delta_mm)
 
 
 def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def drawn_formats() -> list[str]:
 
 def make_recipe(name: str, people_train: int, people_val: int, seed: int) -> Recipe:
     """The recipe of a drawn data set; InputError for a format that nothing is drawn in."""
-    kind = FORMATS[name].recipe if name in FORMATS else None
-    if kind is None:
+    recipe = FORMATS[name].drawn(people_train, people_val, seed) if name in FORMATS else None
+    if recipe is None:
         raise InputError(f"synthetic {name}: nothing is drawn in this format; valid: {', '.join(drawn_formats())}")
-    return kind(people_train, people_val, seed)
+    return recipe

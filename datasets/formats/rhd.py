@@ -30,8 +30,8 @@ class Rhd(Format):
         "anno_evaluation.pickle beside mask/, and a .mat or .h5 with `preds` of the dominant hands and, for 3D, "
         "`preds_xyz` in millimetres; AUC as a fraction"
     )
-    headline =  "AUC@0-30px"
-    shown =  (
+    headline = "AUC@0-30px"
+    shown = (
         *("AUC@0-30px", "PCK@0.2", "EPE"),
         *("AUC@20-50mm", "AUC@0-50mm", "EPE mm"),
     )

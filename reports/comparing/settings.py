@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heatmark.datasets.boxes import prefix_of, title_of
+from heatmark.datasets.formats import format_of
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.measures import headline_of
 
@@ -41,6 +42,6 @@ def settings_of(cells: Iterable[GridCell]) -> dict[Setting, list[GridCell]]:
     found: dict[Setting, list[GridCell]] = {}
     for cell in cells:
         data = cell.spec.data
-        key = Setting(data.name, data.format, cell.spec.backbone, prefix_of(cell.trials[0].boxes))
+        key = Setting(data.name, format_of(data).measures, cell.spec.backbone, prefix_of(cell.trials[0].boxes))
         found.setdefault(key, []).append(cell)
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heatmark.datasets.boxes import in_boxes
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import format_of
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.evaluation import EXACT
@@ -73,12 +73,12 @@ class Trial:
     @property
     def format(self) -> str:
         """Of the data set: what it is measured by follows from it."""
-        return self.spec.data.format if self.spec else ""
+        return format_of(self.spec.data).measures if self.spec else ""
 
     @property
     def headline(self) -> str:
         """The metric of the trial's format to show first, such as `AP`; higher is better."""
-        return FORMATS[self.spec.data.format].headline if self.spec else ""
+        return format_of(self.spec.data).headline if self.spec else ""
 
     def final_metric(self, name: str) -> float | None:
         return self.final.get(in_boxes(self.boxes, name))

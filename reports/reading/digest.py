@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import measured_by
 from heatmark.datasets.metrics.auc import STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
 from heatmark.datasets.subsets import PRESETS, Factor
@@ -164,7 +164,7 @@ class Digest:
 
 def parts_of(data_format: str) -> tuple[str, ...]:
     """Easy parts first: of the people, or of the joints where the format divides these."""
-    by_joints = data_format in FORMATS and FORMATS[data_format].divided_by == "joints"
+    by_joints = measured_by(data_format).divided_by == "joints"
     return (VISIBLE, HIDDEN) if by_joints else DIFFICULTIES
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heatmark.datasets.formats import FORMATS, USUAL_FORMAT
+from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, measured_by
 from heatmark.reports.reading.collect import Trial
 from heatmark.workloads.run_folder.evaluation import EXACT
 
@@ -17,7 +17,7 @@ def shown_metrics(data_format: str, trials: Sequence[Trial]) -> tuple[str, ...]:
     """
     names = (name.partition("/")[2] for trial in trials if trial.format == data_format for name in trial.final)
     found = dict.fromkeys(name for name in names if name)
-    metrics = FORMATS[data_format].shown if data_format in FORMATS else ()
+    metrics = measured_by(data_format).shown if measured_by(data_format).measures == data_format else ()
     if not metrics:
         metrics = (headline_of(data_format), *(name for name in found if "/" not in name), "EPE")
     metrics = tuple(name for name in dict.fromkeys(metrics) if name in found or not name.endswith("mm"))
@@ -37,9 +37,10 @@ def title_of_metric(metric: str) -> str:
 
 
 def formats_of(trials: Sequence[Trial]) -> list[str]:
-    """The formats of a sweep's data sets in the order of FORMATS; the usual one where no trial has a spec."""
-    found = {trial.format for trial in trials if trial.spec}
-    return [name for name in FORMATS if name in found] or [USUAL_FORMAT]
+    """By what a sweep's data sets are measured, in the order of FORMATS; the usual one where no trial has a spec."""
+    found = dict.fromkeys(trial.format for trial in trials if trial.spec)
+    known = [*FORMATS]
+    return sorted(found, key=lambda name: known.index(measured_by(name).name)) or [USUAL_FORMAT]
 
 
 def metrics_of(trials: Sequence[Trial]) -> list[str]:
@@ -49,7 +50,7 @@ def metrics_of(trials: Sequence[Trial]) -> list[str]:
 
 def headline_of(data_format: str) -> str:
     """The metric by which a format is judged first."""
-    return FORMATS[data_format if data_format in FORMATS else USUAL_FORMAT].headline
+    return measured_by(data_format).headline
 
 
 def lower_is_better(metric: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from heatmark.datasets.formats import load_split
+from heatmark.datasets.formats import format_of
 from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.foundation.errors import InputError
 from heatmark.reports.reading.collect import Trial
@@ -81,7 +81,7 @@ def read_truth(dataset: str, trials: Sequence[Trial], notes: list[str]) -> Truth
     reason = ""
     for root, data in places.items():
         try:
-            found = load_split(data.format, Path(root), "val", strict=False, bbox_source=data.bbox_source)
+            found = format_of(data).people(Path(root), "val", False, None, data.bbox_source, data.delta_mm)
         except (InputError, OSError) as error:
             reason = f" {error}" if Path(root).is_dir() else ""
             continue

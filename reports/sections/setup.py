@@ -10,6 +10,7 @@ from heatmark.reports.reading.collect import Trial, printable
 from heatmark.reports.rendering.document import Block, Facts, Words
 from heatmark.reports.sections.section import Section
 from heatmark.workloads.run_folder.result import Result
+from heatmark.workloads.spec import DataSpec
 
 
 class Setup(Section):
@@ -29,7 +30,7 @@ def _setup(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
     specs = [trial.spec for trial in trials if trial.spec]
     results = [trial.result for trial in trials if trial.result]
     rows: dict[str, list[str]] = {
-        "Data sets": [f"{spec.data.name} ({spec.data.format}, fingerprint {spec.data.fingerprint})" for spec in specs],
+        "Data sets": [_data_set(spec.data) for spec in specs],
         "Backbones": _backbones(trials),
         "Input": ["{} × {} px, stride {}".format(*spec.data.input_size, spec.data.stride) for spec in specs],
         "Boxes": [title_of(trial.boxes) for trial in trials if trial.spec],
@@ -43,6 +44,12 @@ def _setup(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
         "Notes on the data": _data_notes(results),
     }
     return ((name, printable(", ".join(dict.fromkeys(values)))) for name, values in rows.items() if values)
+
+
+def _data_set(data: DataSpec) -> str:
+    given = data.keypoints.skeleton if data.keypoints else None
+    skeleton = f"skeleton {given['name']}, {len(given['joints'])} joints, " if isinstance(given, dict) else ""
+    return f"{data.name} ({data.format}, {skeleton}fingerprint {data.fingerprint})"
 
 
 def _backbones(trials: Sequence[Trial]) -> list[str]:

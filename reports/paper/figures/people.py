@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats import format_of
 from heatmark.datasets.images import read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 from heatmark.datasets.pose_drawing import crop_around
@@ -20,7 +20,7 @@ def read_people(setting: DrawnSetting) -> PoseDataset | None:
     """Of the first data folder that can be read; None where there is none."""
     for root in data_roots(setting):
         try:
-            return FORMATS[setting.cells[0].spec.data.format].load(Path(root), "val", False)
+            return format_of(setting.cells[0].spec.data).load(Path(root), "val", False)
         except (InputError, OSError, ValueError, KeyError, TypeError):
             continue
     return None

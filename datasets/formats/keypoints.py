@@ -1,0 +1,88 @@
+"""Key points of any skeleton, in COCO-style files under any names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from heatmark.datasets import coco_file
+from heatmark.datasets.coco_people import stated_sizes_of
+from heatmark.datasets.format import Format, existing
+from heatmark.datasets.formats.registry import register
+from heatmark.datasets.keypoint_data import KeypointData
+from heatmark.datasets.keypoint_layout import candidates
+from heatmark.datasets.keypoint_settings import KeypointSettings
+from heatmark.datasets.metrics.evaluation import measure_coco
+from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.foundation.errors import InputError
+
+
+@register
+class Keypoints(Format):
+    """Any skeleton, measured by OKS with its sigmas, and by PCK, AUC and EPE."""
+
+    name: ClassVar[str] = "keypoints"
+    # After all that know their own layout.
+    order: ClassVar[int] = 9
+    signs: ClassVar[str] = "COCO-style json of any joints, such as train/_annotations.coco.json, near its pictures"
+    scored_files: ClassVar[str] = "annotation json and results json of any joints"
+
+    def __init__(self, settings: KeypointSettings | None = None) -> None:
+        self.settings = settings or KeypointSettings()
+        self.headline = self.settings.headline or "AP"
+        metrics = (self.headline, "AP", "PCK@0.2", "NME", "AUC@0-30px", "EPE")
+        self.shown = tuple(dict.fromkeys(metrics))
+
+    def of(self, settings: KeypointSettings | None) -> Format:
+        return Keypoints(settings)
+
+    def resolved(self, root: Path | None, settings: KeypointSettings | None) -> KeypointSettings | None:
+        given = settings or KeypointSettings()
+        return given if root is None else KeypointData(root, given).resolved()
+
+    @property
+    def mirrors(self) -> bool:
+        """Once resolved, the skeleton tells."""
+        skeleton = self.settings.skeleton
+        return bool(skeleton.get("mirror", True)) if isinstance(skeleton, dict) else True
+
+    @property
+    def measures(self) -> str:
+        """With the metric that leads, where that is not AP."""
+        return self.name if self.headline == "AP" else f"{self.name}/{self.headline}"
+
+    def load(self, root: Path, split: Split, strict: bool) -> PoseDataset:
+        return self._data(root).load(split, strict=strict)
+
+    def fingerprint(self, root: Path) -> str:
+        return self._data(root).fingerprint()
+
+    def annotations(self, root: Path, split: Split) -> Path | None:
+        try:
+            return existing(root / self._data(root).files(split).annotations)
+        except InputError:
+            return None
+
+    def recognise(self, root: Path) -> bool:
+        """Also where several files may be meant."""
+        return bool(candidates(root))
+
+    def problems(self, path: Path) -> Iterator[str]:
+        return coco_file.annotation_problems(path, KeypointData(path.parent, self.settings).wanted()[0])
+
+    def stated_sizes(self, root: Path, split: Split) -> dict[Path, tuple[int, int]]:
+        data = self._data(root)
+        files = data.files(split)
+        coco = coco_file.load_annotations(root / files.annotations, data.wanted()[0])
+        return stated_sizes_of(coco, root / files.images)
+
+    def measure(self, people: PoseDataset, predictions: Predictions) -> Metrics:
+        return measure_coco(people, predictions)
+
+    def score(self, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _data(self, root: Path) -> KeypointData:
+        return KeypointData(root, self.settings)
