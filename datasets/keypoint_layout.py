@@ -157,7 +157,7 @@ def _folder_of(names: list[str], path: Path, root: Path) -> Path | None:
 
 
 def _near(path: Path, root: Path) -> Iterator[Path]:
-    """The file's own folder first; then what is called images, or as the split is, there and above; then all folders."""
+    """The own folder first; then what is called images, or as the split is, there and above; then all folders."""
     split = split_of(path, root)
     words: list[str] = [split] if split else []
     words += [word for word in _words(path) if SPLIT_WORDS.get(word) == split and split] + ["default"]
