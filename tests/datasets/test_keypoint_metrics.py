@@ -16,12 +16,15 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from heatmark.datasets.coco import CocoAnnotations
 from heatmark.datasets.keypoint_truth import FoundPeople, KeypointTruth
 from heatmark.datasets.metrics.keypoints import measure_keypoints, score_keypoints_arrays
 from heatmark.datasets.metrics.oks import OKS_METRICS
 from heatmark.datasets.metrics.own_poses import own_poses
+from heatmark.datasets.metrics.score import load_coco_results
 from heatmark.datasets.people import Person, PoseDataset, Skeleton
 from heatmark.datasets.predictions import Predictions
+from heatmark.foundation.errors import InputError
 from tests.datasets import plain_oks
 
 Content = dict[str, Any]
@@ -440,3 +443,18 @@ def test_a_split_without_predictions_is_measured_as_none() -> None:
     assert set(found) == set(measure_keypoints(dataset, predicted(dataset))) and set(found.values()) == {None}
     everywhere = replace(dataset, evaluated_images=frozenset({1, 2}))
     assert (measure_keypoints(everywhere, nobody)["AP"], measure_keypoints(everywhere, nobody)["EPE"]) == (0, None)
+
+
+def test_results_have_three_numbers_for_every_joint_of_the_annotations(tmp_path: Path) -> None:
+    truth = KeypointTruth.of(FISH, sigmas=TWO.sigmas)
+    images = {image["id"]: image for image in FISH["images"]}
+    coco = CocoAnnotations(Path("fish.json"), images, FISH["annotations"], FISH["categories"], truth.keypoints_NK3)
+    path = tmp_path / "results.json"
+    results = [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 0.5, 3, 4, 0.25], "score": 0.5}]
+    for image_id in (1, 1.0):
+        path.write_text(json.dumps([{**results[0], "image_id": image_id}]))
+        found = load_coco_results(path, coco)
+        assert found.joints_MK2.tolist() == [[[1, 2], [3, 4]]] and found.confidence_MK.tolist() == [[0.5, 0.25]]
+    path.write_text(json.dumps([{**results[0], "keypoints": [1.0] * 51}]))
+    with pytest.raises(InputError, match=r"a list of 6 numbers, found 51; write x, y, score of all 2 joints"):
+        load_coco_results(path, coco)
