@@ -29,7 +29,7 @@ class Format(ABC):
         of any other it shows the value alone.
     shown: all that a table shows; empty for all that were measured, those of a part (`PCKh@0.5/head`) left out. By
         their names a metric that begins with EPE is an error, in millimetres where it ends in mm and else in image
-        pixels; all others are shares of 1.
+        pixels, one that begins with NME an error in lengths of the person; all others are shares of 1.
     counts_from_one: the usual file's first pixel is 1; score then takes zero_based for files where it is not.
     takes_detections: its validation people can be put in a detector's boxes (load_detections).
     boxes: other boxes by the name that bbox_source gives them: a split -> the same people in them.

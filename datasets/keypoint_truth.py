@@ -23,7 +23,8 @@ IntArray = npt.NDArray[np.int64]
 class KeypointTruth:
     """A row per annotation, in the order of the file. keypoints_NK3: x, y, visibility. ignored_N: crowds, and people
     without a labelled joint. images, categories: all that the file lists, also those that nobody is in. sigmas_K: of
-    OKS. id_N: of the annotations. category_names: of those that have one.
+    OKS. id_N: of the annotations. category_names: of those that have one. crowd_index: of the images that have one, how
+    much people cover each other there (CrowdPose).
     """
 
     image_N: IntArray
@@ -38,6 +39,7 @@ class KeypointTruth:
     sigmas_K: FloatArray
     id_N: IntArray
     category_names: Mapping[int, str] = field(default_factory=dict)
+    crowd_index: Mapping[int, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -49,7 +51,8 @@ class KeypointTruth:
         """content: of an annotation file that was checked. keypoints_NK3: where they are an array already."""
         annotations = content["annotations"]
         if keypoints_NK3 is None:
-            keypoints_NK3 = _keypoints((each["keypoints"] for each in annotations), len(sigmas))
+            joints = len(annotations[0]["keypoints"]) // 3 if annotations else len(sigmas)
+            keypoints_NK3 = _keypoints((each["keypoints"] for each in annotations), joints)
         crowd_N = np.array([bool(each.get("iscrowd", 0)) for each in annotations], dtype=bool)
         return cls(
             image_N=_whole(each["image_id"] for each in annotations),
@@ -64,18 +67,26 @@ class KeypointTruth:
             sigmas_K=np.array(sigmas, dtype=np.float64),
             id_N=_whole(each["id"] for each in annotations),
             category_names={each["id"]: str(each["name"]) for each in content["categories"] if "name" in each},
+            crowd_index={
+                image["id"]: float(image["crowdIndex"])
+                for image in content["images"]
+                if not numbers_problem("crowdIndex", [image.get("crowdIndex")], 1)
+            },
         )
 
 
 @dataclass(frozen=True)
 class FoundPeople:
-    """A row per pose. joints_MK2: image pixels. area_M: which decides what unmatched poses count for."""
+    """A row per pose. joints_MK2: image pixels. area_M: which decides what unmatched poses count for. confidence_MK:
+    the third number of each joint.
+    """
 
     image_M: IntArray
     category_M: IntArray
     joints_MK2: FloatArray
     score_M: FloatArray
     area_M: FloatArray
+    confidence_MK: FloatArray
 
     @classmethod
     def of(cls, results: Sequence[Mapping[str, Any]], joints: int = 0) -> FoundPeople:
@@ -106,7 +117,7 @@ class FoundPeople:
             area_M = np.array(boxes, dtype=np.float64)[:, 2:].prod(axis=1)
         else:
             area_M = np.ptp(joints_MK2, axis=1).prod(axis=1) if len(joints_MK2) else np.zeros(0)
-        return cls(image_M, category_M, joints_MK2, score_M, area_M)
+        return cls(image_M, category_M, joints_MK2, score_M, area_M, keypoints_MK3[..., 2])
 
 
 def _keypoints(rows: Iterable[Any], joints: int) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.keypoint_truth import FoundPeople, KeypointTruth
-from heatmark.datasets.metrics.oks_matching import THRESHOLDS_T, curves
+from heatmark.datasets.metrics.oks_matching import THRESHOLDS_T, Curves, curves
 from heatmark.datasets.people import FloatArray
 
 OKS_METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
@@ -31,13 +31,17 @@ def oks_metrics(
     truth = _truth(annotations)
     found = results if isinstance(results, FoundPeople) else FoundPeople.of(results, len(truth.sigmas_K))
     images = truth.images if image_ids is None else np.unique(np.array(list(image_ids), dtype=np.int64))
-    drawn = curves(truth, found, images)
+    return ten_numbers(curves(truth, found, images))
+
+
+def ten_numbers(drawn: Curves) -> dict[str, float | None]:
+    """The ten numbers of curves over COCO's three ranges of area."""
     middle = int(np.flatnonzero(THRESHOLDS_T == 0.75)[0])
     values = []
     for value_CTXA in (drawn.precision_CTRA, drawn.recall_CTA[:, :, None]):
         anywhere = value_CTXA[..., 0]
         values += [anywhere, anywhere[:, 0], anywhere[:, middle], value_CTXA[..., 1], value_CTXA[..., 2]]
-    return {name: _mean(each) for name, each in zip(OKS_METRICS, values, strict=True)}
+    return {name: known_mean(each) for name, each in zip(OKS_METRICS, values, strict=True)}
 
 
 def _truth(annotations: Path | Mapping[str, Any] | KeypointTruth) -> KeypointTruth:
@@ -46,7 +50,7 @@ def _truth(annotations: Path | Mapping[str, Any] | KeypointTruth) -> KeypointTru
     return load_annotations(annotations).truth() if isinstance(annotations, Path) else KeypointTruth.of(annotations)
 
 
-def _mean(values: FloatArray) -> float | None:
+def known_mean(values: FloatArray) -> float | None:
     """Over what is not -1, which stands for "no such person"."""
     known = values[values > -1]
     return float(known.mean()) if known.size else None

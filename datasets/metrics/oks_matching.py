@@ -34,22 +34,22 @@ class Curves:
     recall_CTA: FloatArray
 
 
-def curves(truth: KeypointTruth, found: FoundPeople, images: IntArray) -> Curves:
-    """Precision at every recall on these images (sorted, each once)."""
+def curves(truth: KeypointTruth, found: FoundPeople, images: IntArray, areas_A2: FloatArray = AREAS_A2) -> Curves:
+    """Precision at every recall on these images (sorted, each once), of people in each range of area."""
     shape = (len(truth.categories), len(THRESHOLDS_T))
-    precision_CTRA = np.full((*shape, len(RECALLS_R), len(AREAS_A2)), -1.0)
-    recall_CTA = np.full((*shape, len(AREAS_A2)), -1.0)
+    precision_CTRA = np.full((*shape, len(RECALLS_R), len(areas_A2)), -1.0)
+    recall_CTA = np.full((*shape, len(areas_A2)), -1.0)
     for number, category in enumerate(truth.categories.tolist()):
         rows_N = _of(truth.category_N, category, truth.image_N, images)
         # By image, then as in the file; by image, then the best first.
         rows_N = rows_N[np.argsort(truth.image_N[rows_N], kind="stable")]
         rows_M = _best_of_each(found, _of(found.category_M, category, found.image_M, images))
-        outside_AN = _outside(truth.area_N[rows_N])
+        outside_AN = _outside(truth.area_N[rows_N], areas_A2)
         ignored_AN = truth.ignored_N[rows_N] | outside_AN
         match_ATM = _matches(truth, rows_N, found, rows_M, ignored_AN)
         order_M = np.argsort(-found.score_M[rows_M], kind="stable")
-        outside_AM = _outside(found.area_M[rows_M])
-        for area in range(len(AREAS_A2)):
+        outside_AM = _outside(found.area_M[rows_M], areas_A2)
+        for area in range(len(areas_A2)):
             people = int(np.count_nonzero(~ignored_AN[area]))
             if not people:
                 continue
@@ -67,8 +67,8 @@ def _of(category_X: IntArray, category: int, image_X: IntArray, images: IntArray
     return np.flatnonzero((category_X == category) & np.isin(image_X, images))
 
 
-def _outside(area_X: FloatArray) -> Mask:
-    outside_AX: Mask = (area_X < AREAS_A2[:, :1]) | (area_X > AREAS_A2[:, 1:])
+def _outside(area_X: FloatArray, areas_A2: FloatArray) -> Mask:
+    outside_AX: Mask = (area_X < areas_A2[:, :1]) | (area_X > areas_A2[:, 1:])
     return outside_AX
 
 
@@ -84,7 +84,7 @@ def _matches(
     truth: KeypointTruth, rows_N: IntArray, found: FoundPeople, rows_M: IntArray, ignored_AN: Mask
 ) -> npt.NDArray[np.int32]:
     """match_ATM: which of rows_N each pose found, -1 where none."""
-    match_ATM = np.full((len(AREAS_A2), len(THRESHOLDS_T), len(rows_M)), -1, dtype=np.int32)
+    match_ATM = np.full((len(ignored_AN), len(THRESHOLDS_T), len(rows_M)), -1, dtype=np.int32)
     crowd_N = truth.crowd_N[rows_N]
     for truth_IG, found_ID in _places(truth.image_N[rows_N], found.image_M[rows_M]):
         similarity_IDG = _similarities(truth, rows_N, truth_IG, found, rows_M, found_ID)
@@ -157,8 +157,8 @@ def _greedy(similarity_IDG: FloatArray, crowd_IG: Mask, ignored_AIG: Mask) -> np
     """
     places, poses, width = similarity_IDG.shape
     limit_T = np.minimum(THRESHOLDS_T, 1 - 1e-10)
-    taken_ATIG = np.zeros((len(AREAS_A2), len(limit_T), places, width), dtype=bool)
-    pick_ATID = np.full((len(AREAS_A2), len(limit_T), places, poses), -1)
+    taken_ATIG = np.zeros((len(ignored_AIG), len(limit_T), places, width), dtype=bool)
+    pick_ATID = np.full((len(ignored_AIG), len(limit_T), places, poses), -1)
     counts_A1IG, free_IG = ~ignored_AIG[:, None], crowd_IG
     for rank in range(poses):
         similarity_IG = similarity_IDG[:, rank]

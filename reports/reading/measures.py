@@ -55,16 +55,22 @@ def headline_of(data_format: str) -> str:
 
 def lower_is_better(metric: str) -> bool:
     """Errors; all else is a share of what could be reached."""
-    return metric.startswith("EPE")
+    return is_length(metric) or metric.removeprefix(f"{EXACT}/").startswith("NME")
+
+
+def is_length(metric: str) -> bool:
+    """In a unit of length. All else is a share and shown in %, NME too, which is of a length of the person."""
+    return metric.removeprefix(f"{EXACT}/").startswith("EPE")
 
 
 def unit_of(metric: str) -> str:
     """The unit in which a metric is shown."""
-    if not lower_is_better(metric):
+    if not is_length(metric):
         return "%"
     return "mm" if metric.endswith("mm") else "px"
 
 
 def amount(metric: str, value: float) -> str:
     """A value in its unit's usual decimals, without the unit."""
-    return f"{value:.2f}" if lower_is_better(metric) else f"{100 * value:.1f}"
+    shown = value if is_length(metric) else 100 * value
+    return f"{shown:.2f}" if lower_is_better(metric) else f"{shown:.1f}"

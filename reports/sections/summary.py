@@ -10,7 +10,7 @@ import pandas as pd
 from heatmark.datasets.boxes import title_of
 from heatmark.reports.comparing.accuracy import SETTING
 from heatmark.reports.reading.collect import Sweep
-from heatmark.reports.reading.measures import amount, headline_of, lower_is_better, unit_of
+from heatmark.reports.reading.measures import amount, headline_of, is_length, lower_is_better, unit_of
 from heatmark.workloads.labels import cell_label
 
 MOST_SETTINGS = 3
@@ -91,7 +91,7 @@ def _lead(rows: pd.DataFrame, metric: str) -> str:
 
 
 def _gap(metric: str, gap: float) -> str:
-    if lower_is_better(metric):
+    if is_length(metric):
         unit = unit_of(metric)
         return f"{gap:.2f} {unit}" if gap >= 0.005 else f"less than 0.01 {unit}"
     return f"{100 * gap:.1f} points" if gap >= 0.0005 else "less than 0.1 points"

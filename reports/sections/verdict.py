@@ -13,7 +13,7 @@ from heatmark.reports.comparing.cost import Cost
 from heatmark.reports.comparing.settings import Setting, setting_names
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.comparing.verdict import Standing, Verdict, signed
-from heatmark.reports.reading.measures import amount, lower_is_better, unit_of
+from heatmark.reports.reading.measures import amount, is_length, unit_of
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
 from heatmark.reports.sections.section import Section
@@ -127,7 +127,7 @@ def _resolvable(metric: str, pair: Comparison) -> Cell:
 
 
 def _difference(metric: str, value: float) -> str:
-    return f"{value:.2f} {unit_of(metric)}" if lower_is_better(metric) else f"{100 * value:.1f} points"
+    return f"{amount(metric, value)} {unit_of(metric) if is_length(metric) else 'points'}"
 
 
 def _cost(cost: Cost | None) -> str:

@@ -14,7 +14,7 @@ from heatmark.models.methods import Detection, IntegralRegression
 from heatmark.reports.build import build_report
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
-from heatmark.reports.reading.measures import shown_metrics
+from heatmark.reports.reading.measures import amount, lower_is_better, shown_metrics, unit_of
 from heatmark.reports.rendering.document import Document
 from heatmark.reports.sections.document import assemble
 from heatmark.workloads.spec import DataSpec
@@ -107,3 +107,21 @@ def test_a_format_that_names_no_metrics_shows_all_it_measures(monkeypatch: pytes
     titles = [column.title.removesuffix(" (GT boxes)") for column in lspet.columns]
     assert [title for title in titles if title in FINALS["lspet"]] == ["PCK@0.2", "PCK@0.1", "EPE"]
     assert shown_metrics("lspet", ()) == ("PCK@0.2", "EPE")
+
+
+@pytest.mark.parametrize(
+    ("metric", "lower", "shown"),
+    [
+        ("AP", False, "12.3 %"),
+        ("PCK@0.2", False, "12.3 %"),
+        ("EPE", True, "0.12 px"),
+        ("EPE mm", True, "0.12 mm"),
+        ("NME", True, "12.34 %"),
+        ("exact/NME", True, "12.34 %"),
+        ("exact/EPE", True, "0.12 px"),
+    ],
+)
+def test_errors_are_better_the_lower_and_those_of_a_length_of_the_person_in_percent(
+    metric: str, lower: bool, shown: str
+) -> None:
+    assert (lower_is_better(metric), f"{amount(metric, 0.1234)} {unit_of(metric)}") == (lower, shown)
