@@ -12,7 +12,10 @@ import numpy as np
 from heatmark.datasets.check_places import misplaced_joints, unlike_sizes
 from heatmark.datasets.format import Format
 from heatmark.datasets.formats import FORMATS
+from heatmark.datasets.formats.keypoints import Keypoints
 from heatmark.datasets.images import Inspection, inspect_image
+from heatmark.datasets.keypoint_proposal import data_section, found_files
+from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.people import SPLITS, Person, PoseDataset
 from heatmark.foundation.errors import InputError
 
@@ -20,7 +23,8 @@ from heatmark.foundation.errors import InputError
 @dataclass(frozen=True)
 class Report:
     """splits: counts by split. defects: what must be mended, each line naming a file and, where it has one, an id.
-    notes: what is worth knowing and does no harm.
+    notes: what is worth knowing and does no harm. files, section: of a folder without a layout of its own, what was
+    found there, and the data section of a sweep file that reads it.
     """
 
     format: str
@@ -28,15 +32,19 @@ class Report:
     splits: dict[str, dict[str, int]]
     defects: tuple[str, ...]
     notes: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    section: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def recognise(root: Path) -> str:
-    """The format of a folder, by the files that every folder of the format has."""
+def recognise(root: Path, settings: KeypointSettings | None = None) -> str:
+    """The format of a folder, by the files that every folder of the format has. settings: chosen for `keypoints`."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the root of a data set")
+    if settings is not None:
+        return Keypoints.name
     found = [name for name, each in FORMATS.items() if each.recognise(root)]
     if not found:
         signs = "; ".join(f"{name}: {each.signs}" for name, each in FORMATS.items())
@@ -44,9 +52,13 @@ def recognise(root: Path) -> str:
     return found[0]
 
 
-def check(root: Path, *, decode: bool = True) -> Report:
-    """Read both splits and, unless told otherwise, decode every image that people are on."""
-    name = recognise(root)
+def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None = None) -> Report:
+    """Read both splits and, unless told otherwise, decode every image that people are on.
+
+    settings: what is chosen of a data set of COCO-style files.
+    """
+    name = recognise(root, settings)
+    data_format = FORMATS[name].of(settings)
     splits: dict[str, dict[str, int]] = {}
     defects: list[str] = []
     notes: list[str] = []
@@ -54,15 +66,13 @@ def check(root: Path, *, decode: bool = True) -> Report:
     stated: dict[Path, tuple[int, int]] = {}
     sizes: dict[Path, tuple[int, int]] = {}
     for split in SPLITS:
-        path = FORMATS[name].annotations(root, split)
+        path = data_format.annotations(root, split)
         if path is None:
-            defects.append(
-                f"{root}: the annotations of the {split} split are not there; expected {FORMATS[name].signs}"
-            )
+            defects.append(f"{root}: the annotations of the {split} split are not there; expected {data_format.signs}")
             continue
-        defects += _annotation_defects(FORMATS[name], path)
+        defects += _annotation_defects(data_format, path)
         try:
-            dataset = FORMATS[name].load(root, split, False)
+            dataset = data_format.load(root, split, False)
         except InputError as error:
             defects.append(str(error))
             continue
@@ -71,7 +81,7 @@ def check(root: Path, *, decode: bool = True) -> Report:
         notes += [f"{split}: {note}" for note in dataset.notes]
         misplaced = misplaced_joints(dataset.people)
         defects += [f"{dataset.annotation_file}: {misplaced}"] if misplaced else []
-        stated |= FORMATS[name].stated_sizes(root, split)
+        stated |= data_format.stated_sizes(root, split)
         for person in dataset.people:
             images.setdefault(person.image_path, []).append(person)
     for image, people in sorted(images.items()):
@@ -81,7 +91,10 @@ def check(root: Path, *, decode: bool = True) -> Report:
         defects += problems
         notes += remarks
     defects += unlike_sizes(root, stated, sizes)
-    return Report(name, str(root), splits, tuple(dict.fromkeys(defects)), tuple(notes))
+    files, section = (), ""
+    if isinstance(data_format, Keypoints):
+        files, section = tuple(found_files(root)), data_section(root, data_format.settings)
+    return Report(name, str(root), splits, tuple(dict.fromkeys(defects)), tuple(notes), files, section)
 
 
 def _annotation_defects(data_format: Format, path: Path) -> list[str]:

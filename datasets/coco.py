@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from heatmark.datasets.coco_checks import images_by_id, read_file
 from heatmark.datasets.coco_file import load_annotations, stated
 from heatmark.datasets.coco_people import people_of, stated_sizes_of
 from heatmark.datasets.image_folder import found_names
+from heatmark.datasets.json_files import unpacked
 from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.foundation.errors import InputError
@@ -17,6 +21,22 @@ from heatmark.foundation.errors import InputError
 def annotation_path(root: Path, split: Split) -> Path:
     """The keypoint annotations of one split, where COCO's layout has them."""
     return root / "annotations" / f"person_keypoints_{split}2017.json"
+
+
+class _Categories(msgspec.Struct, gc=False):
+    """Of an annotation file: the rest is passed over."""
+
+    categories: list[Any]
+
+
+def names_other_joints(path: Path) -> bool:
+    """Whether a category of a file names joints that are not COCO's; not of what cannot be read, which others tell."""
+    try:
+        found = msgspec.json.decode(unpacked(path.read_bytes()), type=_Categories).categories
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return False
+    named = [each.get("keypoints") for each in found if isinstance(each, dict)]
+    return any(joints for joints in named) and all(joints != list(COCO_PERSON.joints) for joints in named if joints)
 
 
 def load_coco(root: Path, split: Split, *, strict: bool = False) -> PoseDataset:

@@ -121,8 +121,8 @@ def _named(path: Path, wanted: Sequence[str | int], categories: dict[int, Record
     names = {name_of(category): number for number, category in categories.items()}
     found: list[int] = []
     for each in wanted:
-        number = names.get(str(each), each if each in categories else None)
-        if number is None:
+        number = names.get(str(each), int(each) if str(each).isdecimal() else None)
+        if number not in categories:
             raise InputError(
                 f"{path}: category {each!r}: not in the file{nearest(str(each), names)}; it has {', '.join(names)}"
             )

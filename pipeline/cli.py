@@ -18,8 +18,8 @@ from rich.table import Table
 
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
-from heatmark.pipeline import cli_data, cli_site, cli_skeleton
-from heatmark.pipeline.cli_formats import ScoreHelp, SynthHelp
+from heatmark.pipeline import cli_data, cli_score, cli_site, cli_skeleton
+from heatmark.pipeline.cli_formats import SynthHelp
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
@@ -43,6 +43,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(site_app, name="site")
 cli_data.register(data_app)
 cli_skeleton.register(data_app)
+cli_score.register(app)
 cli_site.register(site_app)
 
 SweepArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file, such as sweeps/demo.yaml.")]
@@ -200,42 +201,6 @@ def ui(
     # One person looks: one worker, and none of MLflow's nine processes for jobs of its own.
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     os.execv(sys.executable, [*command, "--workers", "1", "--host", "127.0.0.1", "--port", str(port)])
-
-
-@app.command("score", cls=ScoreHelp)
-def score(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="One of those below.")],
-    truth: Annotated[Path, typer.Argument(metavar="GT", help="Annotations in the format's own file.")],
-    predictions: Annotated[Path, typer.Argument(metavar="PRED", help="Predictions in the format's usual file.")],
-    zero_based: Annotated[
-        bool, typer.Option("--zero-based", help="The first pixel of PRED is 0, where published files count from 1.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Score anyone's predictions against anyone's annotations, by the format's own metric."""
-    from heatmark.datasets import formats
-
-    found = formats.score(format, truth, predictions, zero_based=zero_based)
-    if as_json:
-        print(json.dumps(found, allow_nan=False))
-        return
-    for line in _score_lines(found):
-        print(line)
-
-
-def _score_lines(found: dict[str, Any]) -> list[str]:
-    """A table for people: one row per metric, or one per metric and joint group."""
-    lines = []
-    for name, value in found.items():
-        if isinstance(value, dict):
-            lines.append(f"{name:10} " + "  ".join(f"{part} {_shown(number, 2)}" for part, number in value.items()))
-        else:
-            lines.append(f"{name:10} {_shown(value, 4)}")
-    return lines
-
-
-def _shown(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 @app.command("decode")

@@ -10,6 +10,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from heatmark.pipeline.keypoint_options import (
+    AnnotationsOption,
+    CategoryOption,
+    ImagesOption,
+    SkeletonOption,
+    chosen_settings,
+)
+
 EXIT_DEFECTS = 2
 SHOWN_PER_KIND = 10
 
@@ -27,16 +35,23 @@ def register(app: typer.Typer) -> None:
 def check_command(
     root: RootArgument,
     decode: Annotated[bool, typer.Option(help="Also decode every image that people are on.")] = True,
+    annotations: AnnotationsOption = None,
+    images: ImagesOption = None,
+    skeleton: SkeletonOption = None,
+    category: CategoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find out the format and everything that is wrong; exit code 0 if nothing is, 2 otherwise."""
     from heatmark.datasets.check import check
 
-    report = check(root, decode=decode)
+    settings = chosen_settings(annotations=annotations, images=images, skeleton=skeleton, category=category)
+    report = check(root, decode=decode, settings=settings)
     if as_json:
         print(json.dumps(report.as_json()))
     else:
         print(f"{report.root}: {report.format}")
+        for line in report.files:
+            print(f"found: {line}")
         for split, counts in report.splits.items():
             print(f"{split}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
         for note in _shortened(report.notes):
@@ -44,17 +59,28 @@ def check_command(
         for defect in _shortened(report.defects):
             print(f"defect: {defect}")
         print(f"{len(report.defects)} defects, {len(report.notes)} notes")
+        if report.section:
+            print(f"For a sweep file:\n{report.section}")
     raise typer.Exit(EXIT_DEFECTS if report.defects else 0)
 
 
-def stats_command(root: RootArgument, as_json: JsonOption = False) -> None:
+def stats_command(
+    root: RootArgument,
+    annotations: AnnotationsOption = None,
+    images: ImagesOption = None,
+    skeleton: SkeletonOption = None,
+    category: CategoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """People, joints and sizes of each split, and what else its format tells (coco: the paper's Tables 10 and 11)."""
     from heatmark.datasets.check import recognise
     from heatmark.datasets.formats import FORMATS
     from heatmark.datasets.people import SPLITS
 
-    name = recognise(root)
-    splits = {split: FORMATS[name].stats(FORMATS[name].load(root, split, False)) for split in SPLITS}
+    settings = chosen_settings(annotations=annotations, images=images, skeleton=skeleton, category=category)
+    name = recognise(root, settings)
+    data_format = FORMATS[name].of(settings)
+    splits = {split: data_format.stats(data_format.load(root, split, False)) for split in SPLITS}
     found = {"format": name, "root": str(root), "splits": splits}
     if as_json:
         print(json.dumps(found))
@@ -73,6 +99,10 @@ def show_command(
         Literal["sbl", "hrnet", "rle", "mmpose"], typer.Option(help="Whose distributions.")
     ] = "sbl",
     geometry: Annotated[Literal["biased", "udp"], typer.Option(help="Whose convention of pixels.")] = "biased",
+    annotations: AnnotationsOption = None,
+    images: ImagesOption = None,
+    skeleton: SkeletonOption = None,
+    category: CategoryOption = None,
 ) -> None:
     """Draw a contact sheet: image with box and joints, crop, target, and three augmented crops of each person."""
     from heatmark.datasets.check import recognise
@@ -80,7 +110,8 @@ def show_command(
     from heatmark.datasets.formats import FORMATS
     from heatmark.workloads.contact_sheet import contact_sheet, write_png
 
-    usual = FORMATS[recognise(root)]
+    chosen = chosen_settings(annotations=annotations, images=images, skeleton=skeleton, category=category)
+    usual = FORMATS[recognise(root, chosen)].of(chosen)
     amplitudes = usual.variation[augmentation]._asdict()
     settings = CropSettings(input_size=usual.input_size, augmentation=augmentation, geometry=geometry, **amplitudes)
     write_png(out, contact_sheet(usual.load(root, split, False), settings, people, seed))

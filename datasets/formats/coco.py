@@ -14,7 +14,7 @@ from heatmark.datasets.format import Format, existing
 from heatmark.datasets.formats.registry import register
 from heatmark.datasets.metrics.evaluation import measure_coco
 from heatmark.datasets.metrics.score import score_coco
-from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.stats import subset_stats
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco
@@ -49,6 +49,11 @@ class Coco(Format):
 
     def annotations(self, root: Path, split: Split) -> Path | None:
         return existing(coco.annotation_path(root, split))
+
+    def recognise(self, root: Path) -> bool:
+        """Not where the files name other joints: these are `keypoints` in COCO's places."""
+        paths = [path for split in SPLITS if (path := self.annotations(root, split)) is not None]
+        return bool(paths) and not any(coco.names_other_joints(path) for path in paths)
 
     def problems(self, path: Path) -> Iterator[str]:
         return coco_file.annotation_problems(path)

@@ -13,7 +13,8 @@ from heatmark.datasets.formats.registry import register
 from heatmark.datasets.keypoint_data import KeypointData
 from heatmark.datasets.keypoint_layout import candidates
 from heatmark.datasets.keypoint_settings import KeypointSettings
-from heatmark.datasets.metrics.evaluation import measure_coco
+from heatmark.datasets.metrics.keypoints import THRESHOLDS, measure_keypoints
+from heatmark.datasets.metrics.score_keypoints import score_keypoints
 from heatmark.datasets.people import PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.foundation.errors import InputError
@@ -79,10 +80,15 @@ class Keypoints(Format):
         return stated_sizes_of(coco, root / files.images)
 
     def measure(self, people: PoseDataset, predictions: Predictions) -> Metrics:
-        return measure_coco(people, predictions)
+        return measure_keypoints(people, predictions, self._thresholds)
 
     def score(self, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
-        raise NotImplementedError
+        return score_keypoints(truth_file, predictions_file, self.settings, self._thresholds)
+
+    @property
+    def _thresholds(self) -> tuple[str, ...]:
+        own = self.headline.partition("PCK@")[2]
+        return tuple(dict.fromkeys((*((own,) if own else ()), *THRESHOLDS)))
 
     def _data(self, root: Path) -> KeypointData:
         return KeypointData(root, self.settings)

@@ -79,11 +79,25 @@ def load_split(
     return FORMATS[name].people(root, split, strict, detections, bbox_source, delta_mm)
 
 
-def score(name: str, truth_file: Path, predictions_file: Path, *, zero_based: bool = False) -> dict[str, Any]:
-    """`heatmark score`: the metrics of a format's usual prediction file."""
+def score(
+    name: str,
+    truth_file: Path,
+    predictions_file: Path,
+    *,
+    zero_based: bool = False,
+    settings: KeypointSettings | None = None,
+) -> dict[str, Any]:
+    """`heatmark score`: the metrics of a format's usual prediction file. settings: for `keypoints` alone."""
     if name not in FORMATS:
         raise InputError(f"score {name}: unknown format; valid: {', '.join(FORMATS)}")
-    return FORMATS[name].score_file(truth_file, predictions_file, zero_based)
+    return chosen_format(name, settings, f"score {name}").score_file(truth_file, predictions_file, zero_based)
+
+
+def chosen_format(name: str, settings: KeypointSettings | None, where: str) -> Format:
+    """The format with what a command line chooses. Raises InputError for a choice that it has not."""
+    if settings is not None and FORMATS[name].of(settings) is FORMATS[name]:
+        raise InputError(f"{where}: a skeleton, category or file is chosen for keypoints alone; leave it out")
+    return FORMATS[name].of(settings)
 
 
 def drawn_formats() -> list[str]:

@@ -23,7 +23,9 @@ THRESHOLDS = ("0.2", "0.1", "0.05")
 HIGHEST_PX = 30.0
 
 
-def measure_keypoints(dataset: PoseDataset, predictions: Predictions) -> Metrics:
+def measure_keypoints(
+    dataset: PoseDataset, predictions: Predictions, thresholds: Sequence[str] = THRESHOLDS
+) -> Metrics:
     """COCO's ten numbers over the images that people were predicted on, AP by category, part and crowd, PCK and NME of
     each one's length, AUC and EPE in image pixels.
 
@@ -40,7 +42,9 @@ def measure_keypoints(dataset: PoseDataset, predictions: Predictions) -> Metrics
         return metrics
     true_NK2, labelled_NK = truth_of(people) if people else (np.zeros(found.joints_MK2.shape), found.confidence_MK)
     length_N = np.array([person.reference_length or np.nan for person in people])
-    return metrics | pose_scores(predictions.joints_NK3[..., :2], true_NK2, labelled_NK, length_N)
+    return metrics | pose_scores(
+        predictions.joints_NK3[..., :2], true_NK2, labelled_NK, length_N, thresholds=thresholds
+    )
 
 
 def score_keypoints_arrays(

@@ -65,8 +65,14 @@ def load_coco_results(path: Path, coco: CocoAnnotations) -> FoundPeople:
     """
     try:
         found = _sound_results(path, coco)
-        if found is not None:
-            return found
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the results file ({error.strerror}); check the path") from error
+    return checked_results(path, read_results(path), coco) if found is None else found
+
+
+def read_results(path: Path) -> list[Any]:
+    """The entries, unchecked."""
+    try:
         results = parsed_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot read the results file ({error.strerror}); check the path") from error
@@ -74,6 +80,11 @@ def load_coco_results(path: Path, coco: CocoAnnotations) -> FoundPeople:
         raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, write it again") from error
     if not isinstance(results, list):
         raise InputError(f"{path}: not a results file, which is a list with one entry per person{_hint(results)}")
+    return results
+
+
+def checked_results(path: Path, results: list[Any], coco: CocoAnnotations) -> FoundPeople:
+    """Entries as columns. Raises InputError for the first fault."""
     categories = {category["id"] for category in coco.categories}
     for position, result in enumerate(results):
         problem = _result_problem(result, coco, categories)
