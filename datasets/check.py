@@ -66,12 +66,14 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
     stated: dict[Path, tuple[int, int]] = {}
     sizes: dict[Path, tuple[int, int]] = {}
     for split in SPLITS:
-        path = data_format.annotations(root, split)
-        if path is None:
-            defects.append(f"{root}: the annotations of the {split} split are not there; expected {data_format.signs}")
-            continue
-        defects += _annotation_defects(data_format, path)
         try:
+            path = data_format.annotations(root, split)
+            if path is None:
+                defects.append(
+                    f"{root}: the annotations of the {split} split are not there; expected {data_format.signs}"
+                )
+                continue
+            defects += _annotation_defects(data_format, path)
             dataset = data_format.load(root, split, False)
         except InputError as error:
             defects.append(str(error))

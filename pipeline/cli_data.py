@@ -89,7 +89,7 @@ def stats_command(
         print(line)
 
 
-def show_command(
+def show_command(  # noqa: PLR0913 (each an option)
     root: RootArgument,
     out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("data_sheet.png"),
     split: Annotated[Literal["train", "val"], typer.Option(help="Which people.")] = "train",

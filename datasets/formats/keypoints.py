@@ -17,7 +17,6 @@ from heatmark.datasets.metrics.keypoints import THRESHOLDS, measure_keypoints
 from heatmark.datasets.metrics.score_keypoints import score_keypoints
 from heatmark.datasets.people import PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
-from heatmark.foundation.errors import InputError
 
 
 @register
@@ -61,10 +60,8 @@ class Keypoints(Format):
         return self._data(root).fingerprint()
 
     def annotations(self, root: Path, split: Split) -> Path | None:
-        try:
-            return existing(root / self._data(root).files(split).annotations)
-        except InputError:
-            return None
+        """Raises InputError where several files may be meant."""
+        return existing(root / self._data(root).files(split).annotations)
 
     def recognise(self, root: Path) -> bool:
         """Also where several files may be meant."""

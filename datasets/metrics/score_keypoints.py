@@ -55,7 +55,7 @@ def _of_the_categories(path: Path, results: list[Any], coco: CocoAnnotations) ->
     if results and not kept:
         names = ", ".join(f"{number} ({name})" for number, name in chosen.items())
         raise InputError(
-            f"{path}: none of its {len(results)} results is of the category {names}; write the number of the annotations"
+            f"{path}: none of its {len(results)} results is of the category {names}; write the annotations' number"
         )
     if len(kept) < len(results):
         NOTES.warning("%s: %d results of other categories are left out", path, len(results) - len(kept))
