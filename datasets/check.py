@@ -93,7 +93,8 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
         defects += problems
         notes += remarks
     defects += unlike_sizes(root, stated, sizes)
-    files, section = (), ""
+    files: tuple[str, ...] = ()
+    section = ""
     if isinstance(data_format, Keypoints):
         files, section = tuple(found_files(root)), data_section(root, data_format.settings)
     return Report(name, str(root), splits, tuple(dict.fromkeys(defects)), tuple(notes), files, section)

@@ -182,12 +182,12 @@ def _words(text: object) -> set[str]:
 
 
 def _known(subject: str) -> set[str]:
-    return {word.rstrip("s") for word in (*NAMES_OF.get(subject, "").split(), subject)}
+    return _words(f"{NAMES_OF.get(subject, '')} {subject}")
 
 
 def _says(text: object, subject: str) -> bool | None:
     """Whether a name goes with a subject; None where it tells nothing."""
-    words = _words(text) - {word.rstrip("s") for word in NAMELESS}
+    words = _words(text) - _words(NAMELESS)
     if not words or not subject:
         return None
     if words & _known(subject):

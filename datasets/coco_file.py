@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from heatmark.datasets.coco_categories import Wanted, choose
+from heatmark.datasets.coco_categories import Wanted, choose, contradiction
 from heatmark.datasets.coco_checks import (
     MEND,
     Record,
@@ -55,20 +55,33 @@ class CocoAnnotations:
         return {"images": [*self.images.values()], "annotations": self.annotations, "categories": self.categories}
 
     def of_one_category(self) -> CocoAnnotations:
-        """Of those that have people with labelled joints `person` alone, else the largest; a note tells of the rest."""
+        """Of those that have people with labelled joints `person` alone, else the largest; notes tell of the rest, and
+        where it is called something that a person is not.
+        """
         labelled = Counter(annotation["category_id"] for annotation, _ in self.labelled())
         if len(labelled) < 2:
-            return self
+            return self.with_notes(*self._contradictions(labelled))
         named = {category["id"]: str(category.get("name", category["id"])) for category in self.categories}
         chosen = next((each for each in labelled if named[each] == "person"), labelled.most_common(1)[0][0])
         kept_N = np.array([each["category_id"] == chosen for each in self.annotations], dtype=bool)
         others = ", ".join(f"{named[each]} ({count})" for each, count in labelled.items() if each != chosen)
-        return replace(
+        kept = replace(
             self,
             annotations=[each for each, kept in zip(self.annotations, kept_N.tolist(), strict=True) if kept],
             keypoints_NK3=self.keypoints_NK3[kept_N],
-            notes=(*self.notes, f"the category {named[chosen]} is used, people of others are left out: {others}"),
         )
+        return kept.with_notes(
+            f"the category {named[chosen]} is used, people of others are left out: {others}",
+            *self._contradictions([chosen]),
+        )
+
+    def _contradictions(self, numbers: Container[int]) -> list[str]:
+        used = [category for category in self.categories if category["id"] in numbers]
+        return [line for each in used if (line := contradiction(each, self.skeleton))]
+
+    def with_notes(self, *notes: str) -> CocoAnnotations:
+        """With more of them."""
+        return replace(self, notes=(*self.notes, *notes))
 
     @property
     def category(self) -> int:

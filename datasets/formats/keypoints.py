@@ -61,6 +61,9 @@ class Keypoints(Format):
 
     def annotations(self, root: Path, split: Split) -> Path | None:
         """Raises InputError where several files may be meant."""
+        unsaid = self.settings.train is None and self.settings.annotations is None
+        if unsaid and not candidates(root):
+            return None
         return existing(root / self._data(root).files(split).annotations)
 
     def recognise(self, root: Path) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from heatmark.datasets.coco import CocoAnnotations
+from heatmark.datasets.coco_file import CocoAnnotations
 from heatmark.datasets.keypoint_truth import FoundPeople, KeypointTruth
 from heatmark.datasets.metrics.keypoints import measure_keypoints, score_keypoints_arrays
 from heatmark.datasets.metrics.oks import OKS_METRICS
