@@ -34,6 +34,7 @@ class Format(ABC):
     takes_detections: its validation people can be put in a detector's boxes (load_detections).
     boxes: other boxes by the name that bbox_source gives them: a split -> the same people in them.
     in_space: its people have joints in 3D, from which a trial can learn depth.
+    any_skeleton: its data sets have each a skeleton of their own.
     divided_by: what is told apart as easy and hard: people, or seen and hidden joints where all people are alike.
     input_size, variation: the usual crop and augmentation, where a sweep file does not say (DataSpec).
     recipe: how a data set of this format is drawn; None where nothing is.
@@ -49,6 +50,7 @@ class Format(ABC):
     takes_detections: ClassVar[bool] = False
     boxes: ClassVar[Mapping[str, OtherBoxes]] = {}
     in_space: ClassVar[bool] = False
+    any_skeleton: ClassVar[bool] = False
     divided_by: ClassVar[Literal["people", "joints"]] = "people"
     input_size: ClassVar[tuple[int, int]] = (256, 256)
     variation: ClassVar[Mapping[RecipeName, Variation]] = USUAL_VARIATION

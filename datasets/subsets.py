@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,6 +125,25 @@ def preset(name: str) -> Rules:
     if name not in PRESETS:
         raise InputError(f"{name}: no such rules for sub-benchmarks; valid: {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def of_joints(rules: Rules, joints: int) -> Rules:
+    """The same rules for another number of joints: the bands are thirds of them, as 17 have 1-5, 6-10 and 11-17."""
+    third = max(1, joints // 3)
+    lows = (1, third + 1, 2 * third + 1)
+    names = [_span(low, high) for low, high in zip(lows, (third, 2 * third, joints), strict=True)]
+    ends = (*map(float, lows[1:]), math.inf)
+    bands = tuple(Band(name, low, end) for name, low, end in zip(names, lows, ends, strict=True))
+    named = {old.name: new.name for old, new in zip(rules.joints.bands, bands, strict=True)}
+    difficulties = {
+        name: {**wanted, rules.joints.name: frozenset(named[band] for band in wanted[rules.joints.name])}
+        for name, wanted in rules.difficulties.items()
+    }
+    return replace(rules, joints=replace(rules.joints, bands=bands), difficulties=difficulties)
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if high <= low else f"{low}-{high}"
 
 
 def cell_counts(people: Sequence[Person], rows: Factor, columns: Factor) -> dict[str, dict[str, int]]:

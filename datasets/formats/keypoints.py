@@ -27,6 +27,7 @@ class Keypoints(Format):
     # After all that know their own layout.
     order: ClassVar[int] = 9
     signs: ClassVar[str] = "COCO-style json of any joints, such as train/_annotations.coco.json, near its pictures"
+    any_skeleton: ClassVar[bool] = True
     scored_files: ClassVar[str] = "annotation json and results json of any joints"
 
     def __init__(self, settings: KeypointSettings | None = None) -> None:

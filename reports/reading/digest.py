@@ -12,7 +12,7 @@ import numpy.typing as npt
 from heatmark.datasets.formats import measured_by
 from heatmark.datasets.metrics.auc import STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
-from heatmark.datasets.subsets import PRESETS, Factor
+from heatmark.datasets.subsets import PRESETS, Factor, Rules, of_joints
 from heatmark.reports.reading.joint_errors import JointErrors, joint_errors
 from heatmark.reports.reading.measures import headline_of
 from heatmark.reports.statistics.bootstrap import Statistic, average_precision, ratio_of_sums
@@ -34,9 +34,10 @@ class Digest:
     """One evaluation. N people; sums are over a person's labelled joints, in image pixels.
 
     share_sum_N / share_count_N: the headline metric where it is a mean over joints (PCK, AUC); empty where it is not.
-    bands: for `joints`, `size` and `occlusion` the name of each person's band, "" outside all of them. difficulty_N:
-    `easy`, `medium`, `hard` or "". activation_N: A(2) of the weights that the method reads with,
-    softmax_activation_N: of the softmax of Eq. 3. chi_square: by difficulty the mean over people, window by sigma.
+    bands: for `joints`, `size` and `occlusion` the name of each person's band, "" outside all of them; joint_bands: the
+    names of the first. difficulty_N: `easy`, `medium`, `hard` or "". activation_N: A(2) of the weights that the method
+    reads with, softmax_activation_N: of the softmax of Eq. 3. chi_square: by difficulty the mean over people, window by
+    sigma.
     by_visibility: for the `visible` and the `hidden` joints of each person their errors' sum and their number.
     joints: what is told of single joints. readings: the same evaluation read in other ways, by name.
     """
@@ -52,6 +53,7 @@ class Digest:
     share_count_N: Numbers
     by_visibility: Mapping[str, tuple[Numbers, Numbers]]
     bands: Mapping[str, npt.NDArray[np.str_]]
+    joint_bands: tuple[str, ...]
     difficulty_N: npt.NDArray[np.str_]
     activation_N: Numbers
     softmax_activation_N: Numbers
@@ -162,6 +164,11 @@ class Digest:
         return ratio_of_sums(*sums)
 
 
+def rules_of(data_format: str, joints: int) -> Rules:
+    """What easy, medium and hard are: the paper's, whose bands of joints are thirds of any other skeleton."""
+    return of_joints(RULES, joints) if measured_by(data_format).any_skeleton else RULES
+
+
 def parts_of(data_format: str) -> tuple[str, ...]:
     """Easy parts first: of the people, or of the joints where the format divides these."""
     by_joints = measured_by(data_format).divided_by == "joints"
@@ -202,14 +209,16 @@ def _digest(records: Records, like: Digest | None = None) -> Digest:
     }
     if like is not None:
         return replace(like, **read)
-    bands = {factor.name: _bands(factor, numbers) for factor in RULES.factors}
-    difficulty_N = _difficulties(bands)
+    rules = rules_of(records.format, len(records.joints))
+    bands = {factor.name: _bands(factor, numbers) for factor in rules.factors}
+    difficulty_N = _difficulties(rules, bands)
     return Digest(
         epoch=records.epoch,
         format=records.format,
         image_N=records.image_N,
         score_N=numbers["score"],
         bands=bands,
+        joint_bands=tuple(band.name for band in rules.joints.bands),
         difficulty_N=difficulty_N,
         activation_N=_at_reach(records, records.activation_NS),
         softmax_activation_N=_at_reach(records, records.softmax_activation_NS),
@@ -262,9 +271,9 @@ def _bands(factor: Factor, numbers: Mapping[str, Numbers]) -> npt.NDArray[np.str
     return names_N
 
 
-def _difficulties(bands: Mapping[str, npt.NDArray[np.str_]]) -> npt.NDArray[np.str_]:
+def _difficulties(rules: Rules, bands: Mapping[str, npt.NDArray[np.str_]]) -> npt.NDArray[np.str_]:
     names_N = np.full(len(bands["joints"]), "", "<U8")
-    for name, wanted in RULES.difficulties.items():
+    for name, wanted in rules.difficulties.items():
         inside = [np.isin(bands[factor], sorted(each)) for factor, each in wanted.items()]
         names_N[np.logical_and.reduce(inside)] = name
     return names_N

@@ -15,7 +15,6 @@ from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.method_colors import method_color
 
-JOINTS = tuple(band.name for band in RULES.joints.bands)
 OCCLUSIONS = tuple(band.name for band in RULES.occlusion.bands)
 OCCLUSION_TITLES = {"low": "< 20 %", "middle": "20 to 50 %", "high": "≥ 50 %"}
 BAR = 0.26
@@ -28,16 +27,17 @@ def epe_bars(setting: DrawnSetting) -> Figure:
     absent = missing_methods(setting, have=cells) or no_records(setting.paper_cells.values())
     if not cells:
         return Figure("", "EPE by number of joints and occlusion.", "", title, absent)
+    bands = next(digest for cell in cells.values() for digest in cell.digests).joint_bands
     values = {
         (method, joints, occlusion): band_epe(cell, joints=joints, occlusion=occlusion)
         for method, cell in cells.items()
-        for joints in JOINTS
+        for joints in bands
         for occlusion in OCCLUSIONS
     }
 
     def draw(drawing: Drawing) -> None:
-        panels = drawing.figure.subplots(1, len(JOINTS))
-        for axes, joints in zip(panels, JOINTS, strict=True):
+        panels = drawing.figure.subplots(1, len(bands))
+        for axes, joints in zip(panels, bands, strict=True):
             axes.set_title(f"{joints} labelled joints")
             for place, occlusion in enumerate(OCCLUSIONS):
                 row = {method: values[method, joints, occlusion] for method in cells}

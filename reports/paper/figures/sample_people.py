@@ -8,7 +8,7 @@ from heatmark.datasets.people import Person
 from heatmark.datasets.subsets import labelled_joints, occluded_share, root_of_area
 from heatmark.reports.paper.figures.people import cut_out, gone, read_people
 from heatmark.reports.paper.figures.setting import DrawnSetting
-from heatmark.reports.reading.digest import DIFFICULTIES, RULES
+from heatmark.reports.reading.digest import DIFFICULTIES, rules_of
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg
 
@@ -24,9 +24,10 @@ def sample_people(setting: DrawnSetting) -> Figure:
     people = read_people(setting)
     if people is None:
         return Figure("", "Easy, medium and hard people.", "", title, f"{setting.dataset}: {gone(setting)}")
+    rules = rules_of(setting.format, len(people.skeleton.joints))
     rows, counts = [], {}
     for name in DIFFICULTIES:
-        members = [person for person in people.people if RULES.difficulty_of(person) == name]
+        members = [person for person in people.people if rules.difficulty_of(person) == name]
         counts[name] = len(members)
         pictures = _pictures(members, FRAMES[name])
         if pictures:
