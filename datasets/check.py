@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from heatmark.datasets.check_places import misplaced_joints, unlike_sizes
+from heatmark.datasets.check_shared import shared_pictures
 from heatmark.datasets.format import Format
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.formats.keypoints import Keypoints
@@ -63,6 +64,7 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
     defects: list[str] = []
     notes: list[str] = []
     images: dict[Path, list[Person]] = {}
+    pictures: dict[str, set[Path]] = {split: set() for split in SPLITS}
     stated: dict[Path, tuple[int, int]] = {}
     sizes: dict[Path, tuple[int, int]] = {}
     for split in SPLITS:
@@ -86,6 +88,7 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
         stated |= data_format.stated_sizes(root, split)
         for person in dataset.people:
             images.setdefault(person.image_path, []).append(person)
+            pictures[split].add(person.image_path)
     for image, people in sorted(images.items()):
         found = inspect_image(image, decode=decode)
         problems, remarks = _image_findings(image, people, found)
@@ -93,6 +96,8 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
         defects += problems
         notes += remarks
     defects += unlike_sizes(root, stated, sizes)
+    shared = shared_pictures(pictures["train"], pictures["val"])
+    notes += [shared] if shared else []
     files: tuple[str, ...] = ()
     section = ""
     if isinstance(data_format, Keypoints):

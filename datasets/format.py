@@ -121,7 +121,7 @@ class Format(ABC):
 
     def drawn(self, people_train: int, people_val: int, seed: int) -> Recipe | None:
         """How a data set of this format is drawn; None where nothing is."""
-        return self.recipe(people_train, people_val, seed) if self.recipe is not None else None
+        return None if self.recipe is None else self.recipe(people_train, people_val, seed)
 
     @property
     def mirrors(self) -> bool:

@@ -22,7 +22,7 @@ from heatmark.datasets.keypoint_settings import VAL_FRACTION, KeypointSettings, 
 from heatmark.datasets.metrics.pckh import HEAD_SHARE
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import SPLITS, FloatArray, Person, PoseDataset, Skeleton, Split
-from heatmark.datasets.skeletons import as_mapping, notes_of_sigmas, read_skeleton
+from heatmark.datasets.skeletons import COCO_PERSON, as_mapping, notes_of_sigmas, read_skeleton
 from heatmark.foundation.errors import InputError
 
 # What files call the box of a head, as x, y, width, height.
@@ -133,6 +133,20 @@ class KeypointData:
 
 def _paths(files: SplitFiles) -> tuple[str, str]:
     return files.annotations, files.images
+
+
+def skeleton_of(settings: KeypointSettings) -> Skeleton:
+    """That of a drawn data set, which has no file to tell it; COCO's where none is given."""
+    return COCO_PERSON if settings.skeleton is None else read_skeleton(settings.skeleton, "skeleton").skeleton
+
+
+def drawn_settings(given: KeypointSettings, skeleton: Skeleton) -> KeypointSettings:
+    """With what a drawn data set has. Raises InputError for files, which are those that are drawn."""
+    if any((given.train, given.val, given.annotations, given.category)):
+        raise InputError("keypoints: a drawn data set has its own files and category; give the skeleton alone")
+    train, val = (SplitFiles(annotations=f"annotations/{split}.json", images=f"images/{split}") for split in SPLITS)
+    headline = given.headline or usual_headline(skeleton)
+    return KeypointSettings(train=train, val=val, skeleton=as_mapping(skeleton), headline=headline)
 
 
 def usual_headline(skeleton: Skeleton) -> str:

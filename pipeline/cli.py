@@ -20,6 +20,7 @@ from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
 from heatmark.pipeline import cli_data, cli_score, cli_site, cli_skeleton
 from heatmark.pipeline.cli_formats import SynthHelp
+from heatmark.pipeline.keypoint_options import SkeletonOption, chosen_settings
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
 EXIT_USERS, EXIT_INTERRUPTED = 2, 130
@@ -321,12 +322,15 @@ def data_synth(
     people_train: Annotated[int, typer.Option(min=1, help="Annotated people in the training split.")] = 2000,
     people_val: Annotated[int, typer.Option(min=1, help="Annotated people in the validation split.")] = 300,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    skeleton: SkeletonOption = None,
 ) -> None:
-    """Draw a data set in a native format, the same for the same seed."""
+    """Draw a data set in a native format, the same for the same seed; in `keypoints` of any skeleton."""
     from heatmark.datasets.formats import USUAL_FORMAT, make_recipe
     from heatmark.datasets.synthetic.recipe import write_tree
 
-    recipe = make_recipe(format or USUAL_FORMAT, people_train, people_val, seed)
+    settings = chosen_settings(skeleton=skeleton)
+    usual = USUAL_FORMAT if settings is None else "keypoints"
+    recipe = make_recipe(format or usual, people_train, people_val, seed, settings)
     write_tree(root, recipe)
     print(f"{root}: {people_train} people to train on, {people_val} to validate, {recipe.fingerprint()}")
 

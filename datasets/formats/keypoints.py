@@ -10,13 +10,15 @@ from heatmark.datasets import coco_file
 from heatmark.datasets.coco_people import stated_sizes_of
 from heatmark.datasets.format import Format, existing
 from heatmark.datasets.formats.registry import register
-from heatmark.datasets.keypoint_data import KeypointData
+from heatmark.datasets.keypoint_data import KeypointData, drawn_settings, skeleton_of
 from heatmark.datasets.keypoint_layout import candidates
 from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.metrics.keypoints import THRESHOLDS, measure_keypoints
 from heatmark.datasets.metrics.score_keypoints import score_keypoints
 from heatmark.datasets.people import PoseDataset, Split
 from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.datasets.synthetic.keypoint_tree import SyntheticKeypoints
+from heatmark.datasets.synthetic.recipe import Recipe
 
 
 @register
@@ -28,6 +30,7 @@ class Keypoints(Format):
     order: ClassVar[int] = 9
     signs: ClassVar[str] = "COCO-style json of any joints, such as train/_annotations.coco.json, near its pictures"
     any_skeleton: ClassVar[bool] = True
+    recipe: ClassVar[type[Recipe] | None] = SyntheticKeypoints
     scored_files: ClassVar[str] = "annotation json and results json of any joints"
 
     def __init__(self, settings: KeypointSettings | None = None) -> None:
@@ -41,7 +44,10 @@ class Keypoints(Format):
 
     def resolved(self, root: Path | None, settings: KeypointSettings | None) -> KeypointSettings | None:
         given = settings or KeypointSettings()
-        return given if root is None else KeypointData(root, given).resolved()
+        return drawn_settings(given, skeleton_of(given)) if root is None else KeypointData(root, given).resolved()
+
+    def drawn(self, people_train: int, people_val: int, seed: int) -> Recipe | None:
+        return SyntheticKeypoints(people_train, people_val, seed, skeleton_of(self.settings))
 
     @property
     def mirrors(self) -> bool:

@@ -105,9 +105,12 @@ def drawn_formats() -> list[str]:
     return [name for name, each in FORMATS.items() if each.recipe is not None]
 
 
-def make_recipe(name: str, people_train: int, people_val: int, seed: int) -> Recipe:
-    """The recipe of a drawn data set; InputError for a format that nothing is drawn in."""
-    recipe = FORMATS[name].drawn(people_train, people_val, seed) if name in FORMATS else None
+def make_recipe(
+    name: str, people_train: int, people_val: int, seed: int, settings: KeypointSettings | None = None
+) -> Recipe:
+    """The recipe of a drawn data set; InputError for a format that nothing is drawn in. settings: for `keypoints`."""
+    found = chosen_format(name, settings, f"synthetic {name}") if name in FORMATS else None
+    recipe = found.drawn(people_train, people_val, seed) if found else None
     if recipe is None:
         raise InputError(f"synthetic {name}: nothing is drawn in this format; valid: {', '.join(drawn_formats())}")
     return recipe
