@@ -18,7 +18,9 @@ WIDTH, HEIGHT = 160, 120
 
 @dataclass
 class CocoFolder:
-    """Writes annotations and pictures. A picture shows where it is: red is x, green is y, blue is the image's id."""
+    """Writes annotations and pictures. A picture shows where it is: red is x, green is y, blue is the image's id, and
+    100 more in the validation split, as splits share no picture.
+    """
 
     root: Path
 
@@ -61,7 +63,8 @@ class CocoFolder:
         folder.mkdir(exist_ok=True)
         rows, columns = np.mgrid[:HEIGHT, :WIDTH]
         for image in content["images"]:
-            image_bgr = np.stack([np.full_like(rows, image["id"]), rows, columns], axis=-1).astype(np.uint8)
+            blue = image["id"] + (100 if split == "val" else 0)
+            image_bgr = np.stack([np.full_like(rows, blue), rows, columns], axis=-1).astype(np.uint8)
             cv2.imwrite(str(folder / image["file_name"]), image_bgr)
 
 

@@ -51,7 +51,7 @@ def numbers_in(value: Any) -> Iterator[float]:
     if isinstance(value, dict):
         for each in value.values():
             yield from numbers_in(each)
-    elif value is not None:
+    elif isinstance(value, float):  # whole numbers are counts
         yield value
 
 
