@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -73,9 +73,12 @@ def stats_command(
     as_json: JsonOption = False,
 ) -> None:
     """People, joints and sizes of each split, and what else its format tells (coco: the paper's Tables 10 and 11)."""
+    from rich.console import Console
+
     from heatmark.datasets.check import recognise
     from heatmark.datasets.formats import FORMATS
     from heatmark.datasets.people import SPLITS
+    from heatmark.pipeline.stats_view import print_stats
 
     settings = chosen_settings(annotations=annotations, images=images, skeleton=skeleton, category=category)
     name = recognise(root, settings)
@@ -85,8 +88,7 @@ def stats_command(
     if as_json:
         print(json.dumps(found))
         return
-    for line in _flat(found):
-        print(line)
+    print_stats(found, Console())
 
 
 def show_command(  # noqa: PLR0913 (each an option)
@@ -125,12 +127,3 @@ def _shortened(lines: tuple[str, ...]) -> Iterator[str]:
         yield from members[:SHOWN_PER_KIND]
         if len(members) > SHOWN_PER_KIND:
             yield f"... and {len(members) - SHOWN_PER_KIND} more: {kind} (--json lists all)"
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[str]:
-    """Nested values as lines `a.b.c: value`."""
-    if not isinstance(value, dict):
-        yield f"{prefix}: {value}"
-        return
-    for key, item in value.items():
-        yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))

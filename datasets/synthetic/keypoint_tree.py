@@ -26,6 +26,8 @@ Record = dict[str, Any]
 CATEGORY = 1
 # In sizes of the creature: around the labelled joints, and the least side. The area, in areas of the box.
 BOX_MARGIN, LEAST_SIDE, AREA_SHARE = 0.08, 0.4, 0.6
+# Of a head's box, in sizes of the creature, for skeletons whose PCK is measured in heads; the key is PoseTrack's.
+HEAD_SIDE, HEAD_KEY = 0.2, "bbox_head"
 # Image ids of the splits stay apart, and annotation ids, ten to an image, below 2 ** 31.
 _IMAGES_PER_SPLIT = 10_000_000
 
@@ -66,19 +68,19 @@ def _write_split(
         height, width = scene.image_HW3.shape[:2]
         image_id = first_id + number - 1
         images.append({"id": image_id, "file_name": file.name, "width": width, "height": height})
-        annotations += _annotations(image_id, scene)
+        annotations += _annotations(image_id, scene, recipe.skeleton)
     content = {"images": images, "annotations": annotations, "categories": [_category(recipe.skeleton)]}
     write_bytes(root / "annotations" / f"{split}.json", as_json(content))
 
 
-def _annotations(image_id: int, scene: CreatureScene) -> list[Record]:
+def _annotations(image_id: int, scene: CreatureScene, skeleton: Skeleton) -> list[Record]:
     """One record for each creature. Ten ids are kept for each picture."""
     size_wh = scene.image_HW3.shape[1::-1]
     of_image = {"image_id": image_id, "category_id": CATEGORY, "iscrowd": 0}
-    return [
-        {"id": 10 * image_id + number, **of_image, **_record(creature, size_wh)}
-        for number, creature in enumerate(scene.creatures)
-    ]
+    records = [_record(creature, size_wh) for creature in scene.creatures]
+    if skeleton.reference == "head":
+        records = [r | {HEAD_KEY: _head_box(r["bbox"], c.size)} for r, c in zip(records, scene.creatures, strict=True)]
+    return [{"id": 10 * image_id + number, **of_image, **record} for number, record in enumerate(records)]
 
 
 def _record(creature: SeenCreature, size_wh: tuple[int, ...]) -> Record:
@@ -98,6 +100,12 @@ def _record(creature: SeenCreature, size_wh: tuple[int, ...]) -> Record:
         "num_keypoints": len(labelled_L2),
         "keypoints": keypoints,
     }
+
+
+def _head_box(box: list[float], size: float) -> list[float]:
+    """At the upper end of a creature's box, where its layout has the head."""
+    side = HEAD_SIDE * size
+    return [round(value, 2) for value in (box[0] + (box[2] - side) / 2, box[1], side, side)]
 
 
 def _category(skeleton: Skeleton) -> Record:

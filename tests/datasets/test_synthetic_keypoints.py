@@ -126,3 +126,12 @@ def test_two_joints_are_blobs_of_a_size_in_proportion() -> None:
     creature = sample_creature(np.random.default_rng(1), shape_of(TWO_POINTS), 100.0)
     blob = creature.parts[-1].outline_N2
     assert np.ptp(blob, axis=0) == pytest.approx([2 * LARGEST_BLOB * 100] * 2, rel=0.02)
+
+
+def test_creatures_measured_in_heads_have_a_head(tmp_path: Path) -> None:
+    for annotation in written(tmp_path / "tree", shipped("posetrack18"))["train"]["annotations"]:
+        x, y, width, height = annotation["bbox_head"]
+        assert 0.2 * 60 - 0.01 <= width == height <= 0.2 * 200 + 0.01
+        assert y == annotation["bbox"][1]
+        assert x + width / 2 == pytest.approx(annotation["bbox"][0] + annotation["bbox"][2] / 2, abs=0.02)
+    assert not any("bbox_head" in each for each in written(tmp_path / "other", TWO_POINTS)["val"]["annotations"])
