@@ -63,7 +63,7 @@ class CocoFolder:
         folder.mkdir(exist_ok=True)
         rows, columns = np.mgrid[:HEIGHT, :WIDTH]
         for image in content["images"]:
-            blue = image["id"] + (100 if split == "val" else 0)
+            blue = int(image["id"]) + (100 if split == "val" else 0)
             image_bgr = np.stack([np.full_like(rows, blue), rows, columns], axis=-1).astype(np.uint8)
             cv2.imwrite(str(folder / image["file_name"]), image_bgr)
 

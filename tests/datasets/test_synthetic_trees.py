@@ -55,7 +55,7 @@ def test_a_tree_is_recognised_and_whole(format: str, tmp_path: Path) -> None:
 
 def test_every_format_that_comes_with_heatmark_can_be_drawn() -> None:
     own = [name for name, each in FORMATS.items() if type(each).__module__.startswith("heatmark.datasets.formats.")]
-    assert drawn_formats() == own == ["coco", "mpii", "lspet", "rhd"]
+    assert drawn_formats() == own == ["coco", "mpii", "lspet", "rhd", "keypoints"]
 
 
 def test_recipes_differ_by_format() -> None:
