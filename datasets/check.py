@@ -90,7 +90,7 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
             images.setdefault(person.image_path, []).append(person)
             pictures[split].add(person.image_path)
     for image, people in sorted(images.items()):
-        found = inspect_image(image, decode=decode)
+        found = inspect_image(image, decode=decode).as_labelled(stated.get(image))
         problems, remarks = _image_findings(image, people, found)
         sizes |= {image: found.size} if found.problem is None else {}
         defects += problems

@@ -51,7 +51,7 @@ def people_of(coco: CocoAnnotations, folder: Path, *, strict: bool, length_of: L
             absent[image["file_name"]] += 1
         else:
             length = length_of(annotation, box_xywh, keypoints_K3) if length_of else None
-            people.append(_person(annotation, keypoints_K3, box_xywh, folder / name, length))
+            people.append(_person(annotation, image, keypoints_K3, box_xywh, folder / name, length))
     notes = (*(f"{coco.path}: {note}" for note in coco.notes), *renamed, *_notes(folder, absent, empty))
     if strict and absent:
         raise InputError(f"{absent_images(folder, absent)[0]}; add the images or run without strict")
@@ -81,7 +81,7 @@ def _size(image: Record, path: Path) -> tuple[int, int]:
 
 
 def _person(
-    annotation: Record, keypoints_K3: FloatArray, box_xywh: Box, image_path: Path, length: float | None
+    annotation: Record, image: Record, keypoints_K3: FloatArray, box_xywh: Box, image_path: Path, length: float | None
 ) -> Person:
     return Person(
         image_id=annotation["image_id"],
@@ -93,6 +93,7 @@ def _person(
         area=float(annotation["area"]),
         reference_length=length,
         category_id=annotation["category_id"],
+        image_size=(image["width"], image["height"]) if "width" in image else None,
     )
 
 

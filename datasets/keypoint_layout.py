@@ -76,7 +76,7 @@ def find_layout(root: Path) -> KeypointSettings:
     for each in found:
         by_split.setdefault(split_of(each.path, root), []).append(each)
     train, val, rest = (by_split.get(split, []) for split in ("train", "val", None))
-    val = _one_of(val)
+    val = _one_of(val, root)
     if len(train) == 1 and len(val) == 1:
         return KeypointSettings(train=train[0].files(root), val=val[0].files(root))
     if len(found) == 1 or (len(rest) == 1 and not train and not val):
@@ -89,9 +89,10 @@ def find_layout(root: Path) -> KeypointSettings:
     )
 
 
-def _one_of(val: list[Candidate]) -> list[Candidate]:
+def _one_of(val: list[Candidate], root: Path) -> list[Candidate]:
     """A test split beside a validation split is not meant."""
-    real = [each for each in val if not {"test", "testing"} & set(_words(each.path))]
+    words = {each.path: {word for part in each.path.relative_to(root).parts for word in _words(part)} for each in val}
+    real = [each for each in val if not {"test", "testing"} & words[each.path]]
     return real if len(val) > 1 and len(real) == 1 else val
 
 
@@ -105,14 +106,14 @@ def candidates(root: Path) -> list[Candidate]:
 def split_of(path: Path, root: Path) -> Split | None:
     """What the name of a file says, else that of its folder."""
     for name in (path.name, *(folder.name for folder in path.relative_to(root).parents)):
-        found = {SPLIT_WORDS[word] for word in _words(Path(name)) if word in SPLIT_WORDS}
+        found = {SPLIT_WORDS[word] for word in _words(name) if word in SPLIT_WORDS}
         if len(found) == 1:
             return found.pop()
     return None
 
 
-def _words(path: Path) -> list[str]:
-    return re.findall(r"[a-z]+", path.name.lower())
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", name.lower())
 
 
 def _json_files(root: Path) -> Iterator[Path]:
@@ -160,9 +161,10 @@ def _near(path: Path, root: Path) -> Iterator[Path]:
     """The own folder first; then what is called images, or as the split is, there and above; then all folders."""
     split = split_of(path, root)
     words: list[str] = [split] if split else []
-    words += [word for word in _words(path) if SPLIT_WORDS.get(word) == split and split] + ["default"]
+    words += [word for word in _words(path.name) if SPLIT_WORDS.get(word) == split and split] + ["default"]
     for folder in (path.parent, *(each for each in path.parents if each == root or root in each.parents)):
         yield folder
+        yield folder / path.name.partition(".")[0]
         for name in ("images", "imgs", "image", "data", "pictures", "frames", "JPEGImages", "Frames"):
             yield from (folder / name / word for word in words)
             yield folder / name

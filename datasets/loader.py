@@ -29,7 +29,7 @@ from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import Reduction, apply_affine, crop_affine, input_to_heatmap, of_reduced, reduction
 from heatmark.datasets.hand_depth import relative_depth
 from heatmark.datasets.image_cache import ImageCache
-from heatmark.datasets.images import ImageArray, read_image
+from heatmark.datasets.images import ImageArray, as_labelled, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 from heatmark.foundation.errors import InputError
 
@@ -103,7 +103,7 @@ class PersonCrops(Dataset[Crop]):
         affine_23 = self._affine(person, change)
         joint_order = self.mirrored_order if change.mirrored else slice(None)
         reduced = reduction(affine_23) if self.settings.scaled_decoding else 1
-        image = self._image(person.image_path, reduced)
+        image = self._image(person, reduced)
         return Crop(
             image_HW3=self._warped(image, of_reduced(affine_23, reduced)),
             joints_K2=apply_affine(affine_23, person.joints_K2)[joint_order],
@@ -132,10 +132,13 @@ class PersonCrops(Dataset[Crop]):
             geometry=settings.geometry,
         )
 
-    def _image(self, path: Path, reduced: Reduction) -> ImageArray | None:
+    def _image(self, person: Person, reduced: Reduction) -> ImageArray | None:
+        path = person.image_path
         # Remembering one is enough: evaluation takes the people of an image one after the other.
         if self._last_image is None or self._last_image[0] != (path, reduced):
-            self._last_image = (path, reduced), self._read(path, reduced)
+            image = self._read(path, reduced)
+            image = None if image is None else as_labelled(image, path, person.image_size, reduced)
+            self._last_image = (path, reduced), image
         return self._last_image[1]
 
     def _warped(self, image: ImageArray | None, affine_23: FloatArray) -> ImageArray:

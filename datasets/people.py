@@ -79,7 +79,8 @@ class Person:
     box_xywh: x, y, width, height in image pixels. joints_K2: (x, y) in 0-indexed image pixels.
     visibility_K: 0 not labelled, 1 labelled but hidden, 2 visible. area: segment area in square pixels.
     reference_length: the length in pixels that PCK is a fraction of (MPII: 0.6 of the head box's diagonal); None where
-    the data set has none for this person. box_score: the detector's, 1 for an annotated box. hand: for hands in 3D.
+    the data set has none for this person. image_size: width and height of the picture that was labelled, where the data
+    set tells. box_score: the detector's, 1 for an annotated box. hand: for hands in 3D.
     category_id: where the data set has several.
     """
 
@@ -94,6 +95,7 @@ class Person:
     box_score: float = 1.0
     hand: Hand | None = None
     category_id: int | None = None
+    image_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

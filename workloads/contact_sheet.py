@@ -11,7 +11,7 @@ import torch
 from heatmark.datasets.augment import Purpose, random_stream
 from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import Convention, apply_affine, crop_affine, heatmap_pitch, input_to_heatmap
-from heatmark.datasets.images import ImageArray, read_image
+from heatmark.datasets.images import ImageArray, read_labelled
 from heatmark.datasets.loader import Crop, PersonCrops
 from heatmark.datasets.people import FloatArray, Person, PoseDataset, Skeleton
 from heatmark.datasets.pose_drawing import Pen, draw_pose
@@ -33,7 +33,7 @@ def contact_sheet(dataset: PoseDataset, settings: CropSettings, people: int, see
     order = random_stream(seed, 0, Purpose.ORDER).permutation(len(dataset.people))
     rows: list[ImageArray] = []
     for index in order.tolist():
-        image = read_image(dataset.people[index].image_path)
+        image = read_labelled(dataset.people[index].image_path, dataset.people[index].image_size)
         if image is not None:
             rows.append(_row(dataset, settings, index, image, seed))
         if len(rows) == people:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from heatmark.datasets.images import ImageArray, read_image
+from heatmark.datasets.images import ImageArray, read_labelled
 from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.datasets.pose_drawing import Pen, crop_around, draw_pose
 from heatmark.reports.comparing.cells import GridCell
@@ -96,7 +96,7 @@ def _choose(truth: Sequence[Person], predictions: Sequence[Predictions], count: 
         used = {person.image_id for person, _ in chosen}
         middle_first.sort(key=lambda index: pool[index].image_id in used)
         for index in middle_first:
-            image = read_image(pool[index].image_path) if pool else None
+            image = read_labelled(pool[index].image_path, pool[index].image_size) if pool else None
             if image is not None:
                 chosen.append((pool[index], image))
                 break

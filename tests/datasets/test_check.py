@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 import scipy.io
 from PIL import Image
@@ -17,6 +18,7 @@ from PIL import Image
 from heatmark.datasets.check import check, recognise
 from heatmark.datasets.coco import load_coco
 from heatmark.datasets.crop_settings import CropSettings
+from heatmark.datasets.loader import PersonCrops
 from heatmark.datasets.stats import dataset_stats, subset_stats
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.contact_sheet import contact_sheet, target_overlay
@@ -224,3 +226,25 @@ def test_joints_or_boxes_in_parts_of_the_picture_are_a_defect(coco: Any, unit: s
         f"the labelled joints of {count} of {count} people lie far outside their boxes" in line
         for line in check(coco.root).defects
     )
+
+
+def test_pictures_labelled_upright_are_cropped_upright(coco: Any) -> None:
+    """A phone stores on its side what a label tool shows upright; the json's size tells which of them was labelled."""
+    content = coco.content()
+    coco.write("train", content)
+
+    def crops() -> list[npt.NDArray[np.uint8]]:
+        people = load_coco(coco.root, "train")
+        loaded = PersonCrops(people, CropSettings(input_size=(64, 64)), training=False, seed=0)
+        return [loaded[0, number]["image_HW3"] for number in range(len(people.people))]
+
+    plain = crops()
+    for image in content["images"]:
+        path = coco.image_file("train", image["id"])
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    assert all(np.array_equal(one, other) for one, other in zip(plain, crops(), strict=True))
+    report = check(coco.root)
+    assert report.defects == ()
+    assert sum("is turned as its EXIF orientation 6 says" in note for note in report.notes) == 3

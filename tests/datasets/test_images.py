@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from heatmark.datasets.images import read_image
+from heatmark.datasets.images import inspect_image, read_image, read_labelled
 
 IMAGE_RGB = np.zeros((30, 40, 3), np.uint8)
 IMAGE_RGB[:, :20, 0] = 255
@@ -112,3 +112,25 @@ def test_a_picture_is_whole_up_to_its_own_end_and_no_sooner(tmp_path: Path, make
     content = make()
     assert read(tmp_path, content) is not None
     assert read(tmp_path, content[:-30]) is None
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_where_its_labels_size_proves_it(orientation: int, tmp_path: Path) -> None:
+    """As Pillow turns it, for the orientations that exchange the sides; all others prove nothing."""
+    random = np.random.default_rng(0)
+    picture = Image.fromarray(random.integers(0, 256, (12, 20, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "photo.png"
+    picture.save(path, exif=exif)
+    stored = read_image(path)
+    assert stored is not None and stored.shape == (12, 20, 3)
+    with Image.open(path) as opened:
+        upright = np.asarray(ImageOps.exif_transpose(opened))
+    found = read_labelled(path, (12, 20))
+    assert np.array_equal(found, upright if orientation >= 5 else stored)  # type: ignore[arg-type]
+    for size in (None, (20, 12), (30, 40)):
+        assert np.array_equal(read_labelled(path, size), stored)  # type: ignore[arg-type]
+    inspected = inspect_image(path).as_labelled((12, 20))
+    assert inspected.size == ((12, 20) if orientation >= 5 else (20, 12))
+    assert any("is turned as its EXIF" in remark for remark in inspected.remarks) == (orientation >= 5)

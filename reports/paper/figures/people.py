@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from heatmark.datasets.formats import format_of
-from heatmark.datasets.images import read_image
+from heatmark.datasets.images import read_labelled
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 from heatmark.datasets.pose_drawing import crop_around
 from heatmark.foundation.errors import InputError
@@ -44,5 +44,5 @@ def by_annotation(people: PoseDataset) -> dict[tuple[int, int], Person]:
 
 def cut_out(person: Person, side: int) -> tuple[Pixels, FloatArray] | None:
     """A square of RGB around the person's box, and affine_23 of image to square; None where there is no image."""
-    image = read_image(person.image_path)
+    image = read_labelled(person.image_path, person.image_size)
     return None if image is None else crop_around(image, person.box_xywh, (side, side), PADDING)
