@@ -5,19 +5,18 @@ the boxes are a detector's and not the annotators'.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from heatmark.datasets.coco import annotation_path
-from heatmark.datasets.coco_file import load_annotations
+from heatmark.datasets.coco_file import CocoAnnotations, load_annotations
 from heatmark.datasets.image_folder import absent_images, absent_paths, found_names
 from heatmark.datasets.json_files import parsed_json
-from heatmark.datasets.keypoint_truth import JOINTS
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
 from heatmark.datasets.people import Person, PoseDataset
-from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.hashes import sha256_of
 
@@ -26,28 +25,45 @@ DETECTION_KEYS = ("image_id", "category_id", "bbox", "score")
 
 
 def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseDataset:
-    """A person for every detected person box on an image of the validation split, in the order of the file.
+    """A person for every detected person box on an image of COCO's validation split: detected_people."""
+    coco = load_annotations(annotation_path(root, "val")).of_one_category()
+    return detected_people("coco", coco, root / "val2017", path, {PERSON_CATEGORY: coco.category}, strict=strict)
+
+
+def detected_people(
+    name: str,
+    coco: CocoAnnotations,
+    folder: Path,
+    path: Path,
+    category_of: Mapping[int, int],
+    *,
+    strict: bool,
+    images: frozenset[int] | None = None,
+) -> PoseDataset:
+    """A person for every detected box on an image of the validation split, in the order of the file.
 
     As in SimpleBaseline: every score is kept (threshold 0) and boxes are not clipped to the image. The people have no
     joints. Boxes on images that are not in the annotations, of no size, or on absent images are left out and noted; the
     last are an InputError with strict. Evaluation is over all annotated images that are there, detected on or not.
+    category_of: the annotations' category by the detector's; boxes of others are passed over. images: of the split,
+    where the annotations are of more.
     """
-    coco = load_annotations(annotation_path(root, "val")).of_one_category()
-    folder = root / "val2017"
     found, renamed = found_names((image["file_name"] for image in coco.images.values()), folder)
     people: list[Person] = []
     left_out: Counter[str] = Counter()
     absent: Counter[str] = Counter()
-    for position, detection in enumerate(_read(path)):
+    for position, detection in enumerate(read_detections(path)):
         image = coco.images.get(detection["image_id"])
-        if detection["category_id"] != PERSON_CATEGORY:
+        category = category_of.get(detection["category_id"])
+        if category is None or (images is not None and image is not None and image["id"] not in images):
             continue
         if image is None or min(detection["bbox"][2:]) <= 0:
             left_out["on images that are not annotated" if image is None else "of no size"] += 1
         elif image["file_name"] not in found:
             absent[image["file_name"]] += 1
         else:
-            people.append(_person(detection, position, folder / found[image["file_name"]]))
+            picture = folder / found[image["file_name"]]
+            people.append(_person(detection, position, picture, len(coco.skeleton.joints), category))
     notes = tuple(f"{path}: {count} boxes {why} left out" for why, count in left_out.items())
     notes += _corners(path, people, coco.images)
     notes += (*renamed, *absent_images(folder, absent))
@@ -55,17 +71,17 @@ def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseData
         raise InputError(f"{notes[-1]}; add the images or run without strict")
     if not people:
         raise InputError(f"{path}: no person box on an image of {folder} ({'; '.join(notes) or 'the file has none'})")
-    evaluated = frozenset(number for number, image in coco.images.items() if image["file_name"] in found)
+    there = {number for number, image in coco.images.items() if image["file_name"] in found}
     return PoseDataset(
-        "coco",
+        name,
         "val",
-        COCO_PERSON,
+        coco.skeleton,
         people,
         coco.path,
         notes,
         absent=absent_paths(folder, absent),
         detected=True,
-        evaluated_images=evaluated,
+        evaluated_images=frozenset(there if images is None else there & images),
         keypoint_truth=coco.truth(),
         category=coco.category,
     )
@@ -76,17 +92,18 @@ def detections_fingerprint(path: Path) -> str:
     return f"sha256:{sha256_of(_bytes(path))}"
 
 
-def _person(detection: dict[str, Any], position: int, image_path: Path) -> Person:
+def _person(detection: dict[str, Any], position: int, image_path: Path, joints: int, category: int) -> Person:
     x, y, width, height = (float(value) for value in detection["bbox"])
     return Person(
         image_id=detection["image_id"],
         annotation_id=position,
         image_path=image_path,
         box_xywh=(x, y, width, height),
-        joints_K2=np.zeros((JOINTS, 2)),
-        visibility_K=np.zeros(JOINTS),
+        joints_K2=np.zeros((joints, 2)),
+        visibility_K=np.zeros(joints),
         area=width * height,
         box_score=float(detection["score"]),
+        category_id=category,
     )
 
 
@@ -113,7 +130,8 @@ def _bytes(path: Path) -> bytes:
         raise InputError(f"{path}: cannot read the detections ({error.strerror}); check the path") from error
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def read_detections(path: Path) -> list[dict[str, Any]]:
+    """The boxes of a file, checked. Raises InputError."""
     try:
         detections = parsed_json(_bytes(path))
     except (ValueError, RecursionError) as error:

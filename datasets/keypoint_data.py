@@ -13,6 +13,7 @@ import numpy as np
 
 from heatmark.datasets.coco_categories import Wanted, name_of
 from heatmark.datasets.coco_checks import Record, images_by_id, read_file
+from heatmark.datasets.coco_detections import detected_people, read_detections
 from heatmark.datasets.coco_file import CocoAnnotations, load_annotations, stated
 from heatmark.datasets.coco_people import people_of
 from heatmark.datasets.geometry import Box
@@ -112,6 +113,24 @@ class KeypointData:
             keypoint_truth=truth,
             category=coco.category,
         )
+
+    def load_detections(self, detections: Path, *, strict: bool) -> PoseDataset:
+        """The validation people in a detector's boxes, by the categories of the annotations.
+
+        Where there is one alone, and no box is of its number, all boxes of a file of one category are meant (a
+        detector's person is 1, and a label tool's 18).
+        """
+        coco, _ = self._annotations("val")
+        own = {category["id"]: category["id"] for category in coco.categories}
+        found = {box["category_id"] for box in read_detections(detections)}
+        if len(own) == 1 and len(found) == 1:
+            own = {found.pop(): coco.category}
+        located, images = self.located, None
+        folder = self.root / self.files("val").images
+        if located.val_fraction is not None:
+            people, _, _ = people_of(coco, folder, strict=strict)
+            images = val_images(people, located.val_fraction, located.split_seed, coco.path)
+        return detected_people("keypoints", coco, folder, detections, own, strict=strict, images=images)
 
     def fingerprint(self) -> str:
         """Hash of the annotation files and of which listed pictures are there: other data, other fingerprint."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from heatmark.datasets.metrics.oks_nms import oks_nms
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
+from heatmark.datasets.skeletons import sigmas_or_default
 
 Metrics = dict[str, float | None]
 
@@ -44,7 +45,7 @@ def suppressed(dataset: PoseDataset, predictions: Predictions) -> Predictions:
     kept: list[int] = []
     for rows in rows_of.values():
         joints_NK2, area_N = predictions.joints_NK3[rows, :, :2], predictions.crop_area_N[rows]
-        best = oks_nms(joints_NK2, predictions.score_N[rows], area_N, dataset.skeleton.sigmas)
+        best = oks_nms(joints_NK2, predictions.score_N[rows], area_N, sigmas_or_default(dataset.skeleton))
         kept += [rows[index] for index in best]
     kept_N = np.array(sorted(kept))
     return Predictions(

@@ -29,6 +29,7 @@ class Keypoints(Format):
     # After all that know their own layout.
     order: ClassVar[int] = 9
     signs: ClassVar[str] = "COCO-style json of any joints, such as train/_annotations.coco.json, near its pictures"
+    takes_detections: ClassVar[bool] = True
     any_skeleton: ClassVar[bool] = True
     recipe: ClassVar[type[Recipe] | None] = SyntheticKeypoints
     scored_files: ClassVar[str] = "annotation json and results json of any joints"
@@ -62,6 +63,9 @@ class Keypoints(Format):
 
     def load(self, root: Path, split: Split, strict: bool) -> PoseDataset:
         return self._data(root).load(split, strict=strict)
+
+    def load_detections(self, root: Path, detections: Path, strict: bool) -> PoseDataset:
+        return self._data(root).load_detections(detections, strict=strict)
 
     def fingerprint(self, root: Path) -> str:
         return self._data(root).fingerprint()

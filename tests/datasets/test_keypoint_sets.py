@@ -155,3 +155,21 @@ def test_without_a_skeleton_unnamed_joints_are_numbered_and_not_mirrored(real: A
     assert "98 joints without names; if they are wflw's, say skeleton: wflw" in told
     assert "training is without mirroring" in told and "AP with them compares only with itself" in told
     assert FORMATS["keypoints"].resolved(real(f"{SETS}/wflw"), None).headline == "PCK@0.2"  # type: ignore[union-attr]
+
+
+def test_people_in_a_detectors_boxes(real: Any) -> None:
+    """CrowdPose's published detections: 6 boxes on two pictures, of which the split has one."""
+    root = real(f"{SETS}/crowdpose")
+    detections = root / "test_crowdpose_det_AP_40.json"
+    boxes = json.loads(detections.read_bytes())
+    data = KeypointData(root, KeypointSettings())
+    (picture,) = {each.image_id for each in data.load("val", strict=True).people}
+    people = data.load_detections(detections, strict=True)
+    assert people.detected and people.evaluated_images == {picture}
+    assert len(people.people) == sum(box["image_id"] == picture for box in boxes) > 0
+    predictions = Predictions(
+        *(np.arange(len(people.people)), np.ones((len(people.people), 14, 3)), np.ones(len(people.people))),
+        np.full(len(people.people), 100.0),
+    )
+    found = FORMATS["keypoints"].measure(people, predictions)
+    assert found["AP"] == 0 and "EPE" not in found
