@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from heatmark.datasets.coco_folder import joined_files
 from heatmark.datasets.image_folder import is_text
 from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.number_lists import LARGEST_NUMBER, numbers_problem
@@ -21,9 +22,9 @@ MEND = "correct or remove this annotation"
 
 
 def read_file(path: Path) -> bytes:
-    """Raises InputError for a file that cannot be read."""
+    """The content of an annotation file, or of all in a folder as one. Raises InputError for what cannot be read."""
     try:
-        return path.read_bytes()
+        return joined_files(path) if path.is_dir() else path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot read the annotation file ({error.strerror}); check the folder") from error
 

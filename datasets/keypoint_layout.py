@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ def find_layout(root: Path) -> KeypointSettings:
     for each in found:
         by_split.setdefault(split_of(each.path, root), []).append(each)
     train, val, rest = (by_split.get(split, []) for split in ("train", "val", None))
-    val = _one_of(val, root)
+    train, val = _of_one_folder(train), _of_one_folder(_one_of(val, root))
     if len(train) == 1 and len(val) == 1:
         return KeypointSettings(train=train[0].files(root), val=val[0].files(root))
     if len(found) == 1 or (len(rest) == 1 and not train and not val):
@@ -94,6 +94,12 @@ def _one_of(val: list[Candidate], root: Path) -> list[Candidate]:
     words = {each.path: {word for part in each.path.relative_to(root).parts for word in _words(part)} for each in val}
     real = [each for each in val if not {"test", "testing"} & words[each.path]]
     return real if len(val) > 1 and len(real) == 1 else val
+
+
+def _of_one_folder(found: list[Candidate]) -> list[Candidate]:
+    """Several files of one folder that is a split's are one: the folder."""
+    folders = {each.path.parent for each in found}
+    return [replace(found[0], path=folders.pop())] if len(found) > 1 and len(folders) == 1 else found
 
 
 def candidates(root: Path) -> list[Candidate]:

@@ -17,7 +17,7 @@ HEADLINES: Final = r"AP|AUC@0-30px|PCK@0?\.\d+"
 class SplitFiles(Section):
     """The files of one split, by their paths in the data set's folder."""
 
-    annotations: str = Field(description="The annotation file, .json or .json.gz.")
+    annotations: str = Field(description="The annotation file, .json or .json.gz, or a folder of such.")
     images: str = Field(".", description="The folder that its file names start from.")
 
 

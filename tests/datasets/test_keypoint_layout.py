@@ -85,6 +85,23 @@ def test_a_test_split_beside_a_validation_split_is_not_meant(tmp_path: Path) -> 
     assert found.val is not None and found.val.annotations == "valid/_annotations.coco.json"
 
 
+def test_a_folder_of_files_for_each_split_is_read_as_one(tmp_path: Path) -> None:
+    """As PoseTrack has one for each video. Ids differ between the files."""
+    for split in ("train", "val"):
+        for video in range(3):
+            what = content()
+            for image in what["images"]:
+                image |= {"id": 10 * video + image["id"], "file_name": f"images/{split}/{video}/{image['id']}.png"}
+            for annotation in what["annotations"]:
+                annotation |= {key: 10 * video + annotation[key] for key in ("id", "image_id")}
+            put(tmp_path, f"annotations/{split}/{video}.json", f"images/{split}/{video}")
+            (tmp_path / f"annotations/{split}/{video}.json").write_text(json.dumps(what))
+    found = find_layout(tmp_path)
+    assert found.train is not None and (found.train.annotations, found.train.images) == ("annotations/train", ".")
+    people = FORMATS["keypoints"].load(tmp_path, "val", True)
+    assert len(people.people) == 3 * PICTURES and len({each.image_path for each in people.people}) == 3 * PICTURES
+
+
 def test_where_several_files_may_be_meant_all_are_listed(tmp_path: Path) -> None:
     for name in ("monday", "tuesday"):
         put(tmp_path, f"{name}.json", name)

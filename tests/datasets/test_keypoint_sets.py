@@ -165,7 +165,7 @@ def test_people_in_a_detectors_boxes(real: Any) -> None:
     data = KeypointData(root, KeypointSettings())
     (picture,) = {each.image_id for each in data.load("val", strict=True).people}
     people = data.load_detections(detections, strict=True)
-    assert people.detected and people.evaluated_images == {picture}
+    assert people.detected and people.evaluated_images == frozenset({picture})
     assert len(people.people) == sum(box["image_id"] == picture for box in boxes) > 0
     predictions = Predictions(
         *(np.arange(len(people.people)), np.ones((len(people.people), 14, 3)), np.ones(len(people.people))),
