@@ -46,11 +46,12 @@ def recognise(root: Path, settings: KeypointSettings | None = None) -> str:
         raise InputError(f"{root}: no such folder; give the root of a data set")
     if settings is not None:
         return Keypoints.name
-    found = [name for name, each in FORMATS.items() if each.recognise(root)]
-    if not found:
+    # The first is enough: looking for `keypoints`, the last, reads every json there is.
+    found = next((name for name, each in FORMATS.items() if each.recognise(root)), None)
+    if found is None:
         signs = "; ".join(f"{name}: {each.signs}" for name, each in FORMATS.items())
         raise InputError(f"{root}: no data set that is known here. What each format has: {signs}")
-    return found[0]
+    return found
 
 
 def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None = None) -> Report:
