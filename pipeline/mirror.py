@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import sys
 import time
@@ -240,8 +241,13 @@ def _trial_state(folder: RunFolder) -> SentState:
 def _metrics(record: EpochRecord) -> dict[str, float]:
     values = {key: getattr(record, key) for key in ("samples_seen", "wall_s", "images_per_s", "data_s", "lr")}
     values |= prefixed("train", record.train) | prefixed("val", record.val)
-    # MLflow takes no @ in a name: PCKh@0.5 is PCKh_0.5 there.
-    return {name.replace("@", "_"): float(value) for name, value in values.items() if value is not None}
+    return {metric_name(name): float(value) for name, value in values.items() if value is not None}
+
+
+def metric_name(name: str) -> str:
+    """As MLflow takes it: PCKh@0.5 is PCKh_0.5 there, and so is every other sign that a category's name may hold."""
+    plain = re.sub(r"[^\w\-. :/]", "_", name)
+    return "/".join("_" if part in ("", ".", "..") else part for part in plain.split("/"))
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

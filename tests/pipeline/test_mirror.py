@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.utils.validation import _validate_metric_name
 
 from heatmark.pipeline import mirror as mirror_module
-from heatmark.pipeline.mirror import Mirror, default_uri, flat
+from heatmark.pipeline.mirror import Mirror, default_uri, flat, metric_name
 from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
@@ -112,6 +113,14 @@ def test_a_server_that_is_away_is_given_up_in_time_and_gets_everything_later(
         assert time.monotonic() - started < 60
     assert "MLflow at http://127.0.0.1:9: " in capsys.readouterr().err
     assert [step for step, _ in history(Mirror(sweep, uri), "train/loss")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "name", ["gtbox/AP/höhle (a)", "gtbox/AP/a//b", "gtbox/AP/..", "gtbox/AP/argali sheep", "a@b#c"]
+)
+def test_names_of_categories_are_names_of_metrics(name: str) -> None:
+    _validate_metric_name(metric_name(name))
+    assert metric_name("gtbox/PCKh@0.5") == "gtbox/PCKh_0.5"
 
 
 def test_parameters_are_flat_and_dotted() -> None:
