@@ -11,6 +11,8 @@ import typer
 from heatmark.pipeline.cli_formats import ScoreHelp
 from heatmark.pipeline.keypoint_options import CategoryOption, SkeletonOption, chosen_settings
 
+BY_JOINT = " by joint"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `heatmark`."""
@@ -43,13 +45,36 @@ def score_command(
 def _score_lines(found: dict[str, Any]) -> list[str]:
     """A table for people: one row per metric, or one per metric and joint group."""
     lines = []
+    by_joint = {name: value for name, value in found.items() if name.endswith(BY_JOINT)}
     for name, value in found.items():
+        if name in by_joint:
+            continue
         if isinstance(value, dict):
             lines.append(f"{name:10} " + "  ".join(f"{part} {_shown(number, 2)}" for part, number in value.items()))
         else:
             lines.append(f"{name:10} {_shown(value, 4)}")
-    return lines
+    return lines + _joint_lines(by_joint)
+
+
+def _joint_lines(found: dict[str, dict[str, float | None]]) -> list[str]:
+    """One row per joint, one column per metric."""
+    if not found:
+        return []
+    heads = [name.removesuffix(BY_JOINT) for name in found]
+    joints = list(next(iter(found.values())))
+    wide = max(map(len, joints))
+    rows = [[_shown(values[joint], 4) for values in found.values()] for joint in joints]
+    return [
+        "",
+        " " * wide + "".join(f"  {head:>8}" for head in heads),
+        *(
+            f"{joint:{wide}}" + "".join(f"  {value:>8}" for value in row)
+            for joint, row in zip(joints, rows, strict=True)
+        ),
+    ]
 
 
 def _shown(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
