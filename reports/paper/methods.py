@@ -25,7 +25,7 @@ RECORDED: dict[str, Callable[[GridCell], Measured | None]] = {
     "A(2) h": digest_value(lambda digest: digest.softmax_activation(digest.of_difficulty(*HARD))),
 }
 # What the paper averages over people: Table 12's cells weighted by Table 11's counts give 8.35, 8.29 and 7.89 px so,
-# and 6.74, 6.90 and 6.52 over joints; Table 3 prints 8.21, 8.28 and 7.82 (the sums: tests/reports/test_paper_tables.py).
+# and 6.74, 6.90 and 6.52 over joints; Table 3 prints 8.21, 8.28 and 7.82 (sums: tests/reports/test_paper_tables.py).
 OVER_PEOPLE: dict[str, Callable[[GridCell], Measured | None]] = {
     "EPE": digest_value(lambda digest: digest.epe_of_people(digest.everyone_N)),
     "EPE hard": digest_value(lambda digest: digest.epe_of_people(digest.of_difficulty(*HARD))),
