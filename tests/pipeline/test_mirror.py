@@ -119,7 +119,7 @@ def test_a_server_that_is_away_is_given_up_in_time_and_gets_everything_later(
     "name", ["gtbox/AP/höhle (a)", "gtbox/AP/a//b", "gtbox/AP/..", "gtbox/AP/argali sheep", "a@b#c"]
 )
 def test_names_of_categories_are_names_of_metrics(name: str) -> None:
-    _validate_metric_name(metric_name(name))
+    _validate_metric_name(metric_name(name))  # type: ignore[no-untyped-call]
     assert metric_name("gtbox/PCKh@0.5") == "gtbox/PCKh_0.5"
 
 
