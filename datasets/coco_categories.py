@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from heatmark.datasets.coco_mending import BODY_FIELDS, FEET, Record
 from heatmark.datasets.people import Skeleton
 from heatmark.datasets.skeletons import same_joints, skeleton_of_category
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.nearest import nearest
 
+Record = dict[str, Any]
+
+# What stands beside `keypoints` in whole-body files, in the order of the published evaluation.
+FEET: Final = "foot_kpts"
+BODY_FIELDS: Final = (FEET, "face_kpts", "lefthand_kpts", "righthand_kpts")
 # Names of a category that go with what a skeleton is of. What is of none of these says nothing.
 NAMES_OF: Final = {
     "person": "person people human man woman men women child pedestrian player athlete rider baby body adult",

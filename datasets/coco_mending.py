@@ -7,16 +7,13 @@ the checks to refuse.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any
 
 from heatmark.datasets.number_lists import numbers_problem
 
 Record = dict[str, Any]
 
 IDS = ("id", "image_id", "category_id")
-# What stands beside `keypoints` in whole-body files, in the order of the published evaluation.
-FEET: Final = "foot_kpts"
-BODY_FIELDS: Final = (FEET, "face_kpts", "lefthand_kpts", "righthand_kpts")
 
 
 def mended(content: Record) -> tuple[str, ...]:

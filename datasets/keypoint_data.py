@@ -225,12 +225,3 @@ def truth_lengths(coco: CocoAnnotations) -> FloatArray:
         for each, keypoints_K3 in zip(coco.annotations, coco.keypoints_NK3, strict=True)
     ]
     return np.array([np.nan if length is None else length for length in lengths])
-
-
-def crowd_indices(coco: CocoAnnotations) -> dict[int, float]:
-    """CrowdPose's index of each picture that has one."""
-    return {
-        number: float(image["crowdIndex"])
-        for number, image in coco.images.items()
-        if isinstance(image.get("crowdIndex"), int | float)
-    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from heatmark.datasets.keypoint_data import KeypointData
 from heatmark.datasets.keypoint_layout import Candidate, candidates, split_of
-from heatmark.datasets.keypoint_settings import KeypointSettings, SplitFiles
+from heatmark.datasets.keypoint_settings import VAL_FRACTION, KeypointSettings, SplitFiles
 from heatmark.datasets.skeletons import shipped_of_size
 from heatmark.foundation.errors import InputError
 
@@ -42,7 +42,9 @@ def data_section(root: Path, settings: KeypointSettings) -> str:
             lines.append(f"      {split}: {{annotations: {files.annotations}, images: {files.images}}}")
     if located.annotations is not None:
         lines.append(f"      annotations: {located.annotations}\n      images: {located.images or '.'}")
-        lines.append(f"      val_fraction: {located.val_fraction or 0.2}\n      split_seed: {located.split_seed}")
+        lines.append(
+            f"      val_fraction: {located.val_fraction or VAL_FRACTION}\n      split_seed: {located.split_seed}"
+        )
     if isinstance(settings.skeleton, str):
         lines.append(f"      skeleton: {settings.skeleton}")
     else:

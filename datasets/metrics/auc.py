@@ -8,6 +8,8 @@ import numpy.typing as npt
 from heatmark.datasets.people import FloatArray
 
 STEPS = 20
+# Of papers on hands in 2D.
+HIGHEST_PX = 30.0
 
 
 def exact_auc(errors: npt.ArrayLike, highest: float, lowest: float = 0.0) -> float | None:

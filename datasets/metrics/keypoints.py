@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.keypoint_truth import FoundPeople, IntArray, KeypointTruth
-from heatmark.datasets.metrics.auc import hand3d_auc
+from heatmark.datasets.metrics.auc import HIGHEST_PX, hand3d_auc
 from heatmark.datasets.metrics.epe import end_point_error, end_point_error_by_joint
 from heatmark.datasets.metrics.oks import OKS_METRICS, ten_numbers
 from heatmark.datasets.metrics.oks_matching import curves
@@ -20,7 +20,6 @@ from heatmark.datasets.people import FloatArray, PoseDataset, Skeleton
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, truth_of
 
 THRESHOLDS = ("0.2", "0.1", "0.05")
-HIGHEST_PX = 30.0
 
 
 def measure_keypoints(

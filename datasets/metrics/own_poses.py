@@ -6,9 +6,7 @@ import numpy as np
 
 from heatmark.datasets.keypoint_truth import FloatArray, FoundPeople, IntArray, KeypointTruth
 from heatmark.datasets.metrics.oks import similarity
-
-# Of a skeleton without sigmas: which of two annotations is nearer is all that is asked.
-ANY_SIGMA = 0.05
+from heatmark.datasets.skeletons import DEFAULT_SIGMA
 
 
 def counted_people(truth: KeypointTruth) -> IntArray:
@@ -56,7 +54,7 @@ def _by_place(image_X: IntArray, category_X: IntArray, value_X: IntArray) -> dic
 
 def _oks(truth: KeypointTruth, rows_G: IntArray, found: FoundPeople, poses_D: IntArray) -> FloatArray:
     labelled_GK = truth.keypoints_NK3[rows_G, :, 2] > 0
-    sigmas = truth.sigmas_K.tolist() or [ANY_SIGMA] * labelled_GK.shape[1]
+    sigmas = truth.sigmas_K.tolist() or [DEFAULT_SIGMA] * labelled_GK.shape[1]
     true_GK2 = truth.keypoints_NK3[rows_G, :, :2]
     likeness_DGK = similarity(found.joints_MK2[poses_D][:, None], true_GK2, truth.area_N[rows_G], sigmas)
     oks_DG: FloatArray = np.where(labelled_GK, likeness_DGK, 0).sum(axis=-1) / labelled_GK.sum(axis=-1)

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from heatmark.datasets.array_files import matlab_file, numbers, read_arrays
-from heatmark.datasets.metrics.auc import exact_auc, hand3d_auc, mean_of_joint_means, mmpose_auc
+from heatmark.datasets.metrics.auc import HIGHEST_PX, exact_auc, hand3d_auc, mean_of_joint_means, mmpose_auc
 from heatmark.datasets.metrics.epe import end_point_error
 from heatmark.datasets.metrics.hand_space import space_scores, xyz_of
 from heatmark.datasets.people import FloatArray, PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.rhd_files import JOINTS_PER_HAND, dominant_hand, load_hands, read_mask
 from heatmark.foundation.errors import InputError
-
-HIGHEST_PX = 30.0
 
 
 def score_rhd(truth_file: Path, predictions_file: Path) -> dict[str, Any]:

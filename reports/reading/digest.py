@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heatmark.datasets.formats import measured_by
-from heatmark.datasets.metrics.auc import STEPS
+from heatmark.datasets.metrics.auc import HIGHEST_PX, STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
 from heatmark.datasets.subsets import PRESETS, Factor, Rules, of_joints
 from heatmark.reports.reading.joint_errors import JointErrors, joint_errors
@@ -26,7 +26,6 @@ RULES = PRESETS["paper_counts"]
 DIFFICULTIES = tuple(RULES.difficulties)
 REACH = 2
 VISIBLE, HIDDEN = "visible joints", "hidden joints"
-AUC_PX = 30.0
 
 
 @dataclass(frozen=True)
@@ -246,10 +245,10 @@ def _headline_shares(
     """
     headline = headline_of(records.format)
     within = re.fullmatch(r"PCKh?@(\d*\.?\d+)", headline)
-    if headline == f"AUC@0-{AUC_PX:g}px":
+    if headline == f"AUC@0-{HIGHEST_PX:g}px":
         # The area under each joint's own step: hand3d's trapezoids, of which the mean over joints is the metric.
-        steps_T = np.linspace(0, AUC_PX, STEPS)
-        area_NK = np.trapezoid((error_NK[..., None] <= steps_T).astype(np.float64), steps_T) / AUC_PX
+        steps_T = np.linspace(0, HIGHEST_PX, STEPS)
+        area_NK = np.trapezoid((error_NK[..., None] <= steps_T).astype(np.float64), steps_T) / HIGHEST_PX
         return np.where(labelled_NK, area_NK, 0), labelled_NK
     if within is None:
         return np.zeros((0, 0)), np.zeros((0, 0), np.bool_)
