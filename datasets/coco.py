@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from heatmark.datasets.coco_checks import images_by_id, read_file
-from heatmark.datasets.coco_file import load_annotations, stated
-from heatmark.datasets.coco_people import people_of, stated_sizes_of
-from heatmark.datasets.image_folder import found_names
+from heatmark.datasets.coco_file import load_annotations
+from heatmark.datasets.coco_people import fingerprint_of, people_of, stated_sizes_of
 from heatmark.datasets.json_files import unpacked
 from heatmark.datasets.people import SPLITS, PoseDataset, Split
 from heatmark.datasets.skeletons import COCO_PERSON
@@ -67,13 +64,4 @@ def stated_sizes(root: Path, split: Split) -> dict[Path, tuple[int, int]]:
 
 def fingerprint(root: Path) -> str:
     """Hash of both annotation files and of which listed images are there: other data, other fingerprint."""
-    digest = hashlib.sha256()
-    for split in SPLITS:
-        path = annotation_path(root, split)
-        content = read_file(path)
-        found, _, _ = stated(path, content)
-        listed = {image["file_name"] for image in images_by_id(path, found).values()}
-        names = "\n".join(sorted(found_names(listed, root / f"{split}2017")[0]))
-        digest.update(hashlib.sha256(content).digest())
-        digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
-    return f"sha256:{digest.hexdigest()}"
+    return fingerprint_of((annotation_path(root, split), root / f"{split}2017") for split in SPLITS)

@@ -5,7 +5,7 @@ the boxes are a detector's and not the annotators'.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ DETECTION_KEYS = ("image_id", "category_id", "bbox", "score")
 def load_detections(root: Path, path: Path, *, strict: bool = False) -> PoseDataset:
     """A person for every detected person box on an image of COCO's validation split: detected_people."""
     coco = load_annotations(annotation_path(root, "val")).of_one_category()
-    return detected_people("coco", coco, root / "val2017", path, {PERSON_CATEGORY: coco.category}, strict=strict)
+    own = {PERSON_CATEGORY: coco.category}
+    return detected_people("coco", coco, root / "val2017", path, read_detections(path), own, strict=strict)
 
 
 def detected_people(
@@ -35,12 +36,13 @@ def detected_people(
     coco: CocoAnnotations,
     folder: Path,
     path: Path,
+    boxes: Sequence[dict[str, Any]],
     category_of: Mapping[int, int],
     *,
     strict: bool,
     images: frozenset[int] | None = None,
 ) -> PoseDataset:
-    """A person for every detected box on an image of the validation split, in the order of the file.
+    """A person for every detected box on an image of the validation split, in the order of the file at `path`.
 
     As in SimpleBaseline: every score is kept (threshold 0) and boxes are not clipped to the image. The people have no
     joints. Boxes on images that are not in the annotations, of no size, or on absent images are left out and noted; the
@@ -52,7 +54,7 @@ def detected_people(
     people: list[Person] = []
     left_out: Counter[str] = Counter()
     absent: Counter[str] = Counter()
-    for position, detection in enumerate(read_detections(path)):
+    for position, detection in enumerate(boxes):
         image = coco.images.get(detection["image_id"])
         category = category_of.get(detection["category_id"])
         if category is None or (images is not None and image is not None and image["id"] not in images):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
-from heatmark.datasets.coco_checks import Record
-from heatmark.datasets.coco_file import CocoAnnotations, clipped_box
+from heatmark.datasets.coco_categories import Wanted
+from heatmark.datasets.coco_checks import Record, images_by_id, read_file
+from heatmark.datasets.coco_file import CocoAnnotations, clipped_box, stated
 from heatmark.datasets.geometry import Box
 from heatmark.datasets.image_folder import absent_images, absent_paths, found_names
 from heatmark.datasets.number_lists import LARGEST_NUMBER
@@ -67,6 +69,19 @@ def stated_sizes_of(coco: CocoAnnotations, folder: Path) -> dict[Path, tuple[int
     found, _ = found_names((image["file_name"] for image in images), folder)
     told = (image for image in images if "width" in image and image["file_name"] in found)
     return {folder / found[image["file_name"]]: (image["width"], image["height"]) for image in told}
+
+
+def fingerprint_of(places: Iterable[tuple[Path, Path]], wanted: Wanted | None = None) -> str:
+    """Hash of annotation files and of which of their pictures are there: other data, another hash."""
+    digest = hashlib.sha256()
+    for path, folder in places:
+        content = read_file(path)
+        found, _, _ = stated(path, content, wanted)
+        listed = {image["file_name"] for image in images_by_id(path, found).values()}
+        names = "\n".join(sorted(found_names(listed, folder)[0]))
+        digest.update(hashlib.sha256(content).digest())
+        digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _size(image: Record, path: Path) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -12,12 +11,11 @@ from typing import Final
 import numpy as np
 
 from heatmark.datasets.coco_categories import Wanted, name_of
-from heatmark.datasets.coco_checks import Record, images_by_id, read_file
+from heatmark.datasets.coco_checks import Record
 from heatmark.datasets.coco_detections import detected_people, read_detections
-from heatmark.datasets.coco_file import CocoAnnotations, load_annotations, stated
-from heatmark.datasets.coco_people import people_of
+from heatmark.datasets.coco_file import CocoAnnotations, load_annotations
+from heatmark.datasets.coco_people import fingerprint_of, people_of
 from heatmark.datasets.geometry import Box
-from heatmark.datasets.image_folder import found_names
 from heatmark.datasets.keypoint_layout import find_layout
 from heatmark.datasets.keypoint_settings import VAL_FRACTION, KeypointSettings, SplitFiles
 from heatmark.datasets.metrics.pckh import HEAD_SHARE
@@ -58,14 +56,6 @@ class KeypointData:
         files = found.train if split == "train" else found.val
         assert files is not None, "validated"
         return files
-
-    def wanted(self) -> tuple[Wanted, tuple[str, ...]]:
-        """What to read of a file, and what was derived of the skeleton that is given."""
-        given = self.settings.skeleton
-        if given is None:
-            return Wanted(None, self.settings.categories), ()
-        skeleton, notes = read_skeleton(given, "skeleton")
-        return Wanted(skeleton, self.settings.categories), notes
 
     def resolved(self) -> KeypointSettings:
         """With everything written out that files and skeleton tell. Raises InputError where the splits differ."""
@@ -122,7 +112,8 @@ class KeypointData:
         """
         coco, _ = self._annotations("val")
         own = {category["id"]: category["id"] for category in coco.categories}
-        found = {box["category_id"] for box in read_detections(detections)}
+        boxes = read_detections(detections)
+        found = {box["category_id"] for box in boxes}
         if len(own) == 1 and len(found) == 1:
             own = {found.pop(): coco.category}
         located, images = self.located, None
@@ -130,33 +121,30 @@ class KeypointData:
         if located.val_fraction is not None:
             people, _, _ = people_of(coco, folder, strict=strict)
             images = val_images(people, located.val_fraction, located.split_seed, coco.path)
-        return detected_people("keypoints", coco, folder, detections, own, strict=strict, images=images)
+        return detected_people("keypoints", coco, folder, detections, boxes, own, strict=strict, images=images)
 
     def fingerprint(self) -> str:
         """Hash of the annotation files and of which listed pictures are there: other data, other fingerprint."""
-        digest = hashlib.sha256()
-        for files in dict.fromkeys((split, *_paths(self.files(split))) for split in SPLITS):
-            path, folder = self.root / files[1], self.root / files[2]
-            content = read_file(path)
-            found, _, _ = stated(path, content, self.wanted()[0])
-            listed = {image["file_name"] for image in images_by_id(path, found).values()}
-            digest.update(hashlib.sha256(content).digest())
-            names = "\n".join(sorted(found_names(listed, folder)[0]))
-            digest.update(hashlib.sha256(names.encode(errors="backslashreplace")).digest())
-        return f"sha256:{digest.hexdigest()}"
+        files = [self.files(split) for split in SPLITS]
+        places = [(self.root / each.annotations, self.root / each.images) for each in files]
+        return fingerprint_of(places, wanted_of(self.settings)[0])
 
     def _annotations(self, split: Split) -> tuple[CocoAnnotations, tuple[str, ...]]:
-        wanted, told = self.wanted()
+        wanted, told = wanted_of(self.settings)
         return load_annotations(self.root / self.files(split).annotations, wanted), told
 
 
-def _paths(files: SplitFiles) -> tuple[str, str]:
-    return files.annotations, files.images
+def wanted_of(settings: KeypointSettings) -> tuple[Wanted, tuple[str, ...]]:
+    """What to read of a file, and what was derived of the skeleton that is given."""
+    if settings.skeleton is None:
+        return Wanted(None, settings.categories), ()
+    skeleton, notes = read_skeleton(settings.skeleton, "skeleton")
+    return Wanted(skeleton, settings.categories), notes
 
 
 def skeleton_of(settings: KeypointSettings) -> Skeleton:
     """That of a drawn data set, which has no file to tell it; COCO's where none is given."""
-    return COCO_PERSON if settings.skeleton is None else read_skeleton(settings.skeleton, "skeleton").skeleton
+    return wanted_of(settings)[0].skeleton or COCO_PERSON
 
 
 def drawn_settings(given: KeypointSettings, skeleton: Skeleton) -> KeypointSettings:

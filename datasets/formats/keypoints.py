@@ -10,7 +10,7 @@ from heatmark.datasets import coco_file
 from heatmark.datasets.coco_people import stated_sizes_of
 from heatmark.datasets.format import Format, existing
 from heatmark.datasets.formats.registry import register
-from heatmark.datasets.keypoint_data import KeypointData, drawn_settings, skeleton_of
+from heatmark.datasets.keypoint_data import KeypointData, drawn_settings, skeleton_of, wanted_of
 from heatmark.datasets.keypoint_layout import candidates
 from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.metrics.keypoints import THRESHOLDS, measure_keypoints
@@ -82,12 +82,12 @@ class Keypoints(Format):
         return bool(candidates(root))
 
     def problems(self, path: Path) -> Iterator[str]:
-        return coco_file.annotation_problems(path, KeypointData(path.parent, self.settings).wanted()[0])
+        return coco_file.annotation_problems(path, wanted_of(self.settings)[0])
 
     def stated_sizes(self, root: Path, split: Split) -> dict[Path, tuple[int, int]]:
         data = self._data(root)
         files = data.files(split)
-        coco = coco_file.load_annotations(root / files.annotations, data.wanted()[0])
+        coco = coco_file.load_annotations(root / files.annotations, wanted_of(self.settings)[0])
         return stated_sizes_of(coco, root / files.images)
 
     def measure(self, people: PoseDataset, predictions: Predictions) -> Metrics:

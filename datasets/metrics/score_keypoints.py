@@ -11,7 +11,7 @@ import numpy.typing as npt
 from heatmark.datasets.coco_categories import name_of
 from heatmark.datasets.coco_file import CocoAnnotations, load_annotations
 from heatmark.datasets.coco_ids import numbers_of_texts
-from heatmark.datasets.keypoint_data import KeypointData, truth_lengths
+from heatmark.datasets.keypoint_data import truth_lengths, wanted_of
 from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.metrics.keypoints import THRESHOLDS, score_keypoints_arrays
 from heatmark.datasets.metrics.score import NOTES, checked_results, read_results
@@ -26,7 +26,7 @@ def score_keypoints(
 
     Predictions that tell their `annotation_id` are compared with that person, others with whom they are most like.
     """
-    wanted, told = KeypointData(truth_file.parent, settings).wanted()
+    wanted, told = wanted_of(settings)
     coco = load_annotations(truth_file, wanted)
     for note in (*told, *coco.notes, *notes_of_sigmas(coco.skeleton)):
         NOTES.warning("%s: %s", truth_file, note)

@@ -14,7 +14,7 @@ from heatmark.datasets.check import check
 from heatmark.datasets.coco_file import load_annotations
 from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.formats import FORMATS, score
-from heatmark.datasets.keypoint_data import KeypointData
+from heatmark.datasets.keypoint_data import KeypointData, wanted_of
 from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.predictions import Predictions
 from heatmark.workloads.contact_sheet import contact_sheet
@@ -103,7 +103,7 @@ def test_annotations_as_predictions_are_perfect(name: str, real: Any, tmp_path: 
     sample, root = SAMPLES[name], root_of(name, real)
     data = KeypointData(root, settings_of(sample))
     path = root / data.files("val").annotations
-    coco = load_annotations(path, data.wanted()[0])
+    coco = load_annotations(path, wanted_of(data.settings)[0])
     results = [
         {
             "image_id": annotation["image_id"],
