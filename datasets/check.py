@@ -15,6 +15,7 @@ from heatmark.datasets.format import Format
 from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.formats.keypoints import Keypoints
 from heatmark.datasets.images import Inspection, inspect_image
+from heatmark.datasets.keypoint_layout import candidates
 from heatmark.datasets.keypoint_proposal import data_section, found_files
 from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.people import SPLITS, Person, PoseDataset
@@ -54,13 +55,18 @@ def recognise(root: Path, settings: KeypointSettings | None = None) -> str:
     return found
 
 
+def format_of_folder(root: Path, settings: KeypointSettings | None = None) -> Format:
+    """recognise, with the files of the folder found once for all that is read of it."""
+    return FORMATS[recognise(root, settings)].of(settings).located(root)
+
+
 def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None = None) -> Report:
     """Read both splits and, unless told otherwise, decode every image that people are on.
 
     settings: what is chosen of a data set of COCO-style files.
     """
     name = recognise(root, settings)
-    data_format = FORMATS[name].of(settings)
+    chosen = FORMATS[name].of(settings)
     splits: dict[str, dict[str, int]] = {}
     defects: list[str] = []
     notes: list[str] = []
@@ -68,7 +74,12 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
     pictures: dict[str, set[Path]] = {split: set() for split in SPLITS}
     stated: dict[Path, tuple[int, int]] = {}
     sizes: dict[Path, tuple[int, int]] = {}
-    for split in SPLITS:
+    try:
+        data_format, read = chosen.located(root), SPLITS
+    except InputError as error:
+        data_format, read = chosen, ()
+        defects.append(str(error))
+    for split in read:
         try:
             path = data_format.annotations(root, split)
             if path is None:
@@ -101,8 +112,9 @@ def check(root: Path, *, decode: bool = True, settings: KeypointSettings | None 
     notes += [shared] if shared else []
     files: tuple[str, ...] = ()
     section = ""
-    if isinstance(data_format, Keypoints):
-        files, section = tuple(found_files(root)), data_section(root, data_format.settings)
+    if isinstance(chosen, Keypoints):
+        there = candidates(root)
+        files, section = tuple(found_files(root, there)), data_section(root, chosen.settings, there)
     return Report(name, str(root), splits, tuple(dict.fromkeys(defects)), tuple(notes), files, section)
 
 

@@ -119,6 +119,10 @@ class Format(ABC):
         """The settings with everything that the files tell written out. root: None of a data set yet to be drawn."""
         return settings
 
+    def located(self, root: Path) -> Format:
+        """With the files of a folder written out, where they must be looked for. InputError if none can be told."""
+        return self
+
     def drawn(self, people_train: int, people_val: int, seed: int) -> Recipe | None:
         """How a data set of this format is drawn; None where nothing is."""
         return None if self.recipe is None else self.recipe(people_train, people_val, seed)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from heatmark.datasets.keypoint_data import KeypointData
-from heatmark.datasets.keypoint_layout import Candidate, candidates, split_of
+from heatmark.datasets.keypoint_layout import Candidate, split_of
 from heatmark.datasets.keypoint_settings import VAL_FRACTION, KeypointSettings, SplitFiles
 from heatmark.datasets.skeletons import shipped_of_size
 from heatmark.foundation.errors import InputError
@@ -15,9 +15,8 @@ from heatmark.foundation.errors import InputError
 SHOWN = 12
 
 
-def found_files(root: Path) -> Iterator[str]:
+def found_files(root: Path, found: Sequence[Candidate]) -> Iterator[str]:
     """A line for each annotation file with key points."""
-    found = candidates(root)
     for each in found[:SHOWN]:
         names = [name for name in each.categories if name]
         categories = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -31,9 +30,8 @@ def found_files(root: Path) -> Iterator[str]:
         yield f"... and {len(found) - SHOWN} more"
 
 
-def data_section(root: Path, settings: KeypointSettings) -> str:
+def data_section(root: Path, settings: KeypointSettings, found: Sequence[Candidate]) -> str:
     """The section to paste into a sweep file, with the files written out; where several may be meant, the largest."""
-    found = candidates(root)
     located = _located(root, settings, found)
     lines = [f"data:\n  {root.resolve().name}:\n    format: keypoints\n    root: {root.resolve()}\n    keypoints:"]
     for split in ("train", "val"):
@@ -54,7 +52,7 @@ def data_section(root: Path, settings: KeypointSettings) -> str:
     return "\n".join(lines)
 
 
-def _located(root: Path, settings: KeypointSettings, found: list[Candidate]) -> KeypointSettings:
+def _located(root: Path, settings: KeypointSettings, found: Sequence[Candidate]) -> KeypointSettings:
     try:
         return KeypointData(root, settings).located
     except InputError:
@@ -67,7 +65,7 @@ def _located(root: Path, settings: KeypointSettings, found: list[Candidate]) -> 
         return KeypointSettings(annotations=files.annotations, images=files.images)
 
 
-def _skeleton_hint(root: Path, located: KeypointSettings, found: list[Candidate]) -> list[str]:
+def _skeleton_hint(root: Path, located: KeypointSettings, found: Sequence[Candidate]) -> list[str]:
     """A comment, where the file names no joints and a shipped skeleton has as many."""
     path = root / (located.annotations or (located.train.annotations if located.train else ""))
     joints = next((each.joints for each in found if each.path == path), ())

@@ -75,16 +75,14 @@ def stats_command(
     """People, joints and sizes of each split, and what else its format tells (coco: the paper's Tables 10 and 11)."""
     from rich.console import Console
 
-    from heatmark.datasets.check import recognise
-    from heatmark.datasets.formats import FORMATS
+    from heatmark.datasets.check import format_of_folder
     from heatmark.datasets.people import SPLITS
     from heatmark.pipeline.stats_view import print_stats
 
     settings = chosen_settings(annotations=annotations, images=images, skeleton=skeleton, category=category)
-    name = recognise(root, settings)
-    data_format = FORMATS[name].of(settings)
+    data_format = format_of_folder(root, settings)
     splits = {split: data_format.stats(data_format.load(root, split, False)) for split in SPLITS}
-    found = {"format": name, "root": str(root), "splits": splits}
+    found = {"format": data_format.name, "root": str(root), "splits": splits}
     if as_json:
         print(json.dumps(found))
         return
@@ -107,13 +105,12 @@ def show_command(  # noqa: PLR0913 (each an option)
     category: CategoryOption = None,
 ) -> None:
     """Draw a contact sheet: image with box and joints, crop, target, and three augmented crops of each person."""
-    from heatmark.datasets.check import recognise
+    from heatmark.datasets.check import format_of_folder
     from heatmark.datasets.crop_settings import CropSettings
-    from heatmark.datasets.formats import FORMATS
     from heatmark.workloads.contact_sheet import contact_sheet, write_png
 
     chosen = chosen_settings(annotations=annotations, images=images, skeleton=skeleton, category=category)
-    usual = FORMATS[recognise(root, chosen)].of(chosen)
+    usual = format_of_folder(root, chosen)
     amplitudes = usual.variation[augmentation]._asdict()
     settings = CropSettings(input_size=usual.input_size, augmentation=augmentation, geometry=geometry, **amplitudes)
     write_png(out, contact_sheet(usual.load(root, split, False), settings, people, seed))

@@ -47,6 +47,9 @@ class Keypoints(Format):
         given = settings or KeypointSettings()
         return drawn_settings(given, skeleton_of(given)) if root is None else KeypointData(root, given).resolved()
 
+    def located(self, root: Path) -> Format:
+        return Keypoints(self._data(root).located)
+
     def drawn(self, people_train: int, people_val: int, seed: int) -> Recipe | None:
         return SyntheticKeypoints(people_train, people_val, seed, skeleton_of(self.settings))
 
