@@ -20,7 +20,7 @@ from heatmark.reports.comparing.cells import grid_cells
 from heatmark.reports.paper.entries import Entry, PaperComparison, as_frame, as_table
 from heatmark.reports.paper.printed import paper_tables
 from heatmark.reports.paper.subsets import JOINTS, OCCLUSION_ROWS, place_of
-from heatmark.reports.paper.tables import FORMAT_OF, compare_with_paper, file_names
+from heatmark.reports.paper.tables import compare_with_paper, file_names
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.reading.evidence import gather_evidence
 from heatmark.workloads.spec import DataSpec
@@ -31,14 +31,26 @@ Replay = dict[str, Callable[..., Any]]
 METHODS = (Detection(), IntegralRegression(beta=10.0), BiasCompensated(beta=10.0, t_o=10))
 
 
-def compared(sweep: Path) -> dict[int, PaperComparison]:
+def comparisons(sweep: Path) -> list[PaperComparison]:
     trials = collect(sweep).trials
-    found = compare_with_paper(grid_cells(trials, gather_evidence(trials)))
-    return {comparison.paper.number: comparison for comparison in found}
+    return compare_with_paper(grid_cells(trials, gather_evidence(trials)))
 
 
-def entry(comparison: PaperComparison, row: str, column: str) -> Entry:
-    found = next(each for each in comparison.rows if row in (each.key, each.heads[0]))
+def compared(sweep: Path) -> dict[int, PaperComparison]:
+    """The paper's tables."""
+    return {comparison.paper.number: comparison for comparison in comparisons(sweep) if not comparison.near}
+
+
+def near(sweep: Path) -> dict[int, PaperComparison]:
+    """The tables near those of the paper that are by bands of people."""
+    return {comparison.paper.number: comparison for comparison in comparisons(sweep) if comparison.near}
+
+
+def entry(comparison: PaperComparison, row: str, column: str, *, beside: bool = False) -> Entry:
+    """beside: of the row near the paper's, which stands directly below it."""
+    place = next(number for number, each in enumerate(comparison.rows) if row in (each.key, each.heads[0]))
+    found = comparison.rows[place + beside]
+    assert bool(found.near) == (beside or bool(comparison.near)), found.key
     return next(each for each in found.entries if each.column.name == column)
 
 
