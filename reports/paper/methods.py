@@ -177,7 +177,7 @@ def _entry(paper: PaperTable, row: PaperRow, name: str, context: Context, cell: 
     base = _base(paper, row, name)
     if name.endswith(" gain"):
         below = context.own(base, paper.boxes_of(name)) if base else None
-        return _gain(entry, row, base, (cell, below), paper.boxes_of(name))
+        return _gain(entry, base, (cell, below), paper.boxes_of(name))
     return _filled(entry, cell, paper.boxes_of(name))
 
 
@@ -191,7 +191,7 @@ def _near_entry(paper: PaperTable, row: PaperRow, name: str, context: Context, c
     below = context.near(base) if base else None
     if below is not None and (below.spec.backbone, below.spec.data.input_size) != alike:
         below = None
-    return _gain(entry, row, base, (cell, below), boxes)
+    return _gain(entry, base, (cell, below), boxes)
 
 
 def _filled(entry: Entry, cell: GridCell | None, boxes: str) -> Entry:
@@ -245,9 +245,7 @@ def _base(paper: PaperTable, row: PaperRow, name: str) -> PaperRow | None:
     return next(each for each in paper.rows if (each.method, each.backbone) == (row.gain_over[place], row.backbone))
 
 
-def _gain(
-    entry: Entry, row: PaperRow, base: PaperRow | None, pair: tuple[GridCell | None, GridCell | None], boxes: str
-) -> Entry:
+def _gain(entry: Entry, base: PaperRow | None, pair: tuple[GridCell | None, GridCell | None], boxes: str) -> Entry:
     """Ours over the same method as the printed gain; rows without a printed gain have none."""
     if base is None:
         return replace(entry, state=NOT_PRINTED)
