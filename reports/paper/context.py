@@ -50,7 +50,7 @@ class Context:
         """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual."""
         unlike = {cell.trials[0].signature: cell for cell in used if cell}
         trials = [trial for cell in unlike.values() for trial in cell.finished]
-        measured = protocol(trials)
+        measured = protocol(trials, [source for trial in trials for source in trial.sources])
         ours = f"Ours: {measured[:1].lower()}{measured[1:]}" if trials else "Ours: nothing of this table was run."
         flipped = any(trial.spec.train.flip_test for trial in trials if trial.spec)
         mirrors = "Mirrored maps are merged as published: detection moves one by a whole pixel." if flipped else ""

@@ -22,6 +22,7 @@ ABOVE = "in the row above"
 SILENT = (PUBLISHED, NOT_PRINTED, ABOVE)
 OWN = "own"
 HEAD_WIDTHS = {"Type": 0.5, "Epoch": 0.6, "Window": 1.3, "Net": 1.5}
+MEASURED_IN_BOXES = ("%", "px")
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 # The paper prints a dash for a chi-square above this.
 HIGHEST_CHI_SQUARE = 1000.0
@@ -149,7 +150,7 @@ def as_table(comparison: PaperComparison, name: str) -> Table:
     whole = [_whole_rows(paper.slips[index]) for index in used if index not in marks]
     marked = [f"[{mark}] {paper.slips[index].note}" for index, mark in marks.items()]
     where = f" on {comparison.dataset}" if comparison.dataset else ""
-    near = f"Near the paper's Table {paper.number}{where}: {comparison.near}"
+    near = f"Near Table {paper.number}{where}: {comparison.near}"
     return Table(
         tuple(columns),
         rows,
@@ -163,7 +164,8 @@ def as_table(comparison: PaperComparison, name: str) -> Table:
 
 def _unit(paper: PaperTable, column: PaperColumn) -> str:
     """With the boxes, where columns differ in them."""
-    if len({paper.boxes_of(each.name) for each in paper.columns}) < 2 or not column.unit:
+    mixed = len({paper.boxes_of(each.name) for each in paper.columns}) > 1
+    if not mixed or column.unit not in MEASURED_IN_BOXES:
         return column.unit
     return f"{column.unit}, {title_of(paper.boxes_of(column.name))}"
 

@@ -86,5 +86,9 @@ def near_cell(
 
 def filling_commands(paper: PaperTable, *, missing: bool) -> tuple[str, ...]:
     """The command that runs a table's trials, where some are missing; what has finished is not run again."""
-    root = f"{ROOTS[paper.format]}=/path/to/{paper.format}"
-    return (f"{root} WEIGHTS=/path/to/weights heatmark sweep run {paper.sweep}",) if missing else ()
+    return (sweep_command(paper.sweep, paper.format),) if missing else ()
+
+
+def sweep_command(sweep: str, data_format: str) -> str:
+    """To run a shipped sweep, with the variables that it asks for."""
+    return f"{ROOTS[data_format]}=/path/to/{data_format} WEIGHTS=/path/to/weights heatmark sweep run {sweep}"

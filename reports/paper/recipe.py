@@ -49,7 +49,7 @@ def recipe_note(found: tuple[str, ...]) -> str:
     return f"Recipe, in brackets the paper's: {', '.join(found)}." if found else ""
 
 
-def first_weights(backbone: str, pretrained: PretrainedSpec | None) -> str:
+def whose_weights(backbone: str, pretrained: PretrainedSpec | None) -> str:
     """`random`, `ImageNet's` where the file is the one of the paper's recipe, else the file's hash."""
     if pretrained is None:
         return RANDOM
@@ -59,7 +59,7 @@ def first_weights(backbone: str, pretrained: PretrainedSpec | None) -> str:
 
 def _settings(spec: TrialSpec) -> Iterator[tuple[str, Any]]:
     """Everything that a recipe may fix, by the name that it has there."""
-    yield "weights", first_weights(spec.backbone, spec.pretrained)
+    yield "weights", whose_weights(spec.backbone, spec.pretrained)
     train, data = spec.train.resolved(), spec.data
     for name in ("epochs", "lr", "batch_size", "gradient_clipping", "flip_test", "precision", "max_people"):
         yield name, getattr(train, name)
