@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from heatmark.datasets.boxes import title_of
@@ -46,11 +46,21 @@ class Context:
         """Of any trial: everyone evaluates the same people."""
         return next((digest for cell in self.cells for digest in cell.digests), None)
 
-    def caption(self, title: str, used: Sequence[GridCell | None], note: str = "", paper: str = "") -> str:
-        """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual."""
+    def caption(
+        self,
+        title: str,
+        used: Sequence[GridCell | None],
+        note: str = "",
+        paper: str = "",
+        boxes: Collection[str] = (USUAL_BOXES,),
+    ) -> str:
+        """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual.
+
+        boxes: the sources of those that the paper's numbers are in.
+        """
         unlike = {cell.trials[0].signature: cell for cell in used if cell}
         trials = [trial for cell in unlike.values() for trial in cell.finished]
-        measured = protocol(trials, [source for trial in trials for source in trial.sources])
+        measured = protocol(trials, [source for trial in trials for source in trial.sources if source in boxes])
         ours = f"Ours: {measured[:1].lower()}{measured[1:]}" if trials else "Ours: nothing of this table was run."
         flipped = any(trial.spec.train.flip_test for trial in trials if trial.spec)
         mirrors = "Mirrored maps are merged as published: detection moves one by a whole pixel." if flipped else ""

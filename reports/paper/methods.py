@@ -113,7 +113,7 @@ def method_table(paper: PaperTable, context: Context) -> list[PaperComparison]:
             context.dataset,
             tuple(heads[place] for place in shown),
             tuple(rows),
-            context.caption(paper.title, used, note, protocol),
+            context.caption(paper.title, used, note, protocol, {paper.boxes_of(each.name) for each in paper.columns}),
             context.remarks,
             filling_commands(paper, missing=missing),
         )

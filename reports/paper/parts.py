@@ -30,7 +30,7 @@ def figure_trials(cells: Sequence[GridCell]) -> Export:
         {
             "figure": f"{part.figure}{part.part}",
             "trials": "; ".join(dict.fromkeys(_words(row) for row in part.trials)) or MISSING,
-            "epochs": ", ".join(map(str, part.trials[0].epochs)) if part.trials and part.trials[0].epochs else "last",
+            "epochs": _epochs(part),
             "sweep": part.sweep or MISSING,
             "here": _told([states[part, row] for row in part.trials]),
         }
@@ -49,6 +49,12 @@ def figure_trials(cells: Sequence[GridCell]) -> Export:
     commands = tuple(sweep_command(sweep, data_format) for sweep, data_format in missing)
     table = Table(columns, shown, CAPTION, "paper-figures", "The trials of the paper's figures", commands=commands)
     return Export(table, frame, headed=True)
+
+
+def _epochs(part: PaperPart) -> str:
+    if part.computed:
+        return MISSING
+    return ", ".join(map(str, part.trials[0].epochs)) or "last"
 
 
 def _state(part: PaperPart, row: PaperRow, cells: Sequence[GridCell]) -> str:
