@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from heatmark.reports.reading.digest import Digest
 from heatmark.reports.reading.evidence import Evidence
 from heatmark.workloads.labels import cell_label, differing_settings
 from heatmark.workloads.spec import TrialSpec
+
+HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,13 @@ def grid_cells(trials: Sequence[Trial], evidence: Evidence) -> list[GridCell]:
     for members in groups.values():
         spec = members[0].spec
         assert spec is not None, "trials without a spec were left out"
-        cells.append(GridCell(spec, tuple(members), settings[members[0].signature], evidence))
+        cells.append(GridCell(spec, tuple(members), _short(settings[members[0].signature]), evidence))
     return cells
+
+
+def _short(settings: str) -> str:
+    """A hash of a file by its first digits."""
+    return HASH.sub(lambda found: found[0][:8], settings)
 
 
 def grid_order(trial: Trial) -> tuple[Any, ...]:
