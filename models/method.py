@@ -220,9 +220,7 @@ class HeatmapRegression(Method):
     def depth_count(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
         from heatmark.models import losses
 
-        return losses.heatmap_count(
-            joints_BK2, labelled_BK, size, self.sigma, self.target_center, self.l_de_reduction
-        )
+        return losses.heatmap_count(joints_BK2, labelled_BK, size, self.sigma, self.target_center, self.l_de_reduction)
 
 
 class AbsoluteError(Method):
