@@ -13,8 +13,6 @@ from heatmark.reports.paper.match import Backbones, match_backbones, near_cell, 
 from heatmark.reports.paper.printed import USUAL_BOXES, PaperRow
 from heatmark.reports.reading.digest import Digest
 
-# What stands in a data set's fingerprint before that of its detected boxes (pipeline/plan.py).
-BOXES_MARK = " boxes "
 # The people that the paper's own tables are over.
 PAPER_PEOPLE = {"coco": 6352, "mpii": 2958, "rhd": 2728}
 PAPER_PROTOCOL = {
@@ -92,7 +90,7 @@ def contexts(data_format: str, cells: Sequence[GridCell]) -> list[Context]:
     groups: dict[str, list[GridCell]] = {}
     for cell in cells:
         if cell.spec.data.format == data_format:
-            groups.setdefault(cell.spec.data.fingerprint.partition(BOXES_MARK)[0], []).append(cell)
+            groups.setdefault(cell.spec.data.fingerprint, []).append(cell)
     found = [
         Context(
             data_format, ", ".join(dict.fromkeys(cell.spec.data.name for cell in own)), tuple(own), match_backbones(own)

@@ -81,7 +81,7 @@ class Digest:
 
     def of_difficulty(self, *names: str, definition: str = OCCLUDED) -> Mask:
         """People who are any of easy, medium and hard by a definition of datasets/subsets.py."""
-        mask_N: Mask = np.isin(self.difficulty[definition], names)
+        mask_N: Mask = np.isin(self.difficulty[definition], names) & self.person_N
         return mask_N
 
     def in_bands(self, **bands: str) -> Mask:

@@ -59,8 +59,15 @@ def cell_of(trials: tuple[TrialSpec, ...], data_format: str, row: PaperRow) -> l
         for trial in trials
         if trial.data.format == data_format
         and fits(trial, row)
-        and all(epoch % trial.train.eval_every == 0 and epoch <= trial.train.epochs for epoch in row.epochs)
+        and all(evaluated(trial, epoch) for epoch in row.epochs)
     ]
+
+
+def evaluated(trial: TrialSpec, epoch: int) -> bool:
+    """epoch: counted from 1, 0 before training."""
+    if epoch == 0:
+        return trial.train.measure_untrained
+    return epoch % trial.train.eval_every == 0 and epoch <= trial.train.epochs
 
 
 def test_no_row_and_no_part_is_without_a_cell(planned: dict[str, tuple[TrialSpec, ...]]) -> None:
