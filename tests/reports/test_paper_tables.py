@@ -241,8 +241,7 @@ def test_table_4_is_published_elsewhere_but_for_bcir_which_the_server_scores(tmp
     states = {each.state for row in table.rows[:-1] for each in row.entries}
     assert states == {"published, not run here", "no number in the paper"}
     assert {each.state for each in table.rows[-1].entries} == {"not run"} and len(table.commands) == 1
-    size = {"input_size": (288, 384)}
-    write_trial(tmp_path, replay, METHODS[2], {"AP": 0.76}, backbone="hrnet-w48", **size)
+    write_trial(tmp_path, replay, METHODS[2], {"AP": 0.76}, backbone="hrnet-w48", input_size=(288, 384))
     table = compared(tmp_path)[4]
     found = {each.column.name: each for each in table.rows[-1].entries}
     assert found["Parameters"].ours.value == pytest.approx(1.234567)  # type: ignore[union-attr]
@@ -277,7 +276,8 @@ def test_hard_people_are_the_occluded_and_the_intersection_stands_beside(tmp_pat
     assert found.intersection is not None and found.intersection.value == pytest.approx(20)
     assert found.intersection_people == 1
     frame = as_frame(compared(tmp_path)[6]).query("row == 'SBL [7], sbl-r50, 192x256'").set_index("column")
-    assert frame.loc["EPE over people hard", ["ours", "intersection"]].tolist() == [13.5, 20.0]
+    values = [float(frame[name]["EPE over people hard"]) for name in ("ours", "intersection")]
+    assert values == [13.5, 20.0]
     shown = as_table(compared(tmp_path)[6], "t")
     cell = next(row for row in shown.rows if row[0].text == "SBL [7]")[4]
     assert cell.text == "13.5" and "∩ 20.0, n 1" in cell.under
