@@ -72,7 +72,7 @@ class Context:
         """What keeps ours and the paper's numbers from being compared."""
         if not self.dataset:
             return ()
-        people, expected = len(self.digest) if self.digest else None, PAPER_PEOPLE[self.format]
+        people, expected = self.digest.people if self.digest else None, PAPER_PEOPLE[self.format]
         if people == expected:
             return ()
         have = "an unrecorded number of people" if people is None else f"{people:,} people"

@@ -233,7 +233,7 @@ def _people(name: str, cell: GridCell, boxes: str, definition: str) -> int | Non
     if not digests:
         return None
     names = EASY_MEDIUM if name.endswith("e/m") else HARD if name.endswith((" h", "hard")) else ()
-    return int(digests[0].of_difficulty(*names, definition=definition).sum()) if names else len(digests[0])
+    return int(digests[0].of_difficulty(*names, definition=definition).sum()) if names else digests[0].people
 
 
 def _base(paper: PaperTable, row: PaperRow, name: str) -> PaperRow | None:

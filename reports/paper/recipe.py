@@ -14,17 +14,24 @@ IMAGENET, RANDOM = "ImageNet's", "random"
 TITLES = {
     "weights": "first weights",
     "lr": "learning rate",
+    "lr_gamma": "learning rate's decay",
     "batch_size": "batch",
     "gradient_clipping": "gradient clipping",
     "t_o": "T_o",
     "sigma": "σ",
     "scale": "scaling",
     "half_body": "half bodies",
+    "flip": "mirroring",
     "flip_test": "flip test",
     "max_people": "training people",
 }
 # What holds for every recipe of the paper.
-ALWAYS: Mapping[str, Any] = {"weights": IMAGENET, "precision": "fp32", "max_people": 0}
+ALWAYS: Mapping[str, Any] = {
+    **{"weights": IMAGENET, "lr_gamma": 0.1, "precision": "fp32", "max_people": 0},
+    **{"padding": 1.25, "flip": 0.5, "shift": 0},
+}
+TRAIN = ("epochs", "lr", "lr_gamma", "batch_size", "gradient_clipping", "flip_test", "precision", "max_people")
+CROPS = ("augmentation", "scale", "rotation", "half_body", "flip", "shift", "padding", "geometry")
 
 
 def differences(spec: TrialSpec, row: PaperRow) -> tuple[str, ...]:
@@ -61,10 +68,10 @@ def _settings(spec: TrialSpec) -> Iterator[tuple[str, Any]]:
     """Everything that a recipe may fix, by the name that it has there."""
     yield "weights", whose_weights(spec.backbone, spec.pretrained)
     train, data = spec.train.resolved(), spec.data
-    for name in ("epochs", "lr", "batch_size", "gradient_clipping", "flip_test", "precision", "max_people"):
+    for name in TRAIN:
         yield name, getattr(train, name)
     yield "milestones", list(train.milestones or ())
-    for name in ("augmentation", "scale", "rotation", "half_body", "geometry"):
+    for name in CROPS:
         yield name, getattr(data, name)
     for name in ("t_o", "sigma"):
         if hasattr(spec.method, name):

@@ -149,6 +149,6 @@ def _count(paper: PaperTable, row: PaperRow, column: PaperColumn, context: Conte
         return replace(entry, state=NO_RECORDS if finished else NOT_RUN)
     bands = {"joints": column.name, factor: names.get(row.name, "all")}
     count = int(digest.in_bands(**bands).sum())
-    total, all_printed = max(len(digest), 1), paper.value(paper.rows[-1], "all") or 1
+    total, all_printed = max(digest.people, 1), paper.value(paper.rows[-1], "all") or 1
     shares = f"{100 * count / total:.1f} %, paper {100 * (printed or 0) / all_printed:.1f} %"
     return replace(entry, ours=Measured(count, None, 0), remark=f"({shares})")

@@ -76,6 +76,11 @@ class Digest:
         return len(self.image_N)
 
     @property
+    def people(self) -> int:
+        """Without poses of nobody."""
+        return int(self.person_N.sum())
+
+    @property
     def everyone_N(self) -> Mask:
         return np.ones(len(self), np.bool_)
 
