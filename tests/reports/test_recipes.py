@@ -55,7 +55,8 @@ def test_the_papers_own_recipe_has_no_remark() -> None:
         ({"data": {"augmentation": "hrnet", "scale": 0.35, "rotation": 45.0, "half_body": 0.3}},
          ("augmentation hrnet (sbl)", "scaling 0.35 (0.3)", "rotation 45 (40)", "half bodies 0.3 (0)")),
         ({"data": {"geometry": "udp", "shift": 0.16}}, ("geometry udp (biased)", "shift 0.16 (0)")),
-        ({"train": {"lr_gamma": 0.2}, "data": {"padding": 1.0}}, ("learning rate's decay 0.2 (0.1)", "padding 1 (1.25)")),
+        ({"train": {"lr_gamma": 0.2}}, ("learning rate's decay 0.2 (0.1)",)),
+        ({"data": {"padding": 1.0}}, ("padding 1 (1.25)",)),
     ],
 )  # fmt: skip
 def test_every_difference_is_a_remark(changed: dict[str, Any], remarks: tuple[str, ...]) -> None:
