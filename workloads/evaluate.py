@@ -133,8 +133,13 @@ def evaluate(
     if view.truth is None:
         return replace(evaluation, records=records(spec, people, every, described, read))
     pairs = paired(people, view.truth, every, predictions)
-    rows, joints = ({name: pairs.of_poses(each) for name, each in columns.items()} for columns in (described, read))
-    found_of_each = records(spec, pairs.people, pairs.predictions, rows, joints)
+    found_of_each = records(
+        spec,
+        pairs.people,
+        pairs.predictions,
+        {name: pairs.of_poses(column) for name, column in described.items()},
+        {name: pairs.of_poses(joints_NK2) for name, joints_NK2 in read.items()},
+    )
     evaluation.metrics.update(metrics_of_pairs(view.name, pairs, found_of_each))
     return replace(evaluation, records=found_of_each)
 
