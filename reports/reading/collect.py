@@ -198,7 +198,7 @@ def _read_trial(run: RunFolder, label: str, source: str = "") -> Trial:
     return Trial(run.signature, printable(spec.label), state, message, spec, epochs, final, result, run, source)
 
 
-def _further(measured: Iterable[Measured], epoch: int) -> Numbers:
+def _further(measured: Iterable[Measured], epoch: int) -> dict[str, float]:
     """What was measured of the weights of an epoch beside training; its names are of no other measurement."""
     found = (finite_numbers(each.metrics) for each in measured if each.epoch == epoch)
     return {name: value for numbers in found for name, value in numbers.items() if measured_in(name)}
