@@ -1,6 +1,7 @@
 """Keeps every wanted trial at exactly one job: adopts, submits, retries, cancels. A thread of the driver.
 
-What it decided stands in job.json of the run folder (workloads/run_folder/job_record.py).
+What it decided stands in job.json of the run folder (workloads/run_folder/job_record.py). A trial that several sweeps
+want is looked after by one of their drivers (claims.py); the others wait for its end, or for that driver's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from heatmark.foundation.clock import utc_now
+from heatmark.foundation.file_lock import locked
+from heatmark.pipeline.claims import Claims, wanted_by_others
 from heatmark.pipeline.job_ends import silence, why_it_ended
 from heatmark.pipeline.submit import UNANSWERED, Cluster, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder.decision import Decision
@@ -36,10 +39,19 @@ BUDGETS: dict[EndKind, int] = {
 class Broker(threading.Thread):
     """One per driver. want() may be called from any thread."""
 
-    def __init__(self, cluster: Cluster, retries: int, poll_s: float, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        retries: int,
+        poll_s: float,
+        log: Callable[[str], None],
+        claims: Claims | None = None,
+    ) -> None:
         super().__init__(name="broker", daemon=True)
         self.cluster, self.retries, self.poll_s, self.log = cluster, retries, poll_s, log
+        self.claims = claims or Claims()
         self._wanted: dict[str, RunFolder] = {}
+        self._waits: set[str] = set()
         self._cancelling: set[str] = set()
         self._running_since: dict[str, float] = {}
         self._new_waits: dict[str, list[str]] = {}
@@ -59,10 +71,11 @@ class Broker(threading.Thread):
             return list(self._wanted.values())
 
     def close(self) -> None:
-        """Stop looking after jobs; they go on."""
+        """Stop looking after jobs; they go on, and other sweeps that want their trials look after them."""
         self._closed.set()
         self._changed.set()
         self.join()
+        self.claims.close()
 
     def wait_until_ended(self) -> None:
         """Until every wanted trial has ended."""
@@ -87,7 +100,8 @@ class Broker(threading.Thread):
             self._changed.wait(self.cluster.gather_s)
         self._changed.clear()
 
-    def _look_after(self, folders: list[RunFolder]) -> None:
+    def _look_after(self, wanted: list[RunFolder]) -> None:
+        folders = [folder for folder in wanted if self._is_ours(folder)]
         if not folders:
             return
         try:
@@ -109,6 +123,39 @@ class Broker(threading.Thread):
         if to_send:
             self._send(to_send)
         self._tell_waits()
+
+    def _is_ours(self, folder: RunFolder) -> bool:
+        """Whether this driver looks after the trial: not where its sweep left it to others or another driver does."""
+        try:
+            if folder.is_left_to_others():
+                self._forget(folder, "left to other sweeps")
+                return False
+            other = self.claims.take(folder)
+            if other is None:
+                return folder.signature not in self._waits or self._is_taken_over(folder)
+            job = folder.job()
+            if folder.result() is not None:
+                self._forget(folder, "finished")
+            elif job is not None and job.state == "failed":
+                self._forget(folder, f"failed: {job.end}")
+            elif folder.signature not in self._waits:
+                self._waits.add(folder.signature)
+                self.log(f"{folder.signature}: waits for {other}")
+        except Exception as error:
+            self._complain(f"{folder.signature}: {error}; trying again")
+        return False
+
+    def _is_taken_over(self, folder: RunFolder) -> bool:
+        """After waiting: whether there is anything left to look after. What the other sweep gave up is taken up."""
+        self._waits.discard(folder.signature)
+        job = folder.job()
+        if folder.decision() is not None:
+            reopen(folder, by_user=True)
+        elif job is not None and job.state in ("failed", "cancelled"):
+            self._forget(folder, f"{job.state}: {job.end}")
+            return False
+        self.log(f"{folder.signature}: no other driver looks after it any more, this one does")
+        return True
 
     def _wait_for(self, folder: RunFolder, job: JobRecord, words: str | None, usual: bool = False) -> JobRecord:
         """Put on record why a trial does not run, in the cluster's words; and tell it, unless every queue says it."""
@@ -193,6 +240,8 @@ class Broker(threading.Thread):
     def _send(self, folders: list[RunFolder]) -> None:
         for folder in folders:
             job = self._job_of(folder)
+            if job.executor != self.cluster.name:  # the numbers of its jobs would be those of others here
+                job = JobRecord.new(self.cluster.name)
             if job.state != "pending":
                 _recorded(folder, job.pending())
         waits_for: str | None = None
@@ -237,12 +286,21 @@ class Broker(threading.Thread):
 
     def _end(self, folder: RunFolder, job: JobRecord, state: State, end: End | None) -> str:
         """Record it, and want the trial no longer."""
+        told = None
         if job.state != state:
             _recorded(folder, job.ended(state, end))
-            self.log(f"{folder.signature}: {state}" + (f": {end}" if end else ""))
+            told = f"{state}: {end}" if end else state
+        self._forget(folder, told)
+        return "ended"
+
+    def _forget(self, folder: RunFolder, told: str | None) -> None:
+        """Want the trial no longer. told: why, for people."""
+        if told:
+            self.log(f"{folder.signature}: {told}")
+        self._waits.discard(folder.signature)
+        self.claims.let_go(folder)
         with self._lock:
             self._wanted.pop(folder.signature, None)
-        return "ended"
 
 
 def without_job_id(words: str, job_id: str | None) -> str:
@@ -263,17 +321,19 @@ def _cancelled(decision: Decision) -> End:
 def reopen(folder: RunFolder, by_user: bool) -> bool:
     """Make an ended trial ready to be wanted again, with a new budget of retries. False where it must stay ended.
 
-    by_user: `sweep run` by a person takes up failed trials and those a person cancelled; one that ASHA stopped stays.
+    by_user: `sweep run` by a person takes up failed trials and those a person cancelled; one that ASHA stopped in this
+    sweep stays. What was decided in another sweep alone is no reason here.
     """
-    decision = folder.decision()
-    if decision is not None:
-        if decision.by == "scheduler" or not by_user:
-            return False
-        folder.cancel_file.unlink()
+    given_up, decision = folder.given_up(), folder.decision()
+    own = given_up or (None if folder.path.is_symlink() else decision)
+    if (own is not None and own.by == "scheduler") or (decision is not None and not by_user):
+        return False
+    folder.given_up_file.unlink(missing_ok=True)
     job = folder.job()
     if job is not None and job.state in ("failed", "cancelled"):
         folder.failure_file.unlink(missing_ok=True)
         _recorded(folder, job.reopened())
+    folder.cancel_file.unlink(missing_ok=True)
     return True
 
 
@@ -285,6 +345,17 @@ def end_cancelled(folder: RunFolder, cluster: str) -> None:
         _recorded(folder, job.ended("cancelled", _cancelled(decision)))
 
 
-def decide_cancel(folder: RunFolder, by: Literal["user", "scheduler"], reason: str) -> None:
-    """Record the decision to cancel; a driver acts on it, and so does `heatmark sweep cancel` itself."""
-    Decision(by=by, reason=reason, time=utc_now()).write(folder.cancel_file)
+def decide_cancel(folder: RunFolder, by: Literal["user", "scheduler"], reason: str) -> list[str]:
+    """Record the decision to cancel; a driver acts on it, and so does `heatmark sweep cancel` itself.
+
+    Returns the names of other sweeps that want the trial and have a driver: then it is only given up here, and goes on.
+    """
+    decision = Decision(by=by, reason=reason, time=utc_now())
+    with locked(
+        folder.path / "cancel.lock"
+    ):  # two sweeps that give a trial up at once do not both leave it to the other
+        others = wanted_by_others(folder)
+        if not others:
+            decision.write(folder.cancel_file)
+        decision.write(folder.given_up_file)
+    return others

@@ -24,6 +24,7 @@ from heatmark.foundation.section import Section
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.method import Method
 from heatmark.models.methods import METHODS
+from heatmark.pipeline.claims import is_looked_after
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.site import stage_of
 from heatmark.pipeline.sweep import (
@@ -38,6 +39,7 @@ from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.spec_file import write_spec
+from heatmark.workloads.run_folder.store import find_trial, place_trials
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
 from heatmark.workloads.runtime import RunSettings, RuntimeSpec
 from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
@@ -62,16 +64,24 @@ class Plan:
         return trial_labels(self.trials)
 
     def run_folder(self, trial: TrialSpec) -> RunFolder:
-        return RunFolder(self.folder / trial.signature)
+        """Where it is: before this sweep has a run folder of it, another sweep's."""
+        own = self.folder / trial.signature
+        return RunFolder(own if own.exists() else find_trial(self.folder, trial.signature) or own)
 
     def unfinished(self) -> list[TrialSpec]:
         """Trials without a result: the only ones Tune is started for."""
         return [trial for trial in self.trials if self.run_folder(trial).result() is None]
 
-    def write(self) -> None:
-        """The sweep's own record and every trial's spec.json; specs that are there stay, but for `runtime`."""
+    def write(self) -> list[str]:
+        """The sweep's own record, run folders and every trial's spec.json. Returns what people should know.
+
+        Specs that are there stay, but for `runtime`; and where another sweep's driver looks after the trial, that too.
+        """
+        notes = place_trials(self.folder, [trial.signature for trial in self.trials])
         for trial in self.trials:
-            write_spec(self.run_folder(trial).spec_file, trial)
+            folder = self.run_folder(trial)
+            if not is_looked_after(folder):
+                write_spec(folder.spec_file, trial)
         path = sweep_file(self.folder)
         earlier = SweepRecord.read(path)
         SweepRecord(
@@ -82,6 +92,7 @@ class Plan:
             targets=self.sweep.report.targets,
             cells=[CellRecord(signature=signature, label=label) for signature, label in self.labels.items()],
         ).write(path)
+        return notes
 
 
 def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:

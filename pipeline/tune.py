@@ -103,5 +103,6 @@ class JobCallback(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = RunFolder(Path(trial.config["folder"]))
         stopped_early = len(folder.epochs()) < folder.spec().train.epochs
-        if stopped_early and folder.result() is None and not folder.cancel_file.exists():
+        decided = folder.cancel_file.exists() or folder.given_up_file.exists()
+        if stopped_early and folder.result() is None and not decided:
             decide_cancel(folder, by="scheduler", reason="stopped early by ASHA")

@@ -117,7 +117,7 @@ def grid_cells(trials: Sequence[Trial], evidence: Evidence) -> list[GridCell]:
     for members in groups.values():
         spec = members[0].spec
         assert spec is not None, "trials without a spec were left out"
-        cells.append(GridCell(spec, tuple(members), settings[members[0].signature], evidence))
+        cells.append(GridCell(spec, tuple(members), settings[spec.signature], evidence))
     return cells
 
 
