@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.spec_file import write_spec
-from heatmark.workloads.run_folder.store import find_trial, place_trials
+from heatmark.workloads.run_folder.store import find_trials, place_trials
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
 from heatmark.workloads.runtime import RunSettings, RuntimeSpec
 from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
@@ -66,7 +67,11 @@ class Plan:
     def run_folder(self, trial: TrialSpec) -> RunFolder:
         """Where it is: before this sweep has a run folder of it, another sweep's."""
         own = self.folder / trial.signature
-        return RunFolder(own if own.exists() else find_trial(self.folder, trial.signature) or own)
+        return RunFolder(own if own.exists() else self._there.get(trial.signature, own))
+
+    @cached_property
+    def _there(self) -> Mapping[str, Path]:
+        return find_trials(self.folder, [trial.signature for trial in self.trials])
 
     def unfinished(self) -> list[TrialSpec]:
         """Trials without a result: the only ones Tune is started for."""

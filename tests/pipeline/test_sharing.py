@@ -261,7 +261,12 @@ def test_a_job_is_found_at_the_cluster_of_the_sweep_that_sent_it(
     theirs.live[SPEC.signature] = "7"
     theirs.notes.append("a note of theirs")
     asked: list[Path] = []
-    monkeypatch.setattr(shared_cluster, "make_cluster", lambda _settings, sweep: asked.append(sweep) or theirs)
+
+    def made(_settings: object, sweep: Path) -> Elsewhere:
+        asked.append(sweep)
+        return theirs
+
+    monkeypatch.setattr(shared_cluster, "make_cluster", made)
     both = SharedCluster(cluster, runs / "b")
     found = both.jobs([folder])
     assert found[SPEC.signature].job_id == "7" and found[SPEC.signature].alive and asked == [runs / "a"]

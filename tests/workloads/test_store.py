@@ -10,7 +10,7 @@ import pytest
 
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
-from heatmark.workloads.run_folder.store import find_trial, place_trials, sweeps_with
+from heatmark.workloads.run_folder.store import find_trials, place_trials, sweeps_with
 from heatmark.workloads.spec import TrialSpec
 from tests.made_up import finish, made_spec, planned, planned_sweep
 
@@ -48,7 +48,8 @@ def test_a_removed_sweep_takes_no_trial_of_another_along(tmp_path: Path) -> None
     runs.rename(tmp_path / "elsewhere")
     assert RunFolder(tmp_path / "elsewhere" / "b" / TWO).result() is not None
     # And nobody's trial is found by the next that asks for it.
-    assert find_trial(tmp_path / "elsewhere" / "c", ONE) == tmp_path / "elsewhere" / "trials" / ONE
+    kept = tmp_path / "elsewhere" / "trials" / ONE
+    assert find_trials(tmp_path / "elsewhere" / "c", [ONE, "0" * 16]) == {ONE: kept}
 
 
 def test_a_trial_in_the_folder_of_an_earlier_versions_sweep_is_found_and_stays_there(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_a_trial_in_the_folder_of_an_earlier_versions_sweep_is_found_and_stays_t
     old = planned(runs / "old" / ONE, SPECS[0])
     planned_sweep(runs / "old", SPECS[:1])
     finish(old)
-    assert find_trial(runs / "new", ONE) == old.path
+    assert find_trials(runs / "new", [ONE]) == {ONE: old.path}
     (note,) = placed(runs / "new", SPECS[:2])
     assert f"1 trials of this sweep lie in {runs / 'old'}" in note and "keep that folder" in note
     assert not old.path.is_symlink() and RunFolder(runs / "new" / ONE).result() is not None

@@ -35,12 +35,13 @@ def store_of(sweep: Path) -> Path:
     return sweep.parent / STORE
 
 
-def find_trial(sweep: Path, signature: str) -> Path | None:
-    """The run folder of a trial that this sweep, the store or a sweep of an earlier version has; None if none has."""
-    for path in (sweep / signature, store_of(sweep) / signature):
-        if _is_run(path):
-            return path
-    return trials_apart(sweep.parent, {signature}).get(signature)
+def find_trials(sweep: Path, signatures: Iterable[str]) -> dict[str, Path]:
+    """By signature the run folder of each trial that this sweep, the store or a sweep of an earlier version has."""
+    wanted = list(signatures)
+    found = trials_apart(sweep.parent, wanted)
+    for place in (store_of(sweep), sweep):
+        found |= {signature: place / signature for signature in wanted if _is_run(place / signature)}
+    return found
 
 
 def place_trials(sweep: Path, signatures: Iterable[str]) -> list[str]:
