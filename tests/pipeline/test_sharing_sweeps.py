@@ -64,7 +64,7 @@ def test_of_two_sweeps_that_overlap_the_second_trains_only_the_rest(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert (runs / "small+other" / "report.pdf").read_bytes().startswith(b"%PDF")
     table = (runs / "small+other" / "report" / "tables" / "accuracy.csv").read_text()
-    assert all(method in table for method in ("detection", "BCIR", "IPR")), table
+    assert all(method in table for method in ("Detection", "BCIR", "IPR")), table
 
 
 def test_two_drivers_with_one_trial_start_it_once_whoever_is_killed_or_cancelled(tmp_path: Path) -> None:

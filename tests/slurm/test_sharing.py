@@ -31,9 +31,9 @@ def people(tmp_path: Path) -> Path:
     return tmp_path / "drawn"
 
 
-def sweep_of(runs: Path, name: str, people: Path) -> Path:
+def sweep_of(runs: Path, name: str, people: Path, epochs: int) -> Path:
     """With one trial, the same for every name."""
-    spec = prepare(runs / "planning", people, epochs=6).spec()
+    spec = prepare(runs / "planning", people, epochs).spec()
     place_trials(runs / name, [spec.signature])
     planned_sweep(runs / name, [spec], cluster={"executor": "slurm", "nodes": 2, "timeout_min": 10})
     return runs / name
@@ -42,9 +42,9 @@ def sweep_of(runs: Path, name: str, people: Path) -> Path:
 @pytest.mark.usefixtures("live")
 def test_the_job_of_a_driver_that_is_gone_is_another_sweeps(tmp_path: Path, people: Path) -> None:
     runs = tmp_path / "runs"
-    first = Sent(sweep_of(runs, "first", people), people, epochs=6)
+    first = Sent(sweep_of(runs, "first", people, 6), people, epochs=6)
     first.until_epoch(1)
-    second = Sent(sweep_of(runs, "second", people), people, epochs=6)  # its own cluster alone sends nothing either
+    second = Sent(sweep_of(runs, "second", people, 6), people, epochs=6)  # its own cluster alone sends nothing either
     until(lambda: any("waits for sweep first" in line for line in second.lines), 60, second.story)
     second.broker.close()
     assert second.cluster.jobs([second.run]) == {}, "the array is in the other sweep's folder"
@@ -68,10 +68,10 @@ def test_the_job_of_a_driver_that_is_gone_is_another_sweeps(tmp_path: Path, peop
 @pytest.mark.usefixtures("live")
 def test_a_sweep_cancels_the_job_that_another_sent(tmp_path: Path, people: Path) -> None:
     runs = tmp_path / "runs"
-    first = Sent(sweep_of(runs, "first", people), people, epochs=200)
+    first = Sent(sweep_of(runs, "first", people, 200), people, epochs=200)
     first.until_epoch(1)
     first.broker.close()
-    folder = RunFolder(sweep_of(runs, "second", people) / first.run.signature)
+    folder = RunFolder(sweep_of(runs, "second", people, 200) / first.run.signature)
     shared = SharedCluster(SlurmCluster(first.cluster.settings, runs / "second"), runs / "second")
     assert shared.jobs([folder])[folder.signature].alive
     shared.cancel(folder)
