@@ -9,14 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 
-from heatmark.foundation.clock import utc_now
-from heatmark.foundation.file_lock import locked
-from heatmark.pipeline.claims import Claims, wanted_by_others
+from heatmark.pipeline.claims import Claims
+from heatmark.pipeline.decisions import as_end, reopen
 from heatmark.pipeline.job_ends import silence, why_it_ended
 from heatmark.pipeline.submit import UNANSWERED, Cluster, JobStatus, SubmitRefused
-from heatmark.workloads.run_folder.decision import Decision
 from heatmark.workloads.run_folder.ends import End, EndKind
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.job_record import UNKNOWN_JOB, JobRecord, State
@@ -186,13 +183,13 @@ class Broker(threading.Thread):
             return "wait" if alive and seen else self._end(folder, job, "finished", None)
         decision = folder.decision()
         if decision is not None and not alive:
-            return self._end(folder, job, "cancelled", _cancelled(decision))
+            return self._end(folder, job, "cancelled", as_end(decision))
         if decision is not None:
             self._cancel(folder)
             if seen or (status is not None and status.state == UNANSWERED):
                 return "wait"
             # It was told to end where it was sent to; nothing will ever say that it did.
-            return self._end(folder, job, "cancelled", _cancelled(decision))
+            return self._end(folder, job, "cancelled", as_end(decision))
         if status is not None and alive:
             self._follow(folder, job, status)
             return "wait"
@@ -312,50 +309,3 @@ def _recorded(folder: RunFolder, job: JobRecord) -> JobRecord:
     """Written down before anything follows from it."""
     job.write(folder.job_file)
     return job
-
-
-def _cancelled(decision: Decision) -> End:
-    return End(kind="cancelled", message=decision.reason)
-
-
-def reopen(folder: RunFolder, by_user: bool) -> bool:
-    """Make an ended trial ready to be wanted again, with a new budget of retries. False where it must stay ended.
-
-    by_user: `sweep run` by a person takes up failed trials and those a person cancelled; one that ASHA stopped in this
-    sweep stays. What was decided in another sweep alone is no reason here.
-    """
-    given_up, decision = folder.given_up(), folder.decision()
-    own = given_up or (None if folder.path.is_symlink() else decision)
-    if (own is not None and own.by == "scheduler") or (decision is not None and not by_user):
-        return False
-    folder.given_up_file.unlink(missing_ok=True)
-    job = folder.job()
-    if job is not None and job.state in ("failed", "cancelled"):
-        folder.failure_file.unlink(missing_ok=True)
-        _recorded(folder, job.reopened())
-    folder.cancel_file.unlink(missing_ok=True)
-    return True
-
-
-def end_cancelled(folder: RunFolder, cluster: str) -> None:
-    """Record that a decision to cancel was carried out where no driver does it: a trial that ended already stays so."""
-    job = folder.job() or JobRecord.new(cluster)
-    decision = folder.decision()
-    if decision is not None and not job.has_ended:
-        _recorded(folder, job.ended("cancelled", _cancelled(decision)))
-
-
-def decide_cancel(folder: RunFolder, by: Literal["user", "scheduler"], reason: str) -> list[str]:
-    """Record the decision to cancel; a driver acts on it, and so does `heatmark sweep cancel` itself.
-
-    Returns the names of other sweeps that want the trial and have a driver: then it is only given up here, and goes on.
-    """
-    decision = Decision(by=by, reason=reason, time=utc_now())
-    with locked(
-        folder.path / "cancel.lock"
-    ):  # two sweeps that give a trial up at once do not both leave it to the other
-        others = wanted_by_others(folder)
-        if not others:
-            decision.write(folder.cancel_file)
-        decision.write(folder.given_up_file)
-    return others

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import Held, hold
-from heatmark.pipeline.broker import Broker, decide_cancel, end_cancelled, reopen
+from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.claims import Claims, is_looked_after, is_sent_from_here, this_driver
 from heatmark.pipeline.clusters import make_cluster
+from heatmark.pipeline.decisions import decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.interrupt import beside_signals
 from heatmark.pipeline.mirror_failure import without_passwords
 from heatmark.pipeline.mirror_process import mirror_beside

@@ -11,7 +11,8 @@ from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
-from heatmark.pipeline.broker import Broker, decide_cancel
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.decisions import decide_cancel
 from heatmark.pipeline.relay import relay
 from heatmark.pipeline.sweep import TuneSection
 from heatmark.workloads.run_folder.folder import RunFolder

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from heatmark.foundation.clock import utc_now
-from heatmark.pipeline.broker import Broker, decide_cancel, reopen
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.decisions import decide_cancel, reopen
 from heatmark.pipeline.submit import UNSEEN, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder.ends import EndKind
 from heatmark.workloads.run_folder.folder import RunFolder

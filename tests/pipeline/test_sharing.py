@@ -11,8 +11,9 @@ import pytest
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import hold
 from heatmark.pipeline import shared_cluster
-from heatmark.pipeline.broker import Broker, decide_cancel, reopen
+from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.claims import Claims, is_looked_after, is_sent_from_here
+from heatmark.pipeline.decisions import decide_cancel, reopen
 from heatmark.pipeline.driver import cancel_sweep
 from heatmark.pipeline.mirror import Mirror
 from heatmark.pipeline.plan_view import There, in_words

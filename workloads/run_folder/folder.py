@@ -13,7 +13,7 @@
     evaluations/       for every evaluated epoch what was found for every person (evaluation.py), and for some
                        epochs the heatmaps of a few people (heatmaps.py)
     result.json        written last: the trial is finished and never run again (result.py)
-    cancel.json        the decision to cancel: of a person or of the scheduler (decision.py)
+    cancel.json        the decision to cancel: of a person or of the scheduler (decision.py), under cancel.lock
     driver.lock        held by the driver that looks after the trial; of several sweeps' one at a time
     drivers.json       the sweeps whose drivers ever did (drivers.py)
     accounting.json    what the trial's jobs cost, from the cluster's accounting (cost.py)
