@@ -131,7 +131,7 @@ class Broker(threading.Thread):
             if other is None:
                 return folder.signature not in self._waits or self._is_taken_over(folder)
             job = folder.job()
-            if folder.result() is not None:
+            if folder.finished:
                 self._forget(folder, "finished")
             elif job is not None and job.state == "failed":
                 self._forget(folder, f"failed: {job.end}")
@@ -179,7 +179,7 @@ class Broker(threading.Thread):
         job = self._job_of(folder)
         alive = status is not None and status.alive
         seen = status is not None and status.is_seen
-        if folder.result() is not None:
+        if folder.finished:
             return "wait" if alive and seen else self._end(folder, job, "finished", None)
         decision = folder.decision()
         if decision is not None and not alive:

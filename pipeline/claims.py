@@ -15,6 +15,7 @@ from typing import IO
 
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.file_lock import Held, hold, holder_of
+from heatmark.pipeline.wanted_measurements import planned_again
 from heatmark.workloads.run_folder.drivers import Drivers, OpenTrials, driver_lock, open_file
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import write_spec
@@ -45,7 +46,7 @@ class Claims:
             return str(held)
         _note_driver(folder)
         if folder.signature in self._trials:
-            write_spec(folder.spec_file, self._trials[folder.signature])
+            write_spec(folder.spec_file, planned_again(folder.spec(), self._trials[folder.signature]))
         return None
 
     @contextmanager

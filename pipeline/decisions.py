@@ -30,7 +30,7 @@ def reopen(folder: RunFolder, by_user: bool) -> bool:
         return False
     folder.given_up_file.unlink(missing_ok=True)
     job = folder.job()
-    if job is not None and job.state in ("failed", "cancelled"):
+    if job is not None and job.has_ended:  # finished: but now something more is to be measured
         folder.failure_file.unlink(missing_ok=True)
         job.reopened().write(folder.job_file)
     folder.cancel_file.unlink(missing_ok=True)

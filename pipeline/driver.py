@@ -99,7 +99,7 @@ def _run_trials(plan: Plan, folders: list[RunFolder], claims: Claims, console: C
 def _is_ending(folder: RunFolder) -> bool:
     """A trial with a result whose job no driver has seen end."""
     job = folder.job()
-    return folder.result() is not None and job is not None and not job.has_ended
+    return folder.finished and job is not None and not job.has_ended
 
 
 def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> None:
@@ -143,7 +143,7 @@ def _exit_code(plan: Plan, console: Console) -> int:
     for trial in plan.trials:
         folder = plan.run_folder(trial)
         job = folder.job()
-        if folder.result() is None and folder.given_up() is None and (job is None or job.state != "cancelled"):
+        if not folder.finished and folder.given_up() is None and (job is None or job.state != "cancelled"):
             kinds.add(job.end.kind if job and job.end else None)
             state, reason = (job.state, job.reason) if job else ("waiting", None)
             console.print(f"{labels[trial.signature]}: {state}: {reason}", soft_wrap=True)
@@ -202,7 +202,7 @@ def cancel_sweep(sweep: Path, log: Log) -> int:
 
     A trial that another sweep wants, whose driver lives, is given up by this sweep alone: its job goes on.
     """
-    unfinished = [folder for folder in run_folders(sweep) if folder.result() is None]
+    unfinished = [folder for folder in run_folders(sweep) if not folder.finished]
     folders = []
     for folder in unfinished:
         others = decide_cancel(folder, by="user", reason="cancelled by heatmark sweep cancel")

@@ -233,7 +233,7 @@ def _trial_state(folder: RunFolder) -> SentState:
     job = folder.job()
     state = "cancelled" if folder.is_left_to_others() else job.state if job else "new"
     return SentState(
-        state="finished" if folder.result() is not None else state,
+        state="finished" if folder.finished else state,
         job_id=job.job_id if job else None,
         attempts=len(folder.attempts()),
         costed=folder.accounting_file.exists(),

@@ -44,7 +44,7 @@ def what_is_there(plan: Plan) -> Mapping[str, There]:
 
 def _state(folder: RunFolder) -> str:
     job = folder.job()
-    if folder.result() is not None:
+    if folder.finished:
         return "finished"
     if job is not None and job.state == "submitted":
         return "running"
@@ -124,7 +124,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(in_words(there), soft_wrap=True)
     cluster = plan.sweep.cluster
     console.print(
-        f"{plan.collapsed} cells of the grid were the same as another (they differ in what their method does not have)."
+        f"{plan.collapsed} cells of the grid were the same as another (they differ in what their method does not "
+        f"have, or in how one net is measured)."
         f"\nEach trial: one {cluster.executor} job of {cluster.nodes} node(s) x {cluster.ranks} rank(s), "
         f"{cluster.parallel} at a time; "
         f"folder {plan.folder}",

@@ -52,31 +52,28 @@ def _parts(sweeps: Sequence[Sweep]) -> list[_Part]:
     return [_Part(part.name, _renamed(part.sweep, names)) for part in parts]
 
 
-def _data_names(parts: Sequence[_Part]) -> Mapping[tuple[str, str, str], str]:
+def _data_names(parts: Sequence[_Part]) -> Mapping[tuple[str, str], str]:
     """New names of those data sets whose name means several: with the name of the first sweep that has each."""
-    first: dict[tuple[str, str, str], str] = {}
+    first: dict[tuple[str, str], str] = {}
     for part in parts:
         for data in _data_of(part.sweep):
             first.setdefault(_which(data), part.name)
     names = {}
     for which, sweep in first.items():
-        alike = [other for other in first if other[0] == which[0]]
-        # Boxes of another source are no other data: every table has them apart.
-        clash = len({other[2].partition(" boxes ")[0] for other in alike}) > 1
-        clash |= len([other for other in alike if other[1] == which[1]]) > 1
-        names[which] = f"{which[0]} of {sweep}" if clash else which[0]
+        alone = [name for name, _ in first].count(which[0]) == 1
+        names[which] = which[0] if alone else f"{which[0]} of {sweep}"
     return names
 
 
-def _which(data: DataSpec) -> tuple[str, str, str]:
-    return data.name, data.bbox_source, data.fingerprint
+def _which(data: DataSpec) -> tuple[str, str]:
+    return data.name, data.fingerprint
 
 
 def _data_of(sweep: Sweep) -> Iterator[DataSpec]:
     return (trial.spec.data for trial in sweep.trials if trial.spec)
 
 
-def _renamed(sweep: Sweep, names: Mapping[tuple[str, str, str], str]) -> Sweep:
+def _renamed(sweep: Sweep, names: Mapping[tuple[str, str], str]) -> Sweep:
     targets = {names[_which(data)]: sweep.targets[data.name] for data in _data_of(sweep) if data.name in sweep.targets}
     unused = {name: value for name, value in sweep.targets.items() if name not in map(_name, _data_of(sweep))}
     trials = tuple(_with_name(trial, names) for trial in sweep.trials)
@@ -87,7 +84,7 @@ def _name(data: DataSpec) -> str:
     return data.name
 
 
-def _with_name(trial: Trial, names: Mapping[tuple[str, str, str], str]) -> Trial:
+def _with_name(trial: Trial, names: Mapping[tuple[str, str], str]) -> Trial:
     if trial.spec is None or names[_which(trial.spec.data)] == trial.spec.data.name:
         return trial
     data = trial.spec.data.model_copy(update={"name": names[_which(trial.spec.data)]})

@@ -35,6 +35,11 @@ def store_of(sweep: Path) -> Path:
     return sweep.parent / STORE
 
 
+def store_lock(sweep: Path) -> Path:
+    """What is written of several sweeps' trials without a driver that looks after them is written under this lock."""
+    return store_of(sweep) / "placing.lock"
+
+
 def find_trials(sweep: Path, signatures: Iterable[str]) -> dict[str, Path]:
     """By signature the run folder of each trial that this sweep, the store or a sweep of an earlier version has."""
     wanted = list(signatures)
@@ -55,7 +60,7 @@ def place_trials(sweep: Path, signatures: Iterable[str]) -> list[str]:
     store.mkdir(parents=True, exist_ok=True)
     sweep.mkdir(parents=True, exist_ok=True)
     lost, unlinked = [], False
-    with locked(store / "placing.lock"):
+    with locked(store_lock(sweep)):
         apart = trials_apart(sweep.parent, wanted, first=sweep.name)
         for signature in wanted:
             try:
