@@ -38,8 +38,13 @@ class There:
 def what_is_there(plan: Plan) -> Mapping[str, There]:
     """By signature."""
     sweeps = sweeps_with(plan.folder.parent, [trial.signature for trial in plan.trials])
-    states = {trial.signature: _state(plan.run_folder(trial)) for trial in plan.trials}
-    return {signature: There(state, tuple(sweeps[signature])) for signature, state in states.items()}
+    there = {}
+    for trial in plan.trials:
+        folder = plan.run_folder(trial)
+        # A trial of an earlier science has another name where it is.
+        own = sweeps[trial.signature] or [folder.path.parent.name] * (folder.signature != trial.signature)
+        there[trial.signature] = There(_state(folder), tuple(own))
+    return there
 
 
 def _state(folder: RunFolder) -> str:

@@ -131,6 +131,6 @@ def grid_order(trial: Trial) -> tuple[Any, ...]:
 
 
 def _identity(trial: Trial) -> str:
-    """The science of the spec without its seed."""
+    """The science of the spec without its seed, and how it is measured: of several sweeps each may ask for another."""
     assert trial.spec is not None, "only trials with a spec are in cells"
-    return json.dumps({**trial.spec.science(), "seed": None}, sort_keys=True)
+    return json.dumps({**trial.spec.science(), "seed": None, "boxes": trial.boxes}, sort_keys=True)

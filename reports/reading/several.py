@@ -12,17 +12,18 @@ from heatmark.workloads.spec import DataSpec
 
 
 def together(sweeps: Sequence[Sweep]) -> Sweep:
-    """One sweep of the trials of all, each once: of two records of a trial the one that tells more.
+    """One sweep of the trials of all, each once: of two records of a trial the one that tells more. A trial that two
+    sweeps measure otherwise is there in both ways.
 
     Data sets of one name that are not the same are named by their sweeps as well, and so are trials that are known by
     their label alone. Raises InputError where two sweeps measure the time to unlike targets.
     """
     parts = _parts(sweeps)
-    trials: dict[str, Trial] = {}
+    trials: dict[tuple[str, str], Trial] = {}
     for part in parts:
         for trial in part.sweep.trials:
-            known = trials.get(trial.signature)
-            trials[trial.signature] = trial if known is None else max(known, trial, key=_told)
+            known = trials.get((trial.signature, trial.source))
+            trials[trial.signature, trial.source] = trial if known is None else max(known, trial, key=_told)
     asha = any(sweep.truncated for sweep in sweeps)
     return Sweep(
         name=" + ".join(part.name for part in parts),

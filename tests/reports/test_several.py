@@ -17,7 +17,10 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import Sweep, collect
 from heatmark.reports.reading.several import together
 from heatmark.reports.sections.document import assemble
+from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.measured import Measured, Measurement
 from heatmark.workloads.run_folder.store import place_trials
+from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 from heatmark.workloads.spec import TrialSpec
 from tests.made_up import planned_sweep
 
@@ -116,6 +119,28 @@ def test_unlike_data_of_one_name_are_named_by_their_sweeps(
     study = Study(sweep)
     assert {setting.dataset for setting in study.settings} == {"drawn of a", "drawn of b"}
     assert "BCIR β 10 sbl-r18-w16 drawn of b seed 0" in [trial.label for trial in sweep.trials]
+
+
+def test_a_trial_that_two_sweeps_measure_otherwise_is_there_in_both_ways(
+    make: Callable[..., Path], spec: Callable[..., TrialSpec]
+) -> None:
+    one = spec(DETECTION)
+    first, second = make("a", one), make("b", one)
+    run = RunFolder(first / one.signature)
+    measurement = Measurement(boxes="det", flip_test=one.train.flip_test, detections="sha256:ab")
+    metrics = {"detbox/AP": 0.31, "detbox/EPE": 9.5}
+    Measured(source="det", measurement=measurement, epoch=12, step=1, time="2026", metrics=metrics).append(
+        run.measurements_file
+    )
+    record = SweepRecord.read(sweep_file(second))
+    assert record is not None
+    cells = [cell.model_copy(update={"source": "det"}) for cell in record.cells]
+    record.model_copy(update={"cells": cells}).write(sweep_file(second))
+    study = Study(joined(first, second))
+    assert [trial.boxes for trial in study.sweep.trials] == ["gt", "det"] and len(study.cells) == 2
+    assert sorted(study.accuracy["boxes"]) == ["detbox", "gtbox"]
+    by_boxes = study.accuracy.set_index("boxes")["AP"]
+    assert by_boxes["detbox"] == 0.31 != by_boxes["gtbox"]
 
 
 def test_targets_are_merged_unless_they_contradict(make: Callable[..., Path], spec: Callable[..., TrialSpec]) -> None:

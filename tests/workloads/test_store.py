@@ -13,6 +13,7 @@ from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.store import find_trials, place_trials, sweeps_with
 from heatmark.workloads.spec import TrialSpec
 from tests.made_up import finish, made_spec, planned, planned_sweep
+from tests.workloads.test_former import former
 
 SPECS = [made_spec(seed=seed) for seed in range(3)]
 ONE, TWO, THREE = (spec.signature for spec in SPECS)
@@ -79,6 +80,21 @@ def test_of_two_old_folders_of_a_trial_the_finished_one_is_shared(tmp_path: Path
     finish(RunFolder(runs / "late" / ONE))
     placed(runs / "new", SPECS[:1])
     assert (runs / "new" / ONE).resolve() == runs / "late" / ONE
+
+
+def test_a_finished_trial_of_an_earlier_science_is_found_where_its_numbers_are_todays(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    old, today = former(runs / "old", 2, "detection", 1)
+    changed, unlike = former(runs / "old", 2, "dsnt", 1)
+    planned_sweep(runs / "old", [old.spec(), changed.spec()])
+    assert find_trials(runs / "new", [today.signature]) == {}, "it has not finished"
+    finish(old)
+    finish(changed)
+    assert find_trials(runs / "new", [today.signature, unlike.signature]) == {today.signature: old.path}
+    placed(runs / "new", [])
+    place_trials(runs / "new", [today.signature])
+    found = RunFolder(runs / "new" / today.signature)
+    assert found.result() is not None and found.signature == today.signature != old.signature
 
 
 def test_where_there_are_no_links_every_sweep_has_its_trials_to_itself(

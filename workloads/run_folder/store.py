@@ -22,6 +22,8 @@ from pathlib import Path
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import locked
 from heatmark.foundation.files import sync_folder
+from heatmark.workloads.run_folder.folder import run_folders
+from heatmark.workloads.run_folder.former import signature_today
 from heatmark.workloads.run_folder.sweep_record import sweep_file
 
 # The folder's name, which no sweep can have.
@@ -78,6 +80,7 @@ def place_trials(sweep: Path, signatures: Iterable[str]) -> list[str]:
 def trials_apart(out: Path, signatures: Iterable[str], first: str = "") -> dict[str, Path]:
     """Run folders that lie in a sweep's own folder, by signature: the finished one, else that of the sweep `first`.
 
+    And finished ones of an earlier science whose numbers are today's, under today's signature (former.py).
     out: the folder of all sweeps.
     """
     wanted = set(signatures)
@@ -92,7 +95,19 @@ def trials_apart(out: Path, signatures: Iterable[str], first: str = "") -> dict[
     def rank(path: Path) -> tuple[bool, bool]:
         return not (path / "result.json").exists(), path.parent.name != first
 
-    return {signature: min(paths, key=rank) for signature, paths in found.items()}
+    return _former(out, wanted - found.keys()) | {name: min(paths, key=rank) for name, paths in found.items()}
+
+
+def _former(out: Path, wanted: set[str]) -> dict[str, Path]:
+    """Of the store and of the sweeps' own. One that has not finished is not gone on with: its job has the old name."""
+    found: dict[str, Path] = {}
+    for place in (out / STORE, *sweeps_of(out)) if wanted else ():
+        for run in run_folders(place):
+            if not run.path.is_symlink() and run.result_file.exists():
+                today = signature_today(run)
+                if today in wanted and today != run.signature:
+                    found.setdefault(today, run.path)
+    return found
 
 
 def sweeps_with(out: Path, signatures: Iterable[str]) -> Mapping[str, list[str]]:
