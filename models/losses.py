@@ -23,7 +23,8 @@ def gaussian_targets(
     """Gaussians of peak 1 at the joints, and the weight of each map; the whole batch in one operation.
 
     joints_BK2: heatmap pixels. size: rows, columns. A Gaussian reaches 3 sigma, as in SBL and HRNet, and a map whose
-    whole window lies outside has weight 0. `rounded` centres it on the nearest pixel, int(x + 0.5).
+    whole window lies outside has weight 0. `rounded` centres it on the nearest pixel, floor(x + 0.5). Their
+    int(x + 0.5) is the same but left of and above the map, where it is a pixel nearer (docs/deviations.md).
     Returns target_BKHW and weight_BK.
     """
     height, width = size
@@ -109,12 +110,20 @@ def jensen_shannon(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labell
     size = heatmap_BKHW.shape[-2:]
     weight_BK = labelled_BK * inside(joints_BK2, size)
     centre_BK2 = torch.where(weight_BK[..., None] > 0, joints_BK2, torch.zeros_like(joints_BK2))
-    gaussian_BKHW, _ = gaussian_targets(centre_BK2, labelled_BK, size, sigma)
-    wanted_BKHW = gaussian_BKHW / gaussian_BKHW.sum((-2, -1), keepdim=True)
+    wanted_BKHW = normal_map(centre_BK2, size, sigma)
     found_BKHW = softmax_map(heatmap_BKHW, beta)
     middle_BKHW = (wanted_BKHW + found_BKHW) / 2
     divergence_BK = (_relative_entropy(wanted_BKHW, middle_BKHW) + _relative_entropy(found_BKHW, middle_BKHW)) / 2
     return mean_over(divergence_BK, weight_BK)
+
+
+def normal_map(joints_BK2: Tensor, size: Size, sigma: float) -> Tensor:
+    """Gaussians over the whole map, however far from the joint, each of sum 1: map_BKHW. In heatmap pixels."""
+    height, width = size
+    x_BKW = pixel_index(width, joints_BK2) - joints_BK2[..., :1]
+    y_BKH = pixel_index(height, joints_BK2) - joints_BK2[..., 1:]
+    column_BKW, row_BKH = (torch.softmax(-(axis**2) / (2 * sigma**2), dim=-1) for axis in (x_BKW, y_BKH))
+    return row_BKH[..., :, None] * column_BKW[..., None, :]
 
 
 def inside(joints_BK2: Tensor, size: Size) -> Tensor:
