@@ -15,10 +15,12 @@ from heatmark.models.decoding import at_least_fp32, pixel_index
 from heatmark.models.density import softmax_map
 
 Size = torch.Size | tuple[int, int]
+Center = Literal["rounded", "exact"]
+Reduction = Literal["half_mean", "sum_pixels"]
 
 
 def gaussian_targets(
-    joints_BK2: Tensor, labelled_BK: Tensor, size: Size, sigma: float, center: Literal["rounded", "exact"] = "exact"
+    joints_BK2: Tensor, labelled_BK: Tensor, size: Size, sigma: float, center: Center = "exact"
 ) -> tuple[Tensor, Tensor]:
     """Gaussians of peak 1 at the joints, and the weight of each map; the whole batch in one operation.
 
@@ -27,22 +29,43 @@ def gaussian_targets(
     int(x + 0.5) is the same but left of and above the map, where it is a pixel nearer (docs/deviations.md).
     Returns target_BKHW and weight_BK.
     """
+    column_BKW, row_BKH = _axes(joints_BK2, size, sigma, center)
+    weight_BK = labelled_BK * _seen(column_BKW, row_BKH)
+    return row_BKH[..., :, None] * column_BKW[..., None, :], weight_BK
+
+
+def _axes(joints_BK2: Tensor, size: Size, sigma: float, center: Center) -> tuple[Tensor, Tensor]:
+    """column_BKW and row_BKH: a Gaussian is a product of its axes, and so is its square window."""
     height, width = size
     mean_BK2 = torch.floor(joints_BK2 + 0.5) if center == "rounded" else joints_BK2
     reach = 3 * sigma
     x_BKW = pixel_index(width, mean_BK2) - mean_BK2[..., :1]
     y_BKH = pixel_index(height, mean_BK2) - mean_BK2[..., 1:]
-    # A Gaussian is a product of its axes, and so is its square window.
     column_BKW = torch.exp(-(x_BKW**2) / (2 * sigma**2)) * (x_BKW.abs() <= reach)
     row_BKH = torch.exp(-(y_BKH**2) / (2 * sigma**2)) * (y_BKH.abs() <= reach)
-    seen_BK = (column_BKW.amax(-1) > 0) & (row_BKH.amax(-1) > 0)
-    weight_BK = labelled_BK * seen_BK
-    return row_BKH[..., :, None] * column_BKW[..., None, :], weight_BK
+    return column_BKW, row_BKH
 
 
-def heatmap_loss(
-    heatmap_BKHW: Tensor, target_BKHW: Tensor, weight_BK: Tensor, reduction: Literal["half_mean", "sum_pixels"]
+def _seen(column_BKW: Tensor, row_BKH: Tensor) -> Tensor:
+    """Which maps a part of the Gaussian is on, per B and K."""
+    return (column_BKW.amax(-1) > 0) & (row_BKH.amax(-1) > 0)
+
+
+def heatmap_count(
+    joints_BK2: Tensor, labelled_BK: Tensor, size: Size, sigma: float, center: Center, reduction: Reduction
 ) -> Tensor:
+    """What `heatmap_loss` is a mean over: people with half_mean, else joints whose Gaussian is on the map."""
+    if reduction == "half_mean":
+        return labelled_BK.new_tensor(float(len(labelled_BK)))
+    return (labelled_BK * _seen(*_axes(joints_BK2, size, sigma, center))).sum()
+
+
+def inside_count(joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
+    """How many labelled joints are inside the map: what the coordinate losses are a mean over."""
+    return (labelled_BK * inside(joints_BK2, size)).sum()
+
+
+def heatmap_loss(heatmap_BKHW: Tensor, target_BKHW: Tensor, weight_BK: Tensor, reduction: Reduction) -> Tensor:
     """L_de, the squared error of a heatmap (Eq. 4).
 
     half_mean: 0.5 * mean over samples, joints and pixels, unlabelled ones counted with error 0 (SBL `JointsMSELoss`).
@@ -52,7 +75,7 @@ def heatmap_loss(
     return map_loss(error_BK, weight_BK, target_BKHW[0, 0].numel(), reduction)
 
 
-def map_loss(error_BK: Tensor, weight_BK: Tensor, pixels: int, reduction: Literal["half_mean", "sum_pixels"]) -> Tensor:
+def map_loss(error_BK: Tensor, weight_BK: Tensor, pixels: int, reduction: Reduction) -> Tensor:
     """Errors that are sums over the pixels of each map, put together as `heatmap_loss` says."""
     total = (error_BK * weight_BK).sum()
     if reduction == "half_mean":

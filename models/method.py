@@ -15,6 +15,7 @@ from heatmark.foundation.registry import LAST
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from heatmark.models.losses import Size
     from heatmark.models.maps import Maps
 
 
@@ -73,6 +74,14 @@ class Method(BaseModel):
         """
         raise NotImplementedError
 
+    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
+        """By term, how many of a batch's joints or people it is a mean over, from the labels alone.
+
+        The ranks' means are weighted by it, so that they make the mean over the global batch. A term that is not named
+        weighs the same on every rank. size: rows and columns of a map; the rest as in `losses`.
+        """
+        return {}
+
     def decode(self, heatmap_BKHW: Tensor) -> Tensor:
         """joints_BK2 in heatmap pixels."""
         raise NotImplementedError
@@ -113,6 +122,12 @@ class Method(BaseModel):
         size = heatmap_BKHW.shape[-2:]
         found_BK = self.read_depth(heatmap_BKHW, depth_BKHW)
         return self.bone_cost(size[1]) * depth.depth_error(found_BK, true_BK, joints_BK2, labelled_BK, size)
+
+    def depth_count(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
+        """What `depth_loss` is a mean over, as `counts` says."""
+        from heatmark.models import losses
+
+        return losses.inside_count(joints_BK2, labelled_BK, size)
 
     def bone_cost(self, width: int) -> float:
         """What an error of one bone length costs across the view, on a map of that width; here in heatmap pixels."""
@@ -159,6 +174,9 @@ class HeatmapRegression(Method):
         )
         return {"l_de": losses.heatmap_loss(heatmap_BKHW, target_BKHW, weight_BK, self.l_de_reduction)}
 
+    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
+        return {"l_de": self.depth_count(joints_BK2, labelled_BK, size)}
+
     def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
         """The maximum of the mean map, as SBL and HRNet take it: a map that lags is shifted by a whole pixel."""
         from heatmark.models import decoding
@@ -199,6 +217,13 @@ class HeatmapRegression(Method):
         error_BK = depth.depth_map_error(depth_BKHW, true_BK, target_BKHW)
         return losses.map_loss(error_BK, weight_BK, size.numel(), self.l_de_reduction)
 
+    def depth_count(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
+        from heatmark.models import losses
+
+        return losses.heatmap_count(
+            joints_BK2, labelled_BK, size, self.sigma, self.target_center, self.l_de_reduction
+        )
+
 
 class AbsoluteError(Method):
     """L_re, the L1 of a coordinate (Eq. 5), over the labelled joints inside the crop.
@@ -219,6 +244,11 @@ class AbsoluteError(Method):
         size = heatmap_BKHW.shape[-2:]
         found_BK2 = self.decode(heatmap_BKHW)
         return {"l_re": losses.coordinate_loss(found_BK2, joints_BK2, labelled_BK, size, self.l_re_units)}
+
+    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        return {"l_re": losses.inside_count(joints_BK2, labelled_BK, size)}
 
     def bone_cost(self, width: int) -> float:
         from heatmark.models import losses
@@ -342,3 +372,13 @@ class GaussianPrior(Method):
             l_de = losses.heatmap_loss(heatmap_BKHW, target_BKHW, weight_BK, self.l_de_reduction)
             terms["l_de"] = self.l_de_weight * l_de
         return terms
+
+    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        counts = super().counts(joints_BK2, labelled_BK, size, epoch)
+        if self.t_o is None or epoch < self.t_o:
+            counts["l_de"] = losses.heatmap_count(
+                joints_BK2, labelled_BK, size, self.sigma, self.target_center, self.l_de_reduction
+            )
+        return counts

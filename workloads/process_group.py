@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -81,6 +81,24 @@ class Ranks:
         """The sum of each value over all ranks, without waiting for them. values_N: on the device; is overwritten."""
         work = dist.all_reduce(values_N, async_op=True) if self.world_size > 1 else None
         return Later(values_N, work)
+
+    def weights_later(self, counts: Mapping[str, Tensor]) -> Callable[[], dict[str, Tensor]]:
+        """What this rank's means of so many values each weigh among those of all ranks; 1 where all have as many.
+
+        The mean over ranks of weight times mean is the mean over all values, 0 where there are none. Call the result
+        when the weights are needed: nothing waits for them before.
+        """
+        own_N = torch.stack([count.double() for count in counts.values()]) if counts else torch.zeros(0)
+        total_N = own_N.clone()
+        work = dist.all_reduce(total_N, async_op=True) if self.world_size > 1 and counts else None
+
+        def weights() -> dict[str, Tensor]:
+            if work is not None:
+                work.wait()  # on a GPU its queue waits, not the host
+            weight_N = self.world_size * own_N / total_N.clamp(min=1)
+            return dict(zip(counts, weight_N.float().unbind(), strict=True))
+
+        return weights
 
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, on every rank, in order of rank."""

@@ -207,7 +207,7 @@ class Trial:
         facts = pending.facts()
         if facts.diverged:
             raise DivergedError(
-                f"the loss is {facts.terms['loss']} on rank {self.ranks.rank} at epoch {self.position.epoch + 1}, "
+                f"the loss is {facts.terms['loss']} at epoch {self.position.epoch + 1}, "
                 f"step {self.position.step + 1} ({facts.terms}); lower train.lr or look at the data of this batch"
             )
         self.position.count_step(facts.people, facts.terms)

@@ -12,6 +12,8 @@ from heatmark.models.methods.registry import register
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from heatmark.models.losses import Size
+
 
 @register
 class Dsnt(SoftmaxRegression):
@@ -36,6 +38,11 @@ class Dsnt(SoftmaxRegression):
         distance = losses.normalised_distance(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)
         divergence = losses.jensen_shannon(heatmap_BKHW, self.beta, joints_BK2, labelled_BK, self.sigma)
         return {"l_re": distance, "l_js": self.js_weight * divergence}
+
+    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        return dict.fromkeys(("l_re", "l_js"), losses.inside_count(joints_BK2, labelled_BK, size))
 
     def bone_cost(self, width: int) -> float:
         return super().bone_cost(width) * 2 / width

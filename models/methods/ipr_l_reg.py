@@ -12,6 +12,8 @@ from heatmark.models.methods.registry import register
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from heatmark.models.losses import Size
+
 
 @register
 class RegularizedIntegral(AbsoluteError, SoftmaxRegression):
@@ -38,3 +40,6 @@ class RegularizedIntegral(AbsoluteError, SoftmaxRegression):
         terms = super().losses(heatmap_BKHW, joints_BK2, labelled_BK, epoch)
         l_reg = losses.shrinkage_loss(heatmap_BKHW, self.beta, self.tau, labelled_BK)
         return terms | {"l_reg": self.l_reg_weight * l_reg}
+
+    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
+        return super().counts(joints_BK2, labelled_BK, size, epoch) | {"l_reg": labelled_BK.sum()}

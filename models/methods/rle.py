@@ -12,6 +12,7 @@ from heatmark.models.methods.registry import register
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from heatmark.models.losses import Size
     from heatmark.models.maps import Maps
 
 
@@ -74,6 +75,11 @@ class Rle(SoftmaxRegression):
             "l_flow": likelihood.flow_loss(residual_BK2, sigma_BK2, learned),
         }
         return {name: likelihood.mean_inside(loss_BK, joints_BK2, labelled_BK, size) for name, loss_BK in found.items()}
+
+    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
+        from heatmark.models import losses
+
+        return dict.fromkeys(("l_laplace", "l_flow"), losses.inside_count(joints_BK2, labelled_BK, size))
 
     def certainty(self, maps: Maps) -> Tensor:
         return 1 - self.sigma(maps).mean(-1) if self.score == "deviation" else super().certainty(maps)

@@ -50,6 +50,53 @@ def test_terms_are_finite_numbers_in_full_precision_and_reach_the_maps(name: str
         assert (heatmap_gradient_BK[LABELLED_BK > 0] > 0).all()
 
 
+# Whom four people are lacking: one all joints, one two, and some stand outside the map.
+UNLIKE_BK = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 0.0]])
+UNLIKE_BK2 = torch.tensor([[30.0, 5.0], [2.0, -40.0], [6.0, 3.0]]).expand(4, 3, 2) * torch.tensor(
+    [[[0.5]], [[0.6]], [[0.4]], [[0.3]]]
+)
+
+
+@every_method
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("depth", [False, True], ids=["flat", "depth"])
+def test_the_loss_is_that_of_the_global_batch_on_any_number_of_ranks(name: str, ranks: int, depth: bool) -> None:
+    """Each rank's terms weigh as its counts among those of all."""
+    method = method_of(name)
+    torch.manual_seed(1)
+    network = torch.randn(4, JOINTS * maps_per_joint(method.latent_maps, depth), HEIGHT, WIDTH).requires_grad_()
+    true_BK, learned, size = torch.rand(4, JOINTS), method.learned(), (HEIGHT, WIDTH)
+
+    def terms_of(people: slice) -> dict[str, torch.Tensor]:
+        maps = split_maps(network[people], JOINTS, method.latent_maps)
+        labels = UNLIKE_BK2[people], UNLIKE_BK[people]
+        terms = method.terms(maps, *labels, 0, learned)
+        if depth:
+            terms["l_depth"] = method.depth_loss(
+                maps.heatmap_BKHW, maps.depth_BKHW, labels[0], true_BK[people], labels[1]
+            )
+        return dict(terms)
+
+    def counts_of(people: slice) -> dict[str, torch.Tensor]:
+        counts = method.counts(UNLIKE_BK2[people], UNLIKE_BK[people], size, 0)
+        if depth:
+            counts["l_depth"] = method.depth_count(UNLIKE_BK2[people], UNLIKE_BK[people], size)
+        return dict(counts)
+
+    shares = [slice(rank, None, ranks) for rank in range(ranks)]
+    counts = [counts_of(people) for people in shares]
+    whole = terms_of(slice(None))
+    assert set(counts[0]) == set(whole), "every term here is a mean over something"
+    for key, value in whole.items():
+        total = sum(float(each[key]) for each in counts)
+        spread = [float(own[key]) * terms_of(people)[key] / total for own, people in zip(counts, shares, strict=True)]
+        joined = torch.stack(spread).sum()
+        torch.testing.assert_close(joined, value, rtol=2e-6, atol=1e-7)
+        (wanted,) = torch.autograd.grad(value, network, retain_graph=True)
+        (found,) = torch.autograd.grad(joined, network)
+        torch.testing.assert_close(found, wanted, rtol=2e-5, atol=1e-8)
+
+
 @every_method
 @any_width
 def test_a_joint_is_read_within_the_map_in_full_precision(name: str, dtype: torch.dtype) -> None:

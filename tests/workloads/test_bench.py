@@ -47,16 +47,19 @@ def test_everyone_runs_in_every_round_and_the_first_is_the_measure() -> None:
     assert all(0 < each.low <= each.ratio <= each.high and each.per_second > 0 for each in others)
 
 
-def test_a_limit_is_of_times_in_the_same_rounds() -> None:
-    def sleep(seconds: float) -> int:
-        time.sleep(seconds)
+def test_a_limit_is_of_times_in_the_same_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("heatmark.workloads.bench.race.time.perf_counter", lambda: clock[0])
+
+    def takes(seconds: float) -> int:
+        clock[0] += seconds
         return 1
 
-    entrants = [Entrant("slow", partial(sleep, 0.03)), Entrant("fast", partial(sleep, 0.01))]
+    entrants = [Entrant("slow", partial(takes, 3.0)), Entrant("fast", partial(takes, 1.0))]
     limits = [Limit("fast", 0.5, "slow"), Limit("slow", 2.0, "fast"), Limit("fast", 1.0, "fast")]
     (found,) = race("a race", "items", [Heat("one", entrants, limits, facts={"waits": 0})], 3).heats
     assert [each.kept for each in found.verdicts] == [True, False, True]
-    assert found.verdicts[0].took == pytest.approx(1 / 3, abs=0.1)
+    assert found.verdicts[0].took == pytest.approx(1 / 3)
     assert found.facts == {"waits": 0}
 
 

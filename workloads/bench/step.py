@@ -99,7 +99,7 @@ def _alone(ranks: Ranks) -> Callable[[], object]:
     optimizer = torch.optim.Adam(model.parameters(), lr=spec.train.lr, fused=ranks.device.type == "cuda")
 
     def step() -> float:
-        loss = torch.stack(list(loss_terms(model, spec, ranks.device, batch, 0).values())).sum()
+        loss = torch.stack(list(loss_terms(model, spec, ranks, batch, 0).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), spec.train.gradient_clipping)
