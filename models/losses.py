@@ -16,7 +16,7 @@ from heatmark.models.density import softmax_map
 
 Size = torch.Size | tuple[int, int]
 Center = Literal["rounded", "exact"]
-Reduction = Literal["half_mean", "sum_pixels"]
+Reduction = Literal["half_mean", "mean", "sum_pixels"]
 
 
 def gaussian_targets(
@@ -54,8 +54,8 @@ def _seen(column_BKW: Tensor, row_BKH: Tensor) -> Tensor:
 def heatmap_count(
     joints_BK2: Tensor, labelled_BK: Tensor, size: Size, sigma: float, center: Center, reduction: Reduction
 ) -> Tensor:
-    """What `heatmap_loss` is a mean over: people with half_mean, else joints whose Gaussian is on the map."""
-    if reduction == "half_mean":
+    """What `heatmap_loss` is a mean over: joints whose Gaussian is on the map with sum_pixels, else people."""
+    if reduction != "sum_pixels":
         return labelled_BK.new_tensor(float(len(labelled_BK)))
     return (labelled_BK * _seen(*_axes(joints_BK2, size, sigma, center))).sum()
 
@@ -69,6 +69,7 @@ def heatmap_loss(heatmap_BKHW: Tensor, target_BKHW: Tensor, weight_BK: Tensor, r
     """L_de, the squared error of a heatmap (Eq. 4).
 
     half_mean: 0.5 * mean over samples, joints and pixels, unlabelled ones counted with error 0 (SBL `JointsMSELoss`).
+    mean: the same without the half.
     sum_pixels: summed over the pixels of a map as Eq. 4 prints it, averaged over the labelled joints.
     """
     error_BK = (at_least_fp32(heatmap_BKHW) - target_BKHW).square().sum((-2, -1))
@@ -78,9 +79,10 @@ def heatmap_loss(heatmap_BKHW: Tensor, target_BKHW: Tensor, weight_BK: Tensor, r
 def map_loss(error_BK: Tensor, weight_BK: Tensor, pixels: int, reduction: Reduction) -> Tensor:
     """Errors that are sums over the pixels of each map, put together as `heatmap_loss` says."""
     total = (error_BK * weight_BK).sum()
-    if reduction == "half_mean":
-        return 0.5 * total / (error_BK.numel() * pixels)
-    return total / weight_BK.sum().clamp(min=1)
+    if reduction == "sum_pixels":
+        return total / weight_BK.sum().clamp(min=1)
+    mean = total / (error_BK.numel() * pixels)
+    return 0.5 * mean if reduction == "half_mean" else mean
 
 
 def coordinate_loss(

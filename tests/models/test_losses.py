@@ -49,12 +49,13 @@ def test_a_map_is_weightless_once_its_whole_window_is_outside(x: float, weight: 
     assert gaussian_targets(joints, torch.ones(1, 1), (64, 48), sigma=2.0)[1].item() == weight
 
 
-def test_the_heatmap_loss_in_both_reductions() -> None:
+def test_the_heatmap_loss_in_all_reductions() -> None:
     """Errors 0.5 at two pixels of a labelled map, 1 everywhere in an unlabelled one."""
     heatmap, target = torch.zeros(1, 2, 2, 3), torch.zeros(1, 2, 2, 3)
     heatmap[0, 0, 0, 0], heatmap[0, 0, 1, 2], heatmap[0, 1] = 0.5, -0.5, 1.0
     weight = torch.tensor([[1.0, 0.0]])
     assert heatmap_loss(heatmap, target, weight, "half_mean").item() == pytest.approx(0.5 * 0.5 / 12)
+    assert heatmap_loss(heatmap, target, weight, "mean").item() == pytest.approx(0.5 / 12)
     assert heatmap_loss(heatmap, target, weight, "sum_pixels").item() == pytest.approx(0.5)
 
 
@@ -77,7 +78,7 @@ def test_a_batch_without_labels_costs_nothing_and_teaches_nothing() -> None:
     heatmap = torch.randn(1, 2, 4, 3).requires_grad_()
     nothing = torch.zeros(1, 2)
     target, weight = gaussian_targets(torch.full((1, 2, 2), math.inf), nothing, (4, 3), 2.0)
-    for reduction in ("half_mean", "sum_pixels"):
+    for reduction in ("half_mean", "mean", "sum_pixels"):
         assert heatmap_loss(heatmap, target, weight, reduction).item() == 0
     loss = coordinate_loss(heatmap.mean((-2, -1))[..., None].expand(1, 2, 2), torch.zeros(1, 2, 2), nothing, (4, 3))
     assert loss.item() == 0
