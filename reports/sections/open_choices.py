@@ -51,10 +51,10 @@ def open_choices_export(found: Sequence[Read]) -> Export:
     caption = (
         "The paper names neither the units of L_re nor how L_de is reduced, nor every weight. Here they are by "
         f"default: {usual}. One row per reading: each step of the paper's order (Tables 3 and 6) as how much better "
-        "the first is than the second, so that a positive number is the paper's way. appears: every step is clear (p below "
-        "0.05 over images and seeds, after Holm over all pairs of this table, and no common seed against it); in the "
-        "means, not in the means: without that; contradicted: a step is clearly the other way round. Under it, of the "
-        "pairs of Table 6's rows at β 10, how many the means have in the paper's order, and how many are clearly "
+        "the first is than the second, so that a positive number is the paper's way. appears: every step is clear (p "
+        "below 0.05 over images and seeds, after Holm over all pairs of this table, and no common seed against it); in "
+        "the means, not in the means: without that; contradicted: a step is clearly the other way round. Under it, of "
+        "the pairs of Table 6's rows at β 10, how many the means have in the paper's order, and how many are clearly "
         f"against it. With fewer than {FEWEST_SEEDS} seeds of each intervals are over images alone and nothing is "
         "clear. What a method lacks it shares with other rows." + (f" Everywhere: {shared}." if shared else "")
     )
