@@ -1,21 +1,34 @@
-"""The boxes that people are cropped by. Their source is part of every metric's name: it is worth about 2 AP."""
+"""Where a number comes from: the boxes that people are cropped by, about 2 AP apart, and how they were looked at.
+
+A source is a word such as `gt` or `det`. A trial that is measured in several ways has more of them, marked behind a
+dash: `gt-noflip` or `det-1f0c22d9`, another detector's. Sources are a part of every metric's name and of file names.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 TITLES: Final = {"gt": "GT boxes", "det": "detected boxes", "mmpose": "mmpose's boxes"}
+FLIP_MARKS: Final = {True: "flip", False: "noflip"}
+MARK_TITLES: Final = {"flip": "flip test", "noflip": "no flip test"}
+
+
+def source_name(boxes: str, *marks: str) -> str:
+    """The name of a source. marks: what tells it from the trial's usual one."""
+    return "-".join((boxes, *marks))
 
 
 def title_of(source: str) -> str:
     """For people. source: `gt` or, as metrics and tables have it, `gtbox`."""
-    plain = source.removesuffix("box")
-    return TITLES.get(plain, f"{plain} boxes")
+    plain, *marks = source.split("-")
+    plain = plain.removesuffix("box")
+    return ", ".join([TITLES.get(plain, f"{plain} boxes"), *(MARK_TITLES.get(mark, mark) for mark in marks)])
 
 
 def prefix_of(source: str) -> str:
     """What stands before a metric: `gtbox`."""
-    return f"{source}box"
+    boxes, dash, marks = source.partition("-")
+    return f"{boxes}box{dash}{marks}"
 
 
 def in_boxes(source: str, metric: str) -> str:
@@ -25,5 +38,6 @@ def in_boxes(source: str, metric: str) -> str:
 
 def measured_in(name: str) -> tuple[str, str] | None:
     """The source of the boxes and the metric that a name stands for; None for what depends on no boxes."""
-    boxes, slash, metric = name.partition("/")
-    return (boxes.removesuffix("box"), metric) if slash and boxes.endswith("box") else None
+    head, slash, metric = name.partition("/")
+    boxes, dash, marks = head.partition("-")
+    return (f"{boxes.removesuffix('box')}{dash}{marks}", metric) if slash and boxes.endswith("box") else None

@@ -135,7 +135,7 @@ class Broker(threading.Thread):
         job = self._job_of(folder)
         alive = status is not None and status.alive
         seen = status is not None and status.is_seen
-        if folder.result() is not None:
+        if folder.finished:
             return "wait" if alive and seen else self._end(folder, job, "finished", None)
         decision = folder.decision()
         if decision is not None and not alive:

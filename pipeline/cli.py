@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +16,9 @@ from rich.table import Table
 
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
-from heatmark.pipeline import cli_data, cli_records, cli_score, cli_site, cli_skeleton
+from heatmark.pipeline import cli_data, cli_evaluate, cli_records, cli_score, cli_site, cli_skeleton
 from heatmark.pipeline.cli_formats import SynthHelp
+from heatmark.pipeline.json_output import JsonOption, stdout_for_json
 from heatmark.pipeline.keypoint_options import SkeletonOption, chosen_settings
 
 # 2: the user's mistake, with one line that says what, where and what to do. 1: ours, with a stack trace.
@@ -45,6 +44,7 @@ app.add_typer(site_app, name="site")
 cli_data.register(data_app)
 cli_skeleton.register(data_app)
 cli_score.register(app)
+cli_evaluate.register(app)
 cli_site.register(site_app)
 records_app = typer.Typer(no_args_is_help=True, help="Keep finished trials as small files, and restore them.")
 app.add_typer(records_app, name="records")
@@ -56,7 +56,6 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the sweep file: train.epochs=5.")
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="The folder of all sweeps.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 
 
 def _console() -> Console:
@@ -158,23 +157,6 @@ def train(
 
     read_spec(spec)  # a job writes down why it failed, beside its spec: not where there is none
     raise typer.Exit(run_trial(spec.absolute()))
-
-
-@app.command("evaluate")
-def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A trial's run folder.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Evaluate a trial's newest weights, on as many ranks as srun or submitit started this command with."""
-    from heatmark.workloads.trained import evaluate_trial
-
-    with stdout_for_json():
-        found = evaluate_trial(folder, lambda line: print(line, file=sys.stderr))
-    if as_json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:16} {'-' if value is None else f'{value:.5f}'}")
 
 
 @app.command("report")
@@ -336,13 +318,6 @@ def data_synth(
     recipe = make_recipe(format or usual, people_train, people_val, seed, settings)
     write_tree(root, recipe)
     print(f"{root}: {people_train} people to train on, {people_val} to validate, {recipe.fingerprint()}")
-
-
-@contextlib.contextmanager
-def stdout_for_json() -> Iterator[None]:
-    """Libraries print what they like (DeepSpeed greets on stdout): they do it on stderr; stdout is for the answer."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from heatmark.pipeline.json_output import JsonOption
 from heatmark.pipeline.keypoint_options import (
     AnnotationsOption,
     CategoryOption,
@@ -22,7 +23,6 @@ EXIT_DEFECTS = 2
 SHOWN_PER_KIND = 10
 
 RootArgument = Annotated[Path, typer.Argument(metavar="PATH", help="The root of a data set in any known format.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from heatmark.pipeline.cli_formats import ScoreHelp
+from heatmark.pipeline.json_output import JsonOption
 from heatmark.pipeline.keypoint_options import CategoryOption, SkeletonOption, chosen_settings
 
 BY_JOINT = " by joint"
@@ -28,7 +29,7 @@ def score_command(
     ] = False,
     skeleton: SkeletonOption = None,
     category: CategoryOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Score anyone's predictions against anyone's annotations, by the format's own metric."""
     from heatmark.datasets import formats

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from heatmark.pipeline.json_output import JsonOption
+
 EXIT_LACKING, EXIT_INTERRUPTED = 2, 130
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -24,9 +26,6 @@ SetOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="A folder that the nodes see, too, as for sweeps.")]
 WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Minutes that a job may wait in the queue.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout and nothing else there; lines go to stderr.")
-]
 
 
 def register(app: typer.Typer) -> None:

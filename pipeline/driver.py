@@ -84,7 +84,7 @@ def _run_trials(plan: Plan, folders: list[RunFolder], console: Console) -> None:
 def _is_ending(folder: RunFolder) -> bool:
     """A trial with a result whose job no driver has seen end."""
     job = folder.job()
-    return folder.result() is not None and job is not None and not job.has_ended
+    return folder.finished and job is not None and not job.has_ended
 
 
 def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> None:
@@ -127,7 +127,7 @@ def _exit_code(plan: Plan, console: Console) -> int:
     for trial in plan.trials:
         folder = plan.run_folder(trial)
         job = folder.job()
-        if folder.result() is None and (job is None or job.state != "cancelled"):
+        if not folder.finished and (job is None or job.state != "cancelled"):
             kinds.add(job.end.kind if job and job.end else None)
             state, reason = (job.state, job.reason) if job else ("waiting", None)
             console.print(f"{labels[trial.signature]}: {state}: {reason}", soft_wrap=True)
@@ -183,7 +183,7 @@ def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
 
 def cancel_sweep(sweep: Path, log: Log) -> int:
     """`heatmark sweep cancel`: from any shell of the cluster, with or without a driver. Returns how many trials."""
-    folders = [folder for folder in run_folders(sweep) if folder.result() is None]
+    folders = [folder for folder in run_folders(sweep) if not folder.finished]
     for folder in folders:
         decide_cancel(folder, by="user", reason="cancelled by heatmark sweep cancel")
     cluster = make_cluster(cluster_of(sweep), sweep)

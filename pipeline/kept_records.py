@@ -1,7 +1,8 @@
 """What a report needs of finished trials, small enough to be committed, and back into a sweep's folder.
 
     DIR/sweep.json                  the sweep's cells, without where they ran
-    DIR/<signature>/                spec, result and epochs of a finished trial, and the records of its last evaluation
+    DIR/<signature>/                spec, result and epochs of a finished trial, its further measurements, and the
+                                    records of the last evaluation of each
 
 No photograph is in it, no path and no name of a machine. Records lose nothing: they are only packed more tightly.
 """
@@ -42,7 +43,7 @@ def keep_records(sweep: Path, kept: Path, on_trial: Callable[[str], None] = lamb
     Raises InputError where the folder is no sweep's or none of its trials has finished.
     """
     record = _sweep_record(sweep)
-    finished = [(folder, result) for folder in run_folders(sweep) if (result := folder.result()) is not None]
+    finished = [(folder, result) for folder in run_folders(sweep) if folder.finished and (result := folder.result())]
     if not finished:
         raise InputError(f"{sweep}: no trial has finished, so there is nothing to keep; run the sweep first")
     written, there, total = [], [], 0
@@ -102,8 +103,15 @@ def _is_begun(folder: RunFolder) -> bool:
 
 
 def _files(folder: RunFolder) -> list[Path]:
-    """All that is kept of a trial but its result."""
-    return [folder.spec_file, folder.metrics_file, *folder.records_files().values()]
+    """All that is kept of a trial but its result, of files that are there."""
+    records = [path for each in _measurements(folder) for path in each.records_files().values()]
+    found = (folder.spec_file, folder.metrics_file, folder.measurements_file, *records)
+    return [path for path in found if path.exists()]
+
+
+def _measurements(folder: RunFolder) -> list[RunFolder]:
+    """Where the evaluation files of each lie, the trial's own first."""
+    return [folder, *(folder.of_source(source) for source in folder.measurements())]
 
 
 def _keep(folder: RunFolder, result: Result, place: RunFolder) -> int:
@@ -111,11 +119,14 @@ def _keep(folder: RunFolder, result: Result, place: RunFolder) -> int:
     spec = folder.spec()
     anonymous = RuntimeSpec(data_root=spec.data.name)
     write_spec(place.spec_file, spec.model_copy(update={"runtime": anonymous}))
-    write_atomic(place.metrics_file, folder.metrics_file.read_bytes())
-    records = folder.records_files()
-    if records:
-        last = max(records)
-        write_atomic(place.records_file(last), _packed(records[last]))
+    for path in (folder.metrics_file, folder.measurements_file):
+        if path.exists():
+            write_atomic(place.path / path.name, path.read_bytes())
+    for each in _measurements(folder):
+        records = each.records_files()
+        if records:
+            last = records[max(records)]
+            write_atomic(place.path / last.relative_to(folder.path), _packed(last))
     _without_place(result, spec).write(place.result_file)
     return sum(path.stat().st_size for path in [*_files(place), place.result_file])
 

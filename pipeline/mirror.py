@@ -231,7 +231,7 @@ class Mirror:
 def _trial_state(folder: RunFolder) -> SentState:
     job = folder.job()
     return SentState(
-        state="finished" if folder.result() is not None else job.state if job else "new",
+        state="finished" if folder.finished else job.state if job else "new",
         job_id=job.job_id if job else None,
         attempts=len(folder.attempts()),
         costed=folder.accounting_file.exists(),

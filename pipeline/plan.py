@@ -36,8 +36,11 @@ from heatmark.pipeline.sweep import (
 )
 from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
+from heatmark.pipeline.wanted_measurements import ask_for, planned_again
+from heatmark.workloads.measurement import measurement_of
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
-from heatmark.workloads.run_folder.spec_file import write_spec
+from heatmark.workloads.run_folder.measured import Measurement
+from heatmark.workloads.run_folder.spec_file import read_spec, write_spec
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
 from heatmark.workloads.runtime import RunSettings, RuntimeSpec
 from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
@@ -47,7 +50,7 @@ from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, Trai
 class Plan:
     """sweep: the file, what data sets tell of themselves written out. given: the data sections as they stand in it.
     folder: runs/<sweep>. trials: one per cell, in the order of the grid. collapsed: cells that were the same experiment
-    as another (beta means nothing to detection).
+    as another (beta means nothing to detection). wanted: by signature, how a trial is measured beside its training.
     """
 
     sweep: SweepFile
@@ -55,6 +58,7 @@ class Plan:
     folder: Path
     trials: tuple[TrialSpec, ...]
     collapsed: int
+    wanted: Mapping[str, tuple[Measurement, ...]]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -65,13 +69,14 @@ class Plan:
         return RunFolder(self.folder / trial.signature)
 
     def unfinished(self) -> list[TrialSpec]:
-        """Trials without a result: the only ones Tune is started for."""
-        return [trial for trial in self.trials if self.run_folder(trial).result() is None]
+        """Trials that are not trained or not measured in all ways: the only ones Tune is started for."""
+        return [trial for trial in self.trials if not self.run_folder(trial).finished]
 
     def write(self) -> None:
-        """The sweep's own record and every trial's spec.json; specs that are there stay, but for `runtime`."""
-        for trial in self.trials:
-            write_spec(self.run_folder(trial).spec_file, trial)
+        """The sweep's own record and of every trial its spec.json, which stays as it is but for `runtime` and how often
+        it is evaluated, and what is still to be measured of it.
+        """
+        sources = {trial.signature: self._ask_for(trial) for trial in self.trials}
         path = sweep_file(self.folder)
         earlier = SweepRecord.read(path)
         SweepRecord(
@@ -80,8 +85,22 @@ class Plan:
             scheduler=self.sweep.tune.scheduler,
             cluster=self.sweep.cluster.model_dump(mode="json"),
             targets=self.sweep.report.targets,
-            cells=[CellRecord(signature=signature, label=label) for signature, label in self.labels.items()],
+            cells=[
+                CellRecord(signature=signature, label=label, source=sources[signature])
+                for signature, label in self.labels.items()
+            ],
         ).write(path)
+
+    def _ask_for(self, trial: TrialSpec) -> str:
+        """Write what one trial is and is to be measured by. Returns CellRecord.source."""
+        folder = self.run_folder(trial)
+        spec = planned_again(read_spec(folder.spec_file), trial) if folder.spec_file.is_file() else trial
+        write_spec(folder.spec_file, spec)
+        boxes = self.sweep.data[trial.data.name].detections
+        file = expand_path(boxes) if boxes is not None else None
+        own = measurement_of(trial)
+        source = ask_for(folder, spec, [(own, file), *((each, file) for each in self.wanted[trial.signature])])
+        return "" if source == measurement_of(spec).boxes else source
 
 
 def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
@@ -96,14 +115,31 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     names, given = dict.fromkeys(sweep.named("dataset")), sweep.data
     sweep = sweep.model_copy(update={"data": sweep.data | {name: _resolved(sweep.data[name]) for name in names}})
     prints = {name: _fingerprint(sweep.data[name]) for name in names}
+    detectors = {
+        name: detections_fingerprint(expand_path(file)) for name in names if (file := sweep.data[name].detections)
+    }
     weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
+    wanted: dict[str, dict[Measurement, None]] = {}
     cells = 0
     for cell in _cells(sweep.grid):
         trial = _trial(sweep, cell, prints, weights, source)
-        trials.setdefault(trial.signature, trial)
+        trial = _measured(trial, detectors.get(trial.data.name))
+        first = trials.setdefault(trial.signature, trial)
+        asked = wanted.setdefault(trial.signature, {})
+        for boxes in sweep.data[trial.data.name].all_boxes:
+            asked[measurement_of(_measured(trial, detectors.get(trial.data.name), boxes))] = None
+        asked.pop(measurement_of(first), None)
         cells += 1
-    return Plan(sweep, given, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials))
+    further = {signature: tuple(asked) for signature, asked in wanted.items()}
+    return Plan(sweep, given, (out / sweep.name).absolute(), tuple(trials.values()), cells - len(trials), further)
+
+
+def _measured(trial: TrialSpec, detector: str | None, boxes: str | None = None) -> TrialSpec:
+    """Measured in these boxes, or in its own. detector: the hash of the data set's detections."""
+    boxes = boxes or trial.data.bbox_source
+    data = {"bbox_source": boxes, "detections": detector if boxes == "det" else None}
+    return trial.model_copy(update={"data": trial.data.model_copy(update=data)})
 
 
 def _check_stage(sweep: SweepFile, source: Path) -> None:
@@ -175,6 +211,11 @@ def _trial(
             f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by "
             f"{cluster.nodes * cluster.ranks} ranks; choose a multiple of cluster.nodes x cluster.ranks"
         )
+    if train.epochs == 0 and cell["backbone"] not in weights:
+        raise InputError(
+            f"{source}: train.epochs: 0 measures published weights as they are; give the file of {cell['backbone']}'s "
+            f"under pretrained, or train"
+        )
     shared = _shared(DataSettings, data)
     if not format_of(data).mirrors:
         # Which joint is which in a mirror is not known: told with the skeleton (data_notes).
@@ -192,7 +233,7 @@ def _trial(
         seed=seed,
         runtime=RuntimeSpec(
             data_root=str(data_root(data)),
-            detections=str(expand_path(data.detections)) if data.detections is not None else None,
+            detections=str(expand_path(data.detections)) if data.bbox_source == "det" and data.detections else None,
             pretrained=_weights_file(sweep, cell["backbone"]),
             stage=_path_in_job(cluster, stage.to) if stage else None,
             stage_tar=str(expand_path(tar)) if tar is not None else None,
@@ -258,10 +299,7 @@ def _resolved(data: DataSection) -> DataSection:
 def _fingerprint(data: DataSection) -> str:
     if data.synthetic is not None:
         return _recipe(data).fingerprint()
-    found = format_of(data).fingerprint(data_root(data))
-    if data.detections is None:
-        return found
-    return f"{found} boxes {detections_fingerprint(expand_path(data.detections))}"
+    return format_of(data).fingerprint(data_root(data))
 
 
 def draw_missing_data(plan: Plan, log: Any) -> None:
@@ -285,13 +323,16 @@ def data_notes(plan: Plan) -> list[str]:
     known = read_json(path) or {}
     notes: list[str] = []
     for trial in {trial.data.name: trial for trial in plan.trials}.values():
-        key = f"{trial.data.fingerprint} strict={trial.runtime.strict}"
+        data = plan.given[trial.data.name]
+        detections = expand_path(data.detections) if data.detections is not None else None
+        key = f"{trial.data.fingerprint} {trial.data.detections or detections or ''} strict={trial.runtime.strict}"
         if key not in known:
-            root, strict = Path(trial.runtime.data_root), trial.runtime.strict
-            boxes = Path(trial.runtime.detections) if trial.runtime.detections is not None else None
-            data = plan.given[trial.data.name]
-            found = format_of(data)
-            splits = [found.people(root, split, strict, boxes, data.bbox_source, data.delta_mm) for split in SPLITS]
+            root, strict, found = Path(trial.runtime.data_root), trial.runtime.strict, format_of(data)
+            splits = [
+                found.people(root, split, strict, detections if boxes == "det" else None, boxes, data.delta_mm)
+                for split in SPLITS
+                for boxes in (data.all_boxes if split == "val" else data.all_boxes[:1])
+            ]
             known[key] = [f"{trial.data.name} {people.split}: {note}" for people in splits for note in people.notes]
         notes += known[key]
     write_json(path, known)
@@ -302,7 +343,7 @@ def measured_speed(folder: Path) -> dict[str, float]:
     """Training speed seen so far in a sweep's folder: people per second by backbone."""
     speeds: dict[str, list[float]] = {}
     for run in run_folders(folder):
-        epochs = run.epochs()
+        epochs = [record for record in run.epochs() if record.epoch >= 0]
         if epochs:
             speeds.setdefault(run.spec().backbone, []).append(epochs[-1].images_per_s)
     return {backbone: sum(values) / len(values) for backbone, values in speeds.items()}

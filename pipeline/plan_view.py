@@ -46,7 +46,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
             {
                 "signature": trial.signature,
                 "label": labels[trial.signature],
-                "finished": plan.run_folder(trial).result() is not None,
+                "finished": plan.run_folder(trial).finished,
                 "hours": estimated_hours(trial, people[trial.signature], speeds),
                 "spec": trial.model_dump(mode="json"),
             }
@@ -65,7 +65,7 @@ def print_plan(plan: Plan, console: Console) -> None:
     left: list[float | None] = []
     for trial in plan.trials:
         hours = estimated_hours(trial, people[trial.signature], speeds)
-        done = plan.run_folder(trial).result() is not None
+        done = plan.run_folder(trial).finished
         left += [] if done else [hours]
         shown = "?" if hours is None else f"{hours:.2f}"
         cost = str(trial.train.epochs), str(people[trial.signature]), shown
@@ -73,7 +73,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(table)
     cluster = plan.sweep.cluster
     console.print(
-        f"{plan.collapsed} cells of the grid were the same as another (they differ in what their method does not have)."
+        f"{plan.collapsed} cells of the grid were the same as another (they differ in what their method does not "
+        f"have, or in how one net is measured)."
         f"\nEach trial: one {cluster.executor} job of {cluster.nodes} node(s) x {cluster.ranks} rank(s), "
         f"{cluster.parallel} at a time; "
         f"folder {plan.folder}",

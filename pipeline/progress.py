@@ -61,9 +61,11 @@ def trial_statuses(sweep: Path) -> list[TrialStatus]:
 
 
 def _status(folder: RunFolder, label: str) -> TrialStatus:
-    spec, job, records = folder.spec(), folder.job(), folder.epochs()
+    spec, job = folder.spec(), folder.job()
+    known = folder.epochs()
+    records = [record for record in known if record.epoch >= 0]
     last = records[-1] if records else None
-    evaluated = next((record.val for record in reversed(records) if record.val), {})
+    evaluated = next((record.val for record in reversed(known) if record.val), {})
     boxes = spec.data.bbox_source
     metric = format_of(spec.data).headline
     epochs = spec.train.epochs
@@ -88,7 +90,7 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
 
 
 def _state(folder: RunFolder, job: JobRecord | None) -> str:
-    if folder.result() is not None:
+    if folder.finished:
         return "finished"
     if job is None or job.state == "new":
         return "waiting"

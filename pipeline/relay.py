@@ -48,11 +48,11 @@ def follow(folder: RunFolder, poll_s: float) -> Iterator[EpochRecord]:
     while True:
         # Asked before reading: an epoch written between the two is then read in this round.
         job = folder.job()
-        ended = folder.result() is not None or (job is not None and job.has_ended)
+        ended = folder.finished or (job is not None and job.has_ended)
         records, offset = folder.epochs_since(offset)
         yield from records
         if ended:
             break
         time.sleep(poll_s)
-    if folder.result() is None and job is not None and job.state == "failed":
+    if not folder.finished and job is not None and job.state == "failed":
         raise TrialFailed(f"trial {folder.signature}: {job.reason}")

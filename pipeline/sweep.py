@@ -48,6 +48,14 @@ class DataSection(DataSettings):
     detections: str | None = Field(
         None, description="With bbox_source `det`, the file of the boxes that people are validated in."
     )
+    further_boxes: tuple[str, ...] = Field(
+        (), description="Boxes that the trained nets are measured in as well; `bbox_source: [gt, det]` says it shorter."
+    )
+
+    @property
+    def all_boxes(self) -> tuple[str, ...]:
+        """Those of training's own evaluations first."""
+        return self.bbox_source, *self.further_boxes
 
     @model_validator(mode="before")
     @classmethod
@@ -60,6 +68,9 @@ class DataSection(DataSettings):
             return given  # refused by the field's own check
         usual = {"input_size": found.input_size, **variation._asdict()}
         stated = {key: value for key, value in given.items() if not (key in usual and value is None)}
+        boxes = stated.get("bbox_source")
+        if isinstance(boxes, list) and boxes and "further_boxes" not in stated:
+            stated |= {"bbox_source": boxes[0], "further_boxes": tuple(boxes[1:])}
         size = stated.get("input_size")
         return {**usual, **stated, **({"input_size": tuple(size)} if isinstance(size, list) else {})}
 
@@ -236,11 +247,17 @@ def _check_data(data: DataSection, where: str) -> None:
             f"{where}.synthetic: nothing is drawn in the format {data.format}; give root (a folder), "
             f"or a format of these: {', '.join(drawn_formats())}"
         )
-    if (data.bbox_source == "det") != (data.detections is not None):
+    if ("det" in data.all_boxes) != (data.detections is not None):
         raise InputError(f"{where}.detections: give the file of the boxes with bbox_source det, and only then")
-    if data.bbox_source not in found.box_sources:
+    for boxes in data.all_boxes:
+        if boxes not in found.box_sources:
+            valid = ", ".join(found.box_sources)
+            raise InputError(f"{where}.bbox_source: {data.format} has no {boxes} boxes; valid: {valid}")
+    trained = {"gt" if boxes == "det" else boxes for boxes in data.all_boxes}
+    if len(trained) > 1:
         raise InputError(
-            f"{where}.bbox_source: {data.format} has no {data.bbox_source} boxes; valid: {', '.join(found.box_sources)}"
+            f"{where}.bbox_source: {' and '.join(sorted(trained))} boxes crop people unlike each other in training "
+            "too; give each a data set of its own"
         )
     if data.detections is not None and data.synthetic is not None:
         raise InputError(f"{where}.detections: only for a data set in a root folder; leave it out")

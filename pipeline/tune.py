@@ -72,8 +72,8 @@ def _scheduler(settings: TuneSection, epochs: int) -> Any:
         time_attr="epoch",
         metric=settings.metric,
         mode=settings.mode,
-        max_t=epochs,
-        grace_period=min(settings.grace_epochs, epochs),
+        max_t=max(1, epochs),
+        grace_period=min(settings.grace_epochs, max(1, epochs)),
         reduction_factor=settings.reduction_factor,
     )
 
@@ -102,6 +102,7 @@ class JobCallback(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = RunFolder(Path(trial.config["folder"]))
-        stopped_early = len(folder.epochs()) < folder.spec().train.epochs
+        trained = sum(record.epoch >= 0 for record in folder.epochs())
+        stopped_early = trained < folder.spec().train.epochs
         if stopped_early and folder.result() is None and not folder.cancel_file.exists():
             decide_cancel(folder, by="scheduler", reason="stopped early by ASHA")

@@ -56,7 +56,7 @@ def planned(path: Path, spec: TrialSpec | None = None) -> RunFolder:
 
 def planned_sweep(sweep: Path, specs: Sequence[TrialSpec] = (), name: str | None = None, **changes: Any) -> None:
     """The sweep's own record."""
-    cells = [CellRecord(signature=spec.signature, label=spec.label) for spec in specs]
+    cells = [CellRecord(signature=spec.signature, label=spec.label, source="") for spec in specs]
     content = {"created": "2026-03-04T09:59:00.000Z", "scheduler": "fifo", "cluster": {}, "cells": cells}
     content["targets"] = {}
     SweepRecord(**{"name": name or sweep.name, **content, **changes}).write(sweep_file(sweep))

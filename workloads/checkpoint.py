@@ -65,8 +65,7 @@ def load(folder: RunFolder, signature: str | None = None) -> tuple[dict[str, Any
     for path in newest_first(folder):
         complaint = defect(path, signature or folder.signature)
         if complaint is None:
-            # Our own run folder, checked against its manifest; weights_only keeps code in a planted file from running.
-            return torch.load(path / STATE_FILE, map_location="cpu", weights_only=True), complaints
+            return read_state(path), complaints
         complaints.append(f"checkpoint {path} is not used: {complaint}")
     if complaints:
         raise RuntimeError(
@@ -74,6 +73,24 @@ def load(folder: RunFolder, signature: str | None = None) -> tuple[dict[str, Any
             f"remove {folder.checkpoints} and {folder.metrics_file}"
         )
     return None, []
+
+
+def epoch_ends(folder: RunFolder, signature: str) -> dict[int, Path]:
+    """The intact checkpoints that were written between two epochs, by the number of epochs behind them."""
+    found: dict[int, Path] = {}
+    for path in newest_first(folder):
+        if defect(path, signature) is None:
+            position = read_state(path)["position"]
+            if position["batch"] == 0:
+                found.setdefault(position["epoch"], path)
+    return found
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What a sound checkpoint holds."""
+    # Our own run folder, checked against its manifest; weights_only keeps code in a planted file from running.
+    state: dict[str, Any] = torch.load(path / STATE_FILE, map_location="cpu", weights_only=True)
+    return state
 
 
 def defect(path: Path, signature: str) -> str | None:

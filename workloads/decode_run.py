@@ -54,7 +54,10 @@ def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[
     person_N = np.concatenate(person)
     return {
         name: measure(
-            spec, trial.people, predictions_of(spec, trial.people, person_N, np.concatenate(joints[name]))
+            spec,
+            trial.people,
+            predictions_of(spec, trial.people, person_N, np.concatenate(joints[name])),
+            spec.data.bbox_source,
         ).metrics
         | {"ms_per_crop": 1e3 * seconds[name] / len(person_N)}
         for name in decoders

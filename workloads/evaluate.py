@@ -51,15 +51,35 @@ class Evaluation:
     heatmaps: Heatmaps | None = None
 
     def write(self, folder: RunFolder, epoch: int) -> None:
-        """epoch: the one just trained, counted from 0."""
+        """epoch: the one just trained, counted from 0; -1 before training."""
         write_atomic(folder.predictions_file, json.dumps(self.predictions))
-        for path, content in (
-            (folder.usual_predictions_file, self.usual_file),
-            (folder.records_file(epoch), evaluation.encode(self.records) if self.records else None),
-            (folder.heatmaps_file(epoch), heatmaps_file.encode(self.heatmaps) if self.heatmaps else None),
-        ):
-            if content is not None:
-                write_atomic(path, content)
+        if self.usual_file is not None:
+            write_atomic(folder.usual_predictions_file, self.usual_file)
+        if self.heatmaps is not None:
+            write_atomic(folder.heatmaps_file(epoch), heatmaps_file.encode(self.heatmaps))
+        self.write_records(folder, epoch)
+
+    def write_records(self, folder: RunFolder, epoch: int) -> None:
+        """What was found for every person alone. epoch: as above."""
+        if self.records is not None:
+            write_atomic(folder.records_file(epoch), evaluation.encode(self.records))
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a trial. spec: with its boxes and flip test. source: as metrics are named; the spec's boxes
+    where it is empty. truth: the annotated people, where those of `people` are a detector's.
+    """
+
+    spec: TrialSpec
+    people: PoseDataset
+    loader: CropLoader
+    source: str = ""
+    truth: PoseDataset | None = None
+
+    @property
+    def name(self) -> str:
+        return self.source or self.spec.data.bbox_source
 
 
 @dataclass(frozen=True)
@@ -77,9 +97,7 @@ NOTHING_MORE = Kept()
 
 def evaluate(
     model: nn.Module,
-    spec: TrialSpec,
-    people: PoseDataset,
-    loader: CropLoader,
+    view: View,
     ranks: Ranks,
     unreadable: set[str],
     progress: Callable[[], None] = lambda: None,
@@ -89,17 +107,19 @@ def evaluate(
 
     unreadable: image paths found unreadable are added to it. progress: called after every batch.
     """
-    parts = ranks.gather(_predict(model, spec, people, loader, ranks, unreadable, progress, kept))
+    spec, people = view.spec, view.people
+    parts = ranks.gather(_predict(model, view, ranks, unreadable, progress, kept))
     unreadable.update(*(part.unreadable for part in parts))
     rows = [row for part in parts for row in part.rows]
     found = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     person_N, joints_NK3 = found.pop("person"), found.pop("joints")
     predictions = predictions_of(spec, people, person_N, joints_NK3, found.pop("depth", None))
-    evaluation = measure(spec, people, predictions)
+    evaluation = measure(spec, people, predictions, view.name)
     readings = {name: found.pop(reading_column(name)) for name in readings_of(spec, every=kept.every_reading)}
     if EXACT in readings:
         exact = predictions_of(spec, people, person_N, np.dstack([readings[EXACT], joints_NK3[..., 2]]))
-        evaluation.metrics.update(exact_metrics(spec, measure(spec, people, exact).metrics))
+        measured = measure(spec, people, exact, view.name).metrics
+        evaluation.metrics.update(exact_metrics(spec, measured, view.name))
     if hasattr(spec.method, "guard"):
         short = sum(part.short for part in parts)
         evaluation.metrics["short_mass"] = short / max(1, joints_NK3[..., 0].size)
@@ -132,12 +152,11 @@ def predictions_of(
     return suppressed(people, Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1), depth_NK))
 
 
-def measure(spec: TrialSpec, people: PoseDataset, predictions: Predictions) -> Evaluation:
-    """The metrics of predictions, and the files they are published in."""
+def measure(spec: TrialSpec, people: PoseDataset, predictions: Predictions, source: str) -> Evaluation:
+    """The metrics of predictions, and the files they are published in. source: a part of every metric's name."""
     data_format = format_of(spec.data)
-    # The source of the boxes is part of a metric's name: it is worth about 2 AP.
     found = data_format.measure(people, predictions)
-    metrics = {in_boxes(spec.data.bbox_source, name): value for name, value in found.items()}
+    metrics = {in_boxes(source, name): value for name, value in found.items()}
     return Evaluation(metrics, as_results(people, predictions), data_format.usual_file(people, predictions))
 
 
@@ -157,21 +176,20 @@ class _Share:
 @torch.no_grad()
 def _predict(
     model: nn.Module,
-    spec: TrialSpec,
-    people: PoseDataset,
-    loader: CropLoader,
+    view: View,
     ranks: Ranks,
     unreadable: set[str],
     progress: Callable[[], None],
     kept: Kept,
 ) -> _Share:
     """This rank's share of the people."""
+    spec, people = view.spec, view.people
     decoders = readings_of(spec, every=kept.every_reading)
     model.eval()
     rows: list[Description] = []
     samples: list[Sample] = []
     bad, short = set(unreadable), 0
-    for batch in loader:
+    for batch in view.loader:
         seen = all_maps(model, spec, people, batch, ranks.device)
         heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
         with shared(heatmap_BKHW):

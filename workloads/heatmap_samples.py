@@ -25,7 +25,7 @@ Sample = dict[str, npt.NDArray[Any]]
 
 
 def shown(epoch: int, epochs: int) -> bool:
-    """Whether the heatmaps after an epoch, counted from 0, are kept."""
+    """Whether the heatmaps after an epoch, counted from 0, are kept; -1 is before training."""
     number = epoch + 1
     return number in EARLY or number % STEP == 0 or number == epochs
 

@@ -93,7 +93,7 @@ def run_trial(spec_file: Path, sent_by_sweep: bool = False) -> int:
         if launch.rank == 0:
             _say(line)
 
-    if folder.result() is not None:
+    if folder.finished:
         log(f"{folder.path} is finished; nothing to do")
         return 0
     try:

@@ -29,4 +29,9 @@ def load_pretrained(model: nn.Module, spec: TrialSpec, log: Log) -> None:
             f"{weights.path}: trained on {weights.channels} images, but the trial gives {spec.channels}; "
             f"set pretrained.{spec.backbone}.channels: {weights.channels}"
         )
+    if fit.missing and spec.train.epochs == 0:
+        raise InputError(
+            f"{weights.path}: {fit}; with train.epochs 0 the weights are measured as they are: give those of the whole "
+            "net, with a head for the joints of this data set, or train"
+        )
     log("; ".join([f"started from {weights.path}: {fit}", *weights.notes]))

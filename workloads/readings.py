@@ -42,9 +42,8 @@ def reading_column(name: str) -> str:
     return f"joints:{name}"
 
 
-def exact_metrics(spec: TrialSpec, metrics: Metrics) -> Metrics:
-    """Of a trial's metrics those that are reported of the exact reading too: `gtbox/exact/AP`."""
-    boxes = spec.data.bbox_source
+def exact_metrics(spec: TrialSpec, metrics: Metrics, boxes: str) -> Metrics:
+    """Of a trial's metrics those that are reported of the exact reading too: `gtbox/exact/AP`. boxes: their source."""
     names = dict.fromkeys((format_of(spec.data).headline, "EPE"))
     return {
         in_boxes(boxes, f"{EXACT}/{name}"): metrics[in_boxes(boxes, name)]

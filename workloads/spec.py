@@ -23,7 +23,15 @@ from heatmark.workloads.runtime import RuntimeSpec
 SCHEMA_VERSION: Final = 1
 # Raise it when the same spec would give other numbers than before: old results are then not taken for new ones.
 # 2: with flip_test a person's score, and so AP, comes from the mirrored crop too, as HRNet's does.
-SCIENCE_VERSION = 2
+# 3: a loss is the mean over the joints of the global batch; before, each rank's own mean counted the same, so that a
+#    joint beside few others weighed up to 28 % more at 4 people a rank. On one rank nothing has changed, but for DSNT,
+#    the Gaussian of whose divergence was cut at 3 sigma. Boxes, flip test and eval_every left the signature: they
+#    change no weight.
+SCIENCE_VERSION = 3
+# The last version whose signatures held what is only measured.
+LAST_WITH_MEASUREMENTS = 2
+# Between a data set's own fingerprint and that of its detections, when they were one.
+BOXES_MARK = " boxes "
 
 
 class DataSettings(CropSettings):
@@ -57,7 +65,21 @@ class DataSpec(DataSettings):
         description="Hash of the annotations and of which images are there, or of the parameters of a drawn data set: "
         "other data is another experiment."
     )
+    detections: str | None = Field(None, description="With bbox_source `det`, the hash of the boxes' file.")
     stride: int = Field(4, ge=1, description="Input pixels per heatmap pixel.")
+
+    @model_validator(mode="after")
+    def _fingerprints_are_apart(self) -> DataSpec:
+        """In specs of earlier versions they were one."""
+        if BOXES_MARK in self.fingerprint:
+            fingerprint, _, detections = self.fingerprint.partition(BOXES_MARK)
+            self.__dict__.update(fingerprint=fingerprint, detections=detections)
+        return self
+
+    @property
+    def trained_boxes(self) -> str:
+        """By which people are cropped in training: a detector's boxes are for measuring alone."""
+        return "gt" if self.bbox_source == "det" else self.bbox_source
 
     @model_validator(mode="after")
     def _boxes_are_the_formats(self) -> DataSpec:
@@ -85,7 +107,11 @@ class DataSpec(DataSettings):
 class TrainSpec(Section):
     """How long and how fast a trial learns. Defaults are SimpleBaseline's COCO recipe."""
 
-    epochs: int = Field(140, ge=1, description="Passes over the training people.")
+    epochs: int = Field(
+        140,
+        ge=0,
+        description="Passes over the training people; with 0 the weights of `pretrained` are measured as they are.",
+    )
     batch_size: int = Field(128, ge=1, description="People per optimizer step over all ranks.")
     lr: float = Field(1e-3, gt=0, description="Adam's learning rate at the beginning.")
     milestones: tuple[int, ...] | None = Field(
@@ -95,6 +121,9 @@ class TrainSpec(Section):
     lr_gamma: float = Field(0.1, gt=0, le=1, description="What the learning rate is multiplied by at a milestone.")
     flip_test: bool = Field(True, description="Average the prediction with that of the mirrored crop.")
     eval_every: int = Field(1, ge=1, description="Epochs between evaluations; the last is always evaluated.")
+    measure_untrained: bool = Field(
+        False, description="Measure the net before training too, as epoch 0 (the paper's figures begin there)."
+    )
     max_people: int = Field(0, ge=0, description="A part of the data: the first so many people, 0 for all.")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="Of the network; heads, softmax, expectation and loss are in fp32 always."
@@ -129,7 +158,7 @@ class TrainSpec(Section):
         """With the milestones written out."""
         if self.milestones is not None:
             return self
-        steps = sorted({max(1, round(self.epochs * part / 140)) for part in (90, 120)})
+        steps = sorted({max(1, round(self.epochs * part / 140)) for part in (90, 120)}) if self.epochs else []
         return self.model_copy(update={"milestones": tuple(steps)})
 
 
@@ -171,13 +200,19 @@ class TrialSpec(Section):
     runtime: RuntimeSpec = Field(description="How it is carried out here; not a part of the signature.")
 
     @model_validator(mode="after")
+    def _something_is_measured(self) -> TrialSpec:
+        if self.train.epochs == 0 and self.pretrained is None:
+            raise ValueError("train.epochs: 0 measures published weights; give their file under `pretrained`")
+        return self
+
+    @model_validator(mode="after")
     def _depth_can_be_learned(self) -> TrialSpec:
         if self.train.depth and not format_of(self.data).in_space:
             raise ValueError(f"train.depth: {self.data.format} has no joints in 3D; for {', '.join(in_space())} only")
         return self
 
     def science(self) -> dict[str, Any]:
-        """The fields that decide the numbers, as plain JSON values."""
+        """The fields that decide the weights, as plain JSON values; what is measured of them is another matter."""
         # What a trial does without is no field: trials from before there was such a thing keep their signature.
         excluded: dict[str, Any] = {"runtime": True, "schema_version": True}
         excluded["pretrained"] = self.pretrained is None or _at_default(self.pretrained, ("container",))
@@ -186,10 +221,19 @@ class TrialSpec(Section):
         if self.data.keypoints is not None:
             # What the files hold counts (fingerprint), not where they are.
             excluded["data"]["keypoints"] = {"train", "val", "annotations", "images"}
-        excluded["train"] = _at_default(self.train, ("gradient_clipping", "compile"))
+        excluded["train"] = _at_default(self.train, ("gradient_clipping", "compile")) | {"measure_untrained"}
         if not self.train.depth:
             excluded["train"] |= {"depth", "depth_weight"}
-        return self.model_dump(mode="json", exclude=excluded)
+        excluded["data"]["detections"] = True
+        if self.science_version > LAST_WITH_MEASUREMENTS:
+            excluded["train"] |= {"flip_test", "eval_every"}
+            fields = self.model_dump(mode="json", exclude=excluded)
+            fields["data"]["bbox_source"] = self.data.trained_boxes
+            return fields
+        fields = self.model_dump(mode="json", exclude=excluded)
+        if self.data.detections is not None:
+            fields["data"]["fingerprint"] += f"{BOXES_MARK}{self.data.detections}"
+        return fields
 
     @property
     def channels(self) -> Channels:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Literal
+from dataclasses import asdict
 
 from torch import nn
 
-from heatmark.datasets import formats
-from heatmark.datasets.loader import Batch, CropLoader, make_loader
+from heatmark.datasets.loader import Batch
 from heatmark.datasets.people import PoseDataset
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
@@ -21,6 +18,7 @@ from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import build_engine, load_training_state, training_state
 from heatmark.workloads.environment import machine, versions
 from heatmark.workloads.evaluate import Evaluation, Kept, evaluate
+from heatmark.workloads.further import Weights, measure_wanted
 from heatmark.workloads.heartbeat import Heartbeat
 from heatmark.workloads.heatmap_samples import sampled_people, shown
 from heatmark.workloads.lease import Lease
@@ -33,6 +31,7 @@ from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.result import Result
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.step import PendingStep, take_step
+from heatmark.workloads.views import load_split, loader_of, view_of
 
 Log = Callable[[str], None]
 
@@ -43,24 +42,6 @@ class Interrupted(Exception):
 
 class DivergedError(RuntimeError):
     """The loss is not a finite number; nothing of that step or after it is saved."""
-
-
-def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
-    """The people of one split, cut to `max_people` where the spec says so."""
-    runtime = spec.runtime
-    detections = None
-    if spec.data.bbox_source == "det":
-        if runtime.detections is None:
-            raise InputError(
-                "runtime.detections: missing; give the file of the boxes that data.bbox_source det asks for"
-            )
-        detections = Path(runtime.detections)
-    data = spec.data
-    root, strict = Path(runtime.data_root), runtime.strict
-    people = formats.format_of(data).people(root, split, strict, detections, data.bbox_source, data.delta_mm)
-    if spec.train.max_people:
-        people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
-    return people
 
 
 def build_model(spec: TrialSpec, joints: int) -> nn.Module:
@@ -93,7 +74,8 @@ class Trial:
         self.interrupted, self.log, self.lease = interrupted, log, lease
         self.heartbeat: Heartbeat | None = None
         self.first_step = 0
-        self.train_people, self.val_people = load_split(spec, "train"), load_split(spec, "val")
+        self.train_people, self.view = load_split(spec, "train"), view_of(spec, ranks)
+        self.val_people = self.view.people
         for people in (self.train_people, self.val_people):
             for note in people.notes:
                 log(f"{people.split}: {note}")
@@ -106,22 +88,7 @@ class Trial:
         self.last_record: EpochRecord | None = None
         self.unreadable: set[str] = set()
         self.stopping = False
-        self.train_loader, self.val_loader = self._loader(training=True), self._loader(training=False)
-
-    def _loader(self, *, training: bool) -> CropLoader:
-        people = self.train_people if training else self.val_people
-        return make_loader(
-            people,
-            self.spec.data,
-            training=training,
-            batch_size=max(1, self.spec.train.batch_size // self.ranks.world_size),
-            rank=self.ranks.rank,
-            world_size=self.ranks.world_size,
-            seed=self.spec.seed,
-            workers=self.spec.runtime.workers,
-            strict=self.spec.runtime.strict,
-            cache=self.spec.runtime.cache,
-        )
+        self.train_loader = loader_of(spec, self.train_people, ranks, training=True)
 
     def run(self) -> None:
         """Train to the last epoch and write the result. Raises Interrupted once the state is saved."""
@@ -130,15 +97,35 @@ class Trial:
         if self.heartbeat:
             self.heartbeat.progress(self.position.step)
             self.heartbeat.start()
+        if self.last_record is None and self.position.step == 0 and self._untrained_wanted:
+            self._measure_untrained()
         while self.position.epoch < self.spec.train.epochs:
             self._train_epoch()
             self._close_epoch()
+        weights = Weights(self.engine.module, self.position.epoch, self.position.step)
+        measure_wanted(weights, self.spec, self.folder, self.ranks, self.log, self._may_write, self._progress)
         if self.heartbeat:
             self.heartbeat.close()
         if self._may_write():
-            self._result().write(self.folder.result_file)
+            if self.folder.result() is None:
+                self._result().write(self.folder.result_file)
             self.folder.failure_file.unlink(missing_ok=True)
         self.ranks.barrier()
+
+    @property
+    def _untrained_wanted(self) -> bool:
+        """Whether the weights that training begins with are measured."""
+        return self.spec.train.measure_untrained or self.spec.train.epochs == 0
+
+    def _measure_untrained(self) -> None:
+        """The record of epoch 0, as people count, and its weights."""
+        started = time.monotonic()
+        evaluation = self._evaluate(-1)
+        self.position.wall_s += time.monotonic() - started
+        record = self.position.record(self.attempt, self.spec.train.lr, evaluation.metrics)
+        record = record.model_copy(update={"epoch": -1})
+        self._save(record)
+        self._publish(record)
 
     @property
     def progressed(self) -> bool:
@@ -159,6 +146,11 @@ class Trial:
         state, complaints = checkpoint.load(self.folder, self.spec.signature)
         for complaint in complaints:
             self.log(complaint)
+        if state is None and self.folder.result() is not None:
+            raise InputError(
+                f"{self.folder.path}: trained, but no checkpoint is left to measure more of; remove "
+                f"{self.folder.wanted_file.name} to leave it as it is, or {self.folder.result_file.name} to train again"
+            )
         if state is None:
             return
         load_training_state(self.engine, state["training"], self.ranks)
@@ -225,7 +217,7 @@ class Trial:
         train = self.spec.train
         due = (self.position.epoch + 1) % train.eval_every == 0 or self.position.epoch + 1 == train.epochs
         started = time.monotonic()
-        evaluation = self._evaluate() if due else None
+        evaluation = self._evaluate(self.position.epoch) if due else None
         self.position.wall_s += time.monotonic() - started
         lr = self.engine.optimizer.param_groups[0]["lr"]
         record = self.position.record(self.attempt, lr, evaluation.metrics if evaluation else None)
@@ -233,23 +225,22 @@ class Trial:
         self._save(record)
         self._publish(record)
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self, epoch: int) -> Evaluation:
+        """epoch: the one just trained, counted from 0; -1 before training."""
         epochs = self.spec.train.epochs
         evaluation = evaluate(
             self.engine.module,
-            self.spec,
-            self.val_people,
-            self.val_loader,
+            self.view,
             self.ranks,
             self.unreadable,
             self._progress,
             Kept(
-                sampled_people(self.val_people) if shown(self.position.epoch, epochs) else frozenset(),
-                every_reading=self.position.epoch + 1 == epochs,
+                sampled_people(self.val_people) if shown(epoch, epochs) else frozenset(),
+                every_reading=epoch + 1 == epochs,
             ),
         )
         if self._may_write():
-            evaluation.write(self.folder, self.position.epoch)
+            evaluation.write(self.folder, epoch)
         return evaluation
 
     def _save(self, record: EpochRecord | None) -> None:
@@ -275,7 +266,8 @@ class Trial:
             self.folder.append_epoch(record)
         val = record.val or {}
         shown = " ".join(f"{name} {value:.4g}" for name, value in val.items() if value is not None)
-        self.log(f"epoch {record.epoch + 1}/{self.spec.train.epochs} loss {record.train['loss']:.4g} {shown}")
+        loss = f"loss {record.train['loss']:.4g} " if record.train else ""
+        self.log(f"epoch {record.epoch + 1}/{self.spec.train.epochs} {loss}{shown}")
         if short := val.get("short_mass"):
             self.log(f"warning: {short:.2%} of the maps have C <= n: only the guard keeps their joints finite")
 

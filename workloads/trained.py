@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from heatmark.datasets.loader import Batch, CropLoader, make_loader
+from heatmark.datasets.loader import Batch, CropLoader
 from heatmark.datasets.people import PoseDataset
 from heatmark.foundation.errors import InputError
 from heatmark.models.maps import Maps
 from heatmark.workloads import checkpoint
-from heatmark.workloads.evaluate import all_maps, evaluate, heatmaps
-from heatmark.workloads.launch import Launch
-from heatmark.workloads.process_group import Ranks, process_group
+from heatmark.workloads.evaluate import all_maps, heatmaps
+from heatmark.workloads.further import Weights
+from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import read_spec
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.train import build_model, load_split
+from heatmark.workloads.train import build_model
+from heatmark.workloads.views import load_split, loader_of
 
 Log = Callable[[str], None]
 
@@ -48,38 +50,18 @@ class TrainedTrial:
             yield batch, all_maps(self.model, self.spec, self.people, batch, self.device)
 
 
-def evaluate_trial(folder: Path, log: Log) -> dict[str, float | None]:
-    """The metrics of a run folder's newest weights, the split shared among the ranks this process was launched with.
-
-    Every rank returns the same. Raises InputError as open_trial does.
-    """
-    launch = Launch.from_environment()
-    with process_group(launch, RunFolder(folder.absolute()).log) as ranks:
-        trial = open_trial(folder, log, ranks)
-        return evaluate(trial.model, trial.spec, trial.people, trial.loader, ranks, set()).metrics
-
-
-def open_trial(folder: Path, log: Log, ranks: Ranks | None = None) -> TrainedTrial:
+def open_trial(folder: Path, log: Log) -> TrainedTrial:
     """Read a run folder. Raises InputError for one without a trial or without an intact checkpoint."""
     spec = read_spec(folder / "spec.json")
     people = load_split(spec, "val")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = _newest(spec, RunFolder(folder.absolute()), len(people.skeleton.joints), log).to(device)
-    loader = make_loader(
-        people,
-        spec.data,
-        training=False,
-        batch_size=spec.train.batch_size,
-        rank=ranks.rank if ranks else 0,
-        world_size=ranks.world_size if ranks else 1,
-        workers=spec.runtime.workers,
-        strict=spec.runtime.strict,
-        cache=spec.runtime.cache,
-    )
+    model = newest_weights(spec, RunFolder(folder.absolute()), len(people.skeleton.joints), log).model.to(device)
+    loader = loader_of(spec, people, Ranks(0, 1, device), training=False)
     return TrainedTrial(spec, people, model.eval(), loader, device)
 
 
-def _newest(spec: TrialSpec, folder: RunFolder, joints: int, log: Log) -> nn.Module:
+def newest_weights(spec: TrialSpec, folder: RunFolder, joints: int, log: Log) -> Weights:
+    """Of the newest intact checkpoint. Raises InputError where there is none."""
     try:
         state, complaints = checkpoint.load(folder, spec.signature)
     except RuntimeError as error:
@@ -88,6 +70,23 @@ def _newest(spec: TrialSpec, folder: RunFolder, joints: int, log: Log) -> nn.Mod
         raise InputError(f"{folder.path}: no checkpoint yet; train the trial first: heatmark train {folder.spec_file}")
     for complaint in complaints:
         log(complaint)
+    return weights_in(spec, state, joints)
+
+
+def weights_of_epochs(spec: TrialSpec, folder: RunFolder, joints: int, epochs: Collection[int]) -> Iterator[Weights]:
+    """Of the checkpoints that are kept from the ends of epochs, counted from 1. InputError names those that are not."""
+    kept = checkpoint.epoch_ends(folder, spec.signature)
+    if absent := sorted(set(epochs) - kept.keys()):
+        raise InputError(
+            f"{folder.path}: no checkpoint is kept of epoch {', '.join(map(str, absent))}; there are "
+            f"{', '.join(map(str, sorted(kept))) or 'none'} (cluster.keep_checkpoints says how many are kept)"
+        )
+    for epoch in sorted(set(epochs)):
+        yield weights_in(spec, checkpoint.read_state(kept[epoch]), joints)
+
+
+def weights_in(spec: TrialSpec, state: Mapping[str, Any], joints: int) -> Weights:
+    """The net of a checkpoint."""
     model = build_model(spec, joints)
     model.load_state_dict(state["training"]["model"])
-    return model
+    return Weights(model, state["position"]["epoch"], state["position"]["step"])

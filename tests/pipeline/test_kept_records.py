@@ -19,6 +19,7 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import collect
 from heatmark.reports.sections.document import assemble
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.measured import Measured, Measurement
 from tests.made_up import finish, made_epoch, made_result, start
 from tests.reports.recorded import made_up_people, with_errors, with_kinds, write_records
 
@@ -104,6 +105,21 @@ def test_only_the_last_records_are_kept_and_lose_nothing(ran: Path, kept: Path) 
         for name in expected.column_names:  # NaN is where it was
             assert [*map(str, found[name].to_pylist())] == [*map(str, expected[name].to_pylist())], name
         assert last.stat().st_size < original.stat().st_size
+
+
+def test_further_measurements_are_kept_with_their_own_records(ran: Path, tmp_path: Path) -> None:
+    sweep, kept = tmp_path / "study", tmp_path / "records"
+    shutil.copytree(ran, sweep)
+    run = next(run for run in run_folders(sweep) if run.result())
+    flipped = Measurement(boxes="gt", flip_test=True)
+    found = {"source": "gt flip", "measurement": flipped, "epoch": 3, "step": 30, "metrics": {"gtbox/EPE": 2.5}}
+    Measured(**found, time="2026-01-01T00:00:00.000Z").append(run.measurements_file)
+    for epoch in (1, 2):
+        write_records(run.of_source("gt flip").path, with_errors(PEOPLE, 2.5, oks=False), epoch, "lspet")
+    keep_records(sweep, kept)
+    place = RunFolder(kept / run.signature)
+    assert place.measured() == run.measured()
+    assert list(place.of_source("gt flip").records_files()) == [2]
 
 
 def test_nothing_tells_where_the_trials_ran(ran: Path, kept: Path) -> None:

@@ -116,7 +116,7 @@ MISTAKES: list[tuple[Any, str]] = [
     (changed("cluster.rank", 2), "cluster.rank: unknown key; did you mean 'ranks'?"),
     (changed("train.epochs", "ten"), 'train.epochs: "ten": Input should be a valid integer'),
     (changed("train.epochs", 2.5), "train.epochs: 2.5: Input should be a valid integer"),
-    (changed("train.epochs", -1), "train.epochs: -1: Input should be greater than or equal to 1"),
+    (changed("train.epochs", -1), "train.epochs: -1: Input should be greater than or equal to 0"),
     (changed("train.lr", True), "train.lr: true: Input should be a valid number"),
     (changed("grid.beta", [0]), "beta: 0: Input should be greater than 0"),
     (changed("grid.beta", [-10]), "beta: -10: Input should be greater than 0"),

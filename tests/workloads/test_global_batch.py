@@ -43,7 +43,7 @@ with process_group(Launch("job", rank=rank, world_size=ranks, local_rank=rank), 
     loss.backward()
     values = [loss.detach() / ranks, *(p.grad.flatten()[::7].double() / ranks for p in net.parameters())]
     print(json.dumps(group.total_later(torch.cat([each.double().flatten() for each in values])).read()))
-"""  # noqa: E501
+"""
 
 
 def over(ranks: int, folder: Path) -> list[float]:

@@ -16,12 +16,13 @@ from pycocotools.cocoeval import COCOeval
 from heatmark.datasets.loader import make_loader
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.workloads.evaluate import Evaluation, Kept, evaluate, heatmaps
+from heatmark.workloads.evaluate import Evaluation, Kept, View, evaluate, heatmaps
 from heatmark.workloads.heatmap_samples import sampled_people, shown
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.train import build_model, load_split
+from heatmark.workloads.train import build_model
+from heatmark.workloads.views import load_split
 from tests.made_up import made_spec
 
 
@@ -43,7 +44,7 @@ def evaluated(people: Path, method: dict[str, Any]) -> tuple[TrialSpec, PoseData
     return (
         spec,
         val,
-        evaluate(model, spec, val, loader, ranks, set(), kept=Kept(sampled_people(val), every_reading=True)),
+        evaluate(model, View(spec, val, loader), ranks, set(), kept=Kept(sampled_people(val), every_reading=True)),
     )
 
 
@@ -112,7 +113,7 @@ def test_the_same_few_people_are_shown_by_every_method(written: Any) -> None:
 def test_nobody_is_sampled_unless_asked_for(people: Path) -> None:
     spec, val, _ = evaluated(people, {"name": "detection"})
     loader = make_loader(val, spec.data, training=False, batch_size=7)
-    found = evaluate(build_model(spec, 17), spec, val, loader, Ranks(0, 1, torch.device("cpu")), set())
+    found = evaluate(build_model(spec, 17), View(spec, val, loader), Ranks(0, 1, torch.device("cpu")), set())
     assert found.heatmaps is None and found.records is not None
     assert len(found.records) == len(val.people)
 
@@ -130,7 +131,7 @@ def flipped(people: Path, method: dict[str, Any], **data: Any) -> tuple[TrialSpe
     val = load_split(spec, "val")
     loader = make_loader(val, spec.data, training=False, batch_size=7)
     ranks = Ranks(0, 1, torch.device("cpu"))
-    return spec, val, evaluate(model, spec, val, loader, ranks, set(), kept=Kept(every_reading=True))
+    return spec, val, evaluate(model, View(spec, val, loader), ranks, set(), kept=Kept(every_reading=True))
 
 
 ALL = ["argmax", "quarter", "dark", "udp", "soft@10", "bcir@10"]

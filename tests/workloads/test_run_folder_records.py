@@ -28,6 +28,7 @@ from heatmark.workloads.run_folder.heartbeats import Beat
 from heatmark.workloads.run_folder.job_record import JobRecord
 from heatmark.workloads.run_folder.lease_record import LeaseRecord
 from heatmark.workloads.run_folder.manifest import Manifest
+from heatmark.workloads.run_folder.measured import Measured, Wanted
 from heatmark.workloads.run_folder.mirrored import Mirrored
 from heatmark.workloads.run_folder.record import Record
 from heatmark.workloads.run_folder.result import Result
@@ -38,6 +39,8 @@ from tests.made_up import made_spec
 WHEN = "2026-03-04T09:59:00.000Z"
 SENT = {"job_id": "31_0", "time": WHEN, "adopted": False}
 END = {"kind": "oom", "message": "the job ended as OUT_OF_MEMORY"}
+CELL = {"signature": "0123456789abcdef", "label": "Detection"}
+DETECTED = {"boxes": "det", "flip_test": True, "detections": "sha256:00"}
 # As they stand on disk today.
 FILES: dict[type[Record], dict[str, Any]] = {
     JobRecord: {
@@ -87,8 +90,16 @@ FILES: dict[type[Record], dict[str, Any]] = {
         "files": {"state.pt": {"bytes": 10, "sha256": "ab"}},
     },
     SweepRecord: {
-        **{"schema_version": 2, "name": "demo", "created": WHEN, "scheduler": "fifo", "targets": {"coco": 0.6}},
-        **{"cluster": {"executor": "local"}, "cells": [{"signature": "0123456789abcdef", "label": "Detection"}]},
+        **{"schema_version": 3, "name": "demo", "created": WHEN, "scheduler": "fifo", "targets": {"coco": 0.6}},
+        **{"cluster": {"executor": "local"}, "cells": [{**CELL, "source": "det"}]},
+    },
+    Wanted: {
+        "schema_version": 1,
+        "measurements": [{"source": "det", "measurement": DETECTED, "file": "/boxes.json"}],
+    },
+    Measured: {
+        **{"schema_version": 1, "source": "det", "measurement": DETECTED, "epoch": 3, "step": 120, "time": WHEN},
+        "metrics": {"detbox/AP": 0.2, "detbox/APL": None},
     },
     ArrayRecord: {
         **{"schema_version": 1, "name": "demo-1a2b", "signatures": ["0123456789abcdef"], "specs": ["/a/spec.json"]},
@@ -101,7 +112,7 @@ RECORDS = sorted(FILES, key=lambda kind: kind.__name__)
 
 def keys_of(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The way to every key of a record, those of its parts included; not to names that are data."""
-    data = {"train", "val", "final", "versions", "machine", "cluster", "files", "targets"}
+    data = {"train", "val", "final", "metrics", "versions", "machine", "cluster", "files", "targets"}
     if isinstance(value, dict):
         for key, item in value.items():
             yield (*place, key)
@@ -166,7 +177,8 @@ def unnumbered(kind: type[Record]) -> dict[str, Any]:
 
 FIRST_JOB = {"schema_version": 1, "executor": "slurm", "job_id": "31_1", "reason": None, "submissions": [SENT]}
 FIRST_MIRROR = {"target": "sqlite:///a.db 1 2", "run_id": "ab12", "offset": 310}
-FIRST_SWEEP = {key: value for key, value in {**FILES[SweepRecord], "schema_version": 1}.items() if key != "targets"}
+SECOND_SWEEP = {**FILES[SweepRecord], "schema_version": 2, "cells": [CELL]}
+FIRST_SWEEP = {key: value for key, value in {**SECOND_SWEEP, "schema_version": 1}.items() if key != "targets"}
 
 # Files of earlier versions, and what they mean.
 EARLIER: list[tuple[type[Record], dict[str, Any], Callable[[Any], Any], Any]] = [
@@ -203,6 +215,7 @@ EARLIER: list[tuple[type[Record], dict[str, Any], Callable[[Any], Any], Any]] = 
     ),
     *((kind, unnumbered(kind), lambda record: record.time, WHEN) for kind in (LeaseRecord, Beat, Started, Ended)),
     (SweepRecord, FIRST_SWEEP, lambda sweep: (sweep.name, sweep.targets), ("demo", {})),
+    (SweepRecord, SECOND_SWEEP, lambda sweep: [cell.source for cell in sweep.cells], [""]),
     (Failure, {key: FILES[Failure][key] for key in ("schema_version", "kind", "message", "rank", "time")},
      lambda failure: (failure.job, failure.traceback), (None, "")),
 ]  # fmt: skip

@@ -32,6 +32,36 @@ def test_where_and_how_it_runs_is_not_part_of_the_signature(runtime: dict[str, A
     assert spec(runtime=runtime).signature == spec().signature
 
 
+HOW_IT_IS_MEASURED: list[dict[str, Any]] = [
+    {"train": {"eval_every": 5}},
+    {"train": {"flip_test": False}},
+    {"train": {"measure_untrained": True}},
+    {"data": {"bbox_source": "det", "detections": "sha256:1"}},
+]
+
+
+@pytest.mark.parametrize("change", HOW_IT_IS_MEASURED)
+def test_how_it_is_measured_is_not_part_of_it_either(change: dict[str, Any]) -> None:
+    """It changes no weight; in the second science it was a part."""
+    assert spec(**change).signature == spec().signature
+    then = [spec(science_version=2, **each).signature for each in (change, {})]
+    assert (then[0] != then[1]) == ("measure_untrained" not in change.get("train", {}))
+
+
+def test_boxes_that_crop_people_in_training_too_are() -> None:
+    hands = {"format": "rhd", "name": "hands", "fingerprint": "x"}
+    assert spec(data=hands).signature != spec(data={**hands, "bbox_source": "mmpose"}).signature
+
+
+def test_fingerprints_of_data_and_of_boxes_were_one() -> None:
+    """The signature is still that of the spec as it was written."""
+    old = {"fingerprint": "sha256:0 boxes sha256:1", "bbox_source": "det"}
+    read = spec(science_version=2, data=old)
+    assert (read.data.fingerprint, read.data.detections) == ("sha256:0", "sha256:1")
+    assert read.science()["data"]["fingerprint"] == old["fingerprint"] and "detections" not in read.science()["data"]
+    assert TrialSpec.model_validate_json(read.model_dump_json()).signature == read.signature
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -67,6 +97,7 @@ def test_a_signature_does_not_depend_on_the_process_or_on_what_was_left_out() ->
         ({"data": {"bbox_source": "mmpose"}}, "coco has no mmpose boxes; valid: gt, det"),
         ({"train": {"epochs": -1}}, "epochs"),
         ({"train": {"epochs": "10"}}, "epochs"),
+        ({"train": {"epochs": 0}}, "give their file under `pretrained`"),
         ({"train": {"milestones": [20, 10]}}, "milestones"),
         ({"data": {"input_size": [100, 128]}}, "input_size"),
         ({"data": {"colour": "BGR"}}, "colour"),
@@ -109,22 +140,22 @@ def test_everything_that_is_registered_is_known_without_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "signature"),
+    ("name", "signature", "second"),
     [
-        ("detection", "c32e66105baa3a62"),
-        ("ipr", "dca2bd3e8c1a0681"),
-        ("bcir", "a0ad8739b3fccd6f"),
-        ("ipr+l_reg", "5f67754df291c7ff"),
-        ("ipr+l_de", "8662cff87e66173e"),
-        ("ipr+debias", "b3928e4c9fec7879"),
-        ("dark", "6d45e48cc6bdb887"),
-        ("udp", "790d478d1adb81d8"),
-        ("dsnt", "e371249f6b22d6b0"),
-        ("rle", "15c032ae09bd8e61"),
+        ("detection", "695a8c71e8a111b9", "c32e66105baa3a62"),
+        ("ipr", "bf35b4bde76b6542", "dca2bd3e8c1a0681"),
+        ("bcir", "9eabad66fc4bac57", "a0ad8739b3fccd6f"),
+        ("ipr+l_reg", "8c205a6b5c1dcafa", "5f67754df291c7ff"),
+        ("ipr+l_de", "afa1b35821a73af3", "8662cff87e66173e"),
+        ("ipr+debias", "2ca64edeea1f4277", "b3928e4c9fec7879"),
+        ("dark", "06b0808a04bdefe6", "6d45e48cc6bdb887"),
+        ("udp", "c84a63fae9613cfc", "790d478d1adb81d8"),
+        ("dsnt", "5282bca18adb77ba", "e371249f6b22d6b0"),
+        ("rle", "87fdd8564a1f70d9", "15c032ae09bd8e61"),
     ],
 )
-def test_a_trial_of_each_method_keeps_its_signature(name: str, signature: str) -> None:
-    """Results are kept under it: one that changes is an experiment done again."""
+def test_a_trial_of_each_method_keeps_its_signature(name: str, signature: str, second: str) -> None:
+    """Results are kept under it: one that changes is an experiment done again. second: of the second science."""
     content = {
         "method": {"name": name},
         "backbone": "sbl-r18-w8",
@@ -133,3 +164,4 @@ def test_a_trial_of_each_method_keeps_its_signature(name: str, signature: str) -
         "runtime": {"data_root": "/x"},
     }
     assert TrialSpec.model_validate_json(json.dumps(content)).signature == signature
+    assert TrialSpec.model_validate_json(json.dumps({**content, "science_version": 2})).signature == second

@@ -20,12 +20,13 @@ from heatmark.workloads import checkpoint, trained
 from heatmark.workloads.analysis import heatmaps
 from heatmark.workloads.decode_run import decode_run
 from heatmark.workloads.decoders import chosen_decoders
-from heatmark.workloads.evaluate import evaluate
+from heatmark.workloads.evaluate import View, evaluate
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
-from heatmark.workloads.train import build_model, load_split
+from heatmark.workloads.train import build_model
 from heatmark.workloads.trained import open_trial
+from heatmark.workloads.views import load_split
 from tests.made_up import gaussian_HW, made_spec, planned
 
 
@@ -43,7 +44,8 @@ def trial(path: Path, people: Path, method: dict[str, Any], flip_test: bool) -> 
     folder = planned(path / spec.signature, spec)
     model = build_model(spec, 17)
     torch.nn.init.normal_(model.final_layer.weight, std=1.0)  # type: ignore[union-attr,arg-type]
-    checkpoint.save(folder, {"training": {"model": model.state_dict()}}, 1, keep=1)
+    state = {"training": {"model": model.state_dict()}, "position": {"epoch": 1, "batch": 0, "step": 1}}
+    checkpoint.save(folder, state, 1, keep=1)
     return folder, spec, model
 
 
@@ -55,7 +57,7 @@ def test_a_trials_own_read_out_is_what_its_evaluation_measured(
     folder, spec, model = trial(tmp_path, people, method, flip_test)
     val = load_split(spec, "val")
     loader = make_loader(val, spec.data, training=False, batch_size=5)
-    measured = evaluate(model, spec, val, loader, Ranks(0, 1, torch.device("cpu")), set()).metrics
+    measured = evaluate(model, View(spec, val, loader), Ranks(0, 1, torch.device("cpu")), set()).metrics
     table = decode_run(folder.path, ["argmax", "quarter", "udp", "soft"], ["1", "10"], print)
     assert list(table) == ["own", "argmax", "quarter", "udp", "soft@1", "soft@10"]
     assert table["own"].pop("ms_per_crop") > 0

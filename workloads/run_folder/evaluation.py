@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from heatmark.foundation.errors import InputError
+from heatmark.workloads.run_folder.epoch import epoch_of
 from heatmark.workloads.run_folder.record import Record
 
 Floats = npt.NDArray[np.float32]
@@ -161,9 +162,11 @@ def read_records(path: Path) -> Records:
         with pq.ParquetFile(path) as file:
             table = file.read(use_threads=False)
         metadata = json.loads((table.schema.metadata or {})[METADATA_KEY])
-        number = int(path.stem.removeprefix("epoch-"))
+        number = epoch_of(path.stem.removeprefix("epoch-"))
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise InputError(f"{path}: no evaluation records ({type(error).__name__}: {error}); {REMEDY}") from error
+    if number is None:
+        raise InputError(f"{path}: no evaluation records by its name, which is epoch-NNNN.parquet; {REMEDY}")
     if not isinstance(metadata, dict):
         raise InputError(f"{path}: no evaluation records (their metadata is no JSON object); {REMEDY}")
     return _Columns(path, table, About.of(metadata, str(path))).records(number + 1)

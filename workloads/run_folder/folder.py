@@ -12,7 +12,9 @@
     predictions.mat    the same as `preds`, for the formats that are scored from such a file
     evaluations/       for every evaluated epoch what was found for every person (evaluation.py), and for some
                        epochs the heatmaps of a few people (heatmaps.py)
-    result.json        written last: the trial is finished and never run again (result.py)
+    measure.json       what is still to be measured of the trained net (measured.py)
+    measurements.jsonl what was measured beside training: in other boxes, with another flip test, of kept weights
+    result.json        written last: the trial is trained and never run again, but to measure more (result.py)
     cancel.json        the decision to cancel: of a person or of the scheduler (decision.py)
     accounting.json    what the trial's jobs cost, from the cluster's accounting (cost.py)
     mlflow.json        what MLflow has of it (mirrored.py)
@@ -31,10 +33,11 @@ from typing import TYPE_CHECKING
 
 from heatmark.workloads.run_folder.cost import Cost
 from heatmark.workloads.run_folder.decision import Decision
-from heatmark.workloads.run_folder.epoch import EpochRecord
+from heatmark.workloads.run_folder.epoch import EpochRecord, epoch_name, epoch_of
 from heatmark.workloads.run_folder.events import Ended, Event, Saved, Started, read_events
 from heatmark.workloads.run_folder.failure import Failure
 from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.measured import Measured, Measurement, Wanted, WantedPart
 from heatmark.workloads.run_folder.result import Result
 
 if TYPE_CHECKING:
@@ -82,13 +85,17 @@ class RunFolder:
     def usual_predictions_file(self) -> Path:
         return self.path / "predictions.mat"
 
+    def of_source(self, source: str) -> RunFolder:
+        """The same trial, where the evaluation files of a further measurement lie (datasets/boxes.py)."""
+        return RunFolder(self.path / EVALUATIONS / source)
+
     def records_file(self, epoch: int) -> Path:
-        """What the evaluation after an epoch, counted from 0, found for every person."""
-        return self.path / EVALUATIONS / f"epoch-{epoch:04d}.parquet"
+        """What the evaluation after an epoch found for every person. epoch: counted from 0, -1 before training."""
+        return self.path / EVALUATIONS / f"epoch-{epoch_name(epoch)}.parquet"
 
     def heatmaps_file(self, epoch: int) -> Path:
-        """The heatmaps of a few people after an epoch, counted from 0."""
-        return self.path / EVALUATIONS / f"heatmaps-{epoch:04d}.npz"
+        """The heatmaps of a few people after an epoch, counted as above."""
+        return self.path / EVALUATIONS / f"heatmaps-{epoch_name(epoch)}.npz"
 
     def records_files(self) -> dict[int, Path]:
         """Those that are there, by epoch, counted from 0."""
@@ -101,6 +108,14 @@ class RunFolder:
     @property
     def result_file(self) -> Path:
         return self.path / "result.json"
+
+    @property
+    def wanted_file(self) -> Path:
+        return self.path / "measure.json"
+
+    @property
+    def measurements_file(self) -> Path:
+        return self.path / "measurements.jsonl"
 
     @property
     def failure_file(self) -> Path:
@@ -136,8 +151,27 @@ class RunFolder:
         return JobRecord.read(self.job_file)
 
     def result(self) -> Result | None:
-        """The finished trial; None while there is none."""
+        """The trained trial; None while there is none."""
         return Result.read(self.result_file)
+
+    @property
+    def finished(self) -> bool:
+        """Trained, and measured in every way that was asked for. Raises InputError for a result that is no good."""
+        return self.result() is not None and not self.wanted_file.exists()
+
+    def wanted(self) -> tuple[WantedPart, ...]:
+        """What is still to be measured."""
+        found = Wanted.read(self.wanted_file)
+        return tuple(found.measurements) if found else ()
+
+    def measured(self) -> list[Measured]:
+        """What was measured beside training, in order."""
+        return Measured.read_all(self.measurements_file)[0]
+
+    def measurements(self) -> dict[str, Measurement]:
+        """The further measurements that the trial has or is to have, by name."""
+        known = {each.source: each.measurement for each in self.measured()}
+        return known | {each.source: each.measurement for each in self.wanted()}
 
     def failure(self) -> Failure | None:
         return Failure.read(self.failure_file)
@@ -183,5 +217,5 @@ def run_folders(sweep: Path) -> Iterator[RunFolder]:
 
 
 def _numbered(folder: Path, before: str, after: str) -> dict[int, Path]:
-    names = {path.name[len(before) : -len(after)]: path for path in sorted(folder.glob(f"{before}*{after}"))}
-    return {int(number): path for number, path in names.items() if number.isdecimal()}
+    found = {epoch_of(path.name[len(before) : -len(after)]): path for path in folder.glob(f"{before}*{after}")}
+    return {epoch: found[epoch] for epoch in sorted(each for each in found if each is not None)}

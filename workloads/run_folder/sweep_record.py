@@ -9,11 +9,19 @@ from typing import Any, ClassVar, Literal
 from heatmark.workloads.run_folder.record import Part, Record
 
 
+def _without_sources(content: dict[str, Any]) -> dict[str, Any]:
+    """Until version 2 trials that were measured otherwise were other trials."""
+    return {**content, "cells": [{**cell, "source": ""} for cell in content["cells"]]}
+
+
 class CellRecord(Part):
-    """A trial of the grid. label: for people."""
+    """A trial of the grid. label: for people. source: the name that the cell's own measurement has in its run folder
+    (datasets/boxes.py); "" where it is that which the trial was trained under.
+    """
 
     signature: str
     label: str
+    source: str
 
 
 class SweepRecord(Record):
@@ -21,8 +29,8 @@ class SweepRecord(Record):
     the quality in its headline metric that time is measured to.
     """
 
-    VERSION: ClassVar[int] = 2
-    UPGRADES: ClassVar = {1: lambda content: {**content, "targets": {}}}
+    VERSION: ClassVar[int] = 3
+    UPGRADES: ClassVar = {1: lambda content: {**content, "targets": {}}, 2: _without_sources}
 
     name: str
     created: str
