@@ -112,8 +112,9 @@ def test_further_measurements_are_kept_with_their_own_records(ran: Path, tmp_pat
     shutil.copytree(ran, sweep)
     run = next(run for run in run_folders(sweep) if run.result())
     flipped = Measurement(boxes="gt", flip_test=True)
-    found = {"source": "gt flip", "measurement": flipped, "epoch": 3, "step": 30, "metrics": {"gtbox/EPE": 2.5}}
-    Measured(**found, time="2026-01-01T00:00:00.000Z").append(run.measurements_file)
+    metrics, when = {"gtbox flip/EPE": 2.5}, "2026-01-01T00:00:00.000Z"
+    measured = Measured(source="gt flip", measurement=flipped, epoch=3, step=30, time=when, metrics=metrics)
+    measured.append(run.measurements_file)
     for epoch in (1, 2):
         write_records(run.of_source("gt flip").path, with_errors(PEOPLE, 2.5, oks=False), epoch, "lspet")
     keep_records(sweep, kept)
