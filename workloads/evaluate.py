@@ -22,6 +22,7 @@ from heatmark.foundation.files import write_atomic
 from heatmark.models import decoding
 from heatmark.models.maps import Maps, split_maps
 from heatmark.models.shared import shared
+from heatmark.workloads.detected_people import Paired, paired
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.heatmap_samples import Sample, heatmaps_of, samples_of
 from heatmark.workloads.process_group import Ranks
@@ -113,7 +114,8 @@ def evaluate(
     rows = [row for part in parts for row in part.rows]
     found = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     person_N, joints_NK3 = found.pop("person"), found.pop("joints")
-    predictions = predictions_of(spec, people, person_N, joints_NK3, found.pop("depth", None))
+    every = scored(spec, people, person_N, joints_NK3, found.pop("depth", None))
+    predictions = suppressed(people, every)
     evaluation = measure(spec, people, predictions, view.name)
     readings = {name: found.pop(reading_column(name)) for name in readings_of(spec, every=kept.every_reading)}
     if EXACT in readings:
@@ -124,21 +126,48 @@ def evaluate(
         short = sum(part.short for part in parts)
         evaluation.metrics["short_mass"] = short / max(1, joints_NK3[..., 0].size)
     order = np.argsort(person_N)
-    kept_N = order[np.searchsorted(person_N[order], predictions.person_N)]
-    described = {name: column[kept_N] for name, column in found.items()}
-    read = {name: joints_NK2[kept_N] for name, joints_NK2 in readings.items()}
+    described = {name: column[order] for name, column in found.items()}
+    read = {name: joints_NK2[order] for name, joints_NK2 in readings.items()}
     samples = [sample for part in parts for sample in part.samples]
-    return replace(
-        evaluation,
-        records=records(spec, people, predictions, described, read),
-        heatmaps=heatmaps_of(people, samples) if samples else None,
+    evaluation = replace(evaluation, heatmaps=heatmaps_of(people, samples) if samples else None)
+    if view.truth is None:
+        return replace(evaluation, records=records(spec, people, every, described, read))
+    pairs = paired(people, view.truth, every, predictions)
+    rows = {name: pairs.of_poses(column) for name, column in described.items()}
+    kept = records(
+        spec, pairs.people, pairs.predictions, rows, {name: pairs.of_poses(each) for name, each in read.items()}
     )
+    evaluation.metrics.update(metrics_of_pairs(view.name, pairs, kept))
+    return replace(evaluation, records=kept)
+
+
+def metrics_of_pairs(source: str, pairs: Paired, kept: Records) -> Metrics:
+    """What a detector's boxes allow once people are matched (detected_people.py): EPE, and how many were found."""
+    errors = {
+        "EPE": kept.error_NK,
+        **({f"{EXACT}/EPE": kept.readings[EXACT].error_NK} if EXACT in kept.readings else {}),
+    }
+    found: Metrics = {name: _mean_of(error_NK) for name, error_NK in errors.items()}
+    found["people found"] = pairs.found / pairs.annotated if pairs.annotated else None
+    return {in_boxes(source, name): value for name, value in found.items()}
+
+
+def _mean_of(error_NK: npt.NDArray[np.float32]) -> float | None:
+    known = error_NK[np.isfinite(error_NK)]
+    return float(known.mean(dtype=np.float64)) if known.size else None
 
 
 def predictions_of(
     spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Array, depth_NK: Array | None = None
 ) -> Predictions:
-    """Predictions in image pixels with their confidence, scored, and without what OKS-NMS drops.
+    """`scored`, without what OKS-NMS drops."""
+    return suppressed(people, scored(spec, people, person_N, joints_NK3, depth_NK))
+
+
+def scored(
+    spec: TrialSpec, people: PoseDataset, person_N: Any, joints_NK3: Array, depth_NK: Array | None = None
+) -> Predictions:
+    """Predictions in image pixels with their confidence and score, in the order of the people.
 
     person_N: rows of `people`, in any order. depth_NK: relative to the root, from a trial with depth.
     """
@@ -149,7 +178,7 @@ def predictions_of(
     box_score_N = np.array([person.box_score for person in boxes])
     size_N2 = np.array([crop_size(each.box_xywh, spec.data.input_size, spec.data.padding) for each in boxes])
     score_N = _person_scores(joints_NK3[..., 2], spec.method.least_confidence) * box_score_N
-    return suppressed(people, Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1), depth_NK))
+    return Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1), depth_NK)
 
 
 def measure(spec: TrialSpec, people: PoseDataset, predictions: Predictions, source: str) -> Evaluation:

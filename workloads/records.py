@@ -94,7 +94,7 @@ def records(
         in_space["error_mm_NK"] = error_mm_NK.astype(np.float32)[order]
     numbers = _numbers(people, found, predictions, described)
     kinds = {}
-    if people.skeleton.sigmas and not people.detected:
+    if people.skeleton.sigmas and np.isfinite(joints_NK2).all():
         errors = error_kinds(joints_NK2, predictions.person_N, people.people, people.skeleton)
         kinds = {"kind_NK": errors.kind_NK[order], "oks_mended_NE": errors.oks_NE.astype(np.float32)[order]}
     return Records(
@@ -135,7 +135,9 @@ def _oks(people: PoseDataset, found: list[Person], joints_NK2: Array) -> Array:
         return np.full(len(found), np.nan)
     true_NK2, labelled_NK = truth_of(found)
     area_N = np.array([person.area for person in found])
-    return person_oks(joints_NK2, true_NK2, labelled_NK, area_N, people.skeleton.sigmas)
+    oks_N = person_oks(joints_NK2, true_NK2, labelled_NK, area_N, people.skeleton.sigmas)
+    # In a detector's boxes: nobody is annotated for the pose, or no pose was found of the person.
+    return np.where(np.isfinite(oks_N), oks_N, 0.0)
 
 
 def _numbers(

@@ -30,7 +30,8 @@ VISIBLE, HIDDEN = "visible joints", "hidden joints"
 
 @dataclass(frozen=True)
 class Digest:
-    """One evaluation. N people; sums are over a person's labelled joints, in image pixels.
+    """One evaluation. N people, and poses of nobody where boxes are a detector's (person_N is False there); sums are
+    over a person's labelled joints, in image pixels.
 
     share_sum_N / share_count_N: the headline metric where it is a mean over joints (PCK, AUC); empty where it is not.
     bands: for `joints`, `size` and `occlusion` the name of each person's band, "" outside all of them; joint_bands: the
@@ -45,6 +46,7 @@ class Digest:
     format: str
     image_N: npt.NDArray[np.int64]
     score_N: Numbers
+    person_N: Mask
     oks_N: Numbers
     error_sum_N: Numbers
     joint_count_N: Numbers
@@ -103,7 +105,8 @@ class Digest:
         known_N = mask_N & np.isfinite(self.oks_N)
         if not known_N.any():
             return None
-        return float(ap_in_orders(self.image_N[known_N], self.score_N[known_N], self.oks_N[known_N])[0])
+        columns = (self.image_N, self.score_N, self.oks_N, self.person_N)
+        return float(ap_in_orders(*(column[known_N] for column in columns))[0])
 
     @property
     def epe(self) -> float | None:
@@ -152,7 +155,7 @@ class Digest:
         if headline_of(self.format) != "AP" or not known:
             return None
         place_N = np.searchsorted(image_I, self.image_N[inside_N])
-        return average_precision(place_N, self.score_N[inside_N], self.oks_N[inside_N])
+        return average_precision(place_N, self.score_N[inside_N], self.oks_N[inside_N], self.person_N[inside_N])
 
     def _ratio(
         self, image_I: npt.NDArray[np.int64], numerator_N: Numbers, denominator_N: Numbers, mask_N: Mask
@@ -216,6 +219,7 @@ def _digest(records: Records, like: Digest | None = None) -> Digest:
         format=records.format,
         image_N=records.image_N,
         score_N=numbers["score"],
+        person_N=numbers["labelled_joints"] > 0,
         bands=bands,
         joint_bands=tuple(band.name for band in rules.joints.bands),
         difficulty_N=difficulty_N,

@@ -64,14 +64,18 @@ def ratio_of_sums(numerator_I: npt.ArrayLike, denominator_I: npt.ArrayLike) -> S
     return statistic
 
 
-def average_precision(image_N: npt.ArrayLike, score_N: npt.ArrayLike, oks_N: npt.ArrayLike) -> Statistic:
+def average_precision(
+    image_N: npt.ArrayLike, score_N: npt.ArrayLike, oks_N: npt.ArrayLike, person_N: npt.ArrayLike | None = None
+) -> Statistic:
     """COCO's AP (mean over OKS 0.50 to 0.95, 101 recalls) of predictions that are matched with their own person.
 
     image_N: positions of the people's images in the weights. COCO itself matches a prediction with whomever it is
     nearest to; in boxes of the ground truth that is nearly always the box's own person, and the two then agree. A
-    prediction that COCO would give to a neighbour counts as wrong here.
+    prediction that COCO would give to a neighbour counts as wrong here. person_N: False for a prediction of nobody;
+    a person without a prediction has a score of NaN, and comes last.
     """
     image_N, score_N, oks_N = np.asarray(image_N), np.asarray(score_N), np.asarray(oks_N)
+    person_N = None if person_N is None else np.asarray(person_N, np.float64)
     order_N = np.argsort(-score_N, kind="stable")
     order_N = order_N[rank_in_image(image_N[order_N]) < MOST_DETECTIONS]
     ranked_image_N = image_N[order_N]
@@ -79,7 +83,7 @@ def average_precision(image_N: npt.ArrayLike, score_N: npt.ArrayLike, oks_N: npt
     passed_N = np.searchsorted(THRESHOLDS, oks_N[order_N], side="right")
 
     def statistic(weights_WI: Weights) -> Array:
-        people_I = np.bincount(image_N, minlength=weights_WI.shape[1]).astype(np.float32)
+        people_I = np.bincount(image_N, person_N, minlength=weights_WI.shape[1]).astype(np.float32)
         step = min(len(weights_WI), max(64, CHUNK // max(len(order_N), 1)))
         parts = []
         for start in range(0, len(weights_WI), step):

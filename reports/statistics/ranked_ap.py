@@ -9,13 +9,15 @@ from heatmark.reports.statistics.bootstrap import MOST_DETECTIONS, RECALLS, THRE
 from heatmark.reports.statistics.intervals import Array
 
 
-def ap_in_orders(image_N: npt.ArrayLike, score_DN: npt.ArrayLike, oks_N: npt.ArrayLike) -> Array:
+def ap_in_orders(
+    image_N: npt.ArrayLike, score_DN: npt.ArrayLike, oks_N: npt.ArrayLike, person_N: npt.ArrayLike | None = None
+) -> Array:
     """AP under D scores of N predictions, each matched with its own person, as bootstrap.average_precision has it.
 
-    image_N: whose predictions beyond the 20 of highest score do not count.
+    image_N: whose predictions beyond the 20 of highest score do not count. person_N: as there.
     """
     image_N, score_DN = np.asarray(image_N), np.atleast_2d(np.asarray(score_DN))
-    people = len(image_N)
+    people = len(image_N) if person_N is None else int(np.sum(person_N))
     order_DN = np.argsort(-score_DN, axis=1, kind="stable")
     # A prediction that passes one threshold passes all lower ones.
     passed_N = np.searchsorted(THRESHOLDS, np.asarray(oks_N), side="right")
