@@ -133,20 +133,22 @@ def evaluate(
     if view.truth is None:
         return replace(evaluation, records=records(spec, people, every, described, read))
     pairs = paired(people, view.truth, every, predictions)
-    rows = {name: pairs.of_poses(column) for name, column in described.items()}
-    kept = records(
-        spec, pairs.people, pairs.predictions, rows, {name: pairs.of_poses(each) for name, each in read.items()}
+    found_of_each = records(
+        spec,
+        pairs.people,
+        pairs.predictions,
+        {name: pairs.of_poses(column) for name, column in described.items()},
+        {name: pairs.of_poses(joints_NK2) for name, joints_NK2 in read.items()},
     )
-    evaluation.metrics.update(metrics_of_pairs(view.name, pairs, kept))
-    return replace(evaluation, records=kept)
+    evaluation.metrics.update(metrics_of_pairs(view.name, pairs, found_of_each))
+    return replace(evaluation, records=found_of_each)
 
 
-def metrics_of_pairs(source: str, pairs: Paired, kept: Records) -> Metrics:
+def metrics_of_pairs(source: str, pairs: Paired, found_of_each: Records) -> Metrics:
     """What a detector's boxes allow once people are matched (detected_people.py): EPE, and how many were found."""
-    errors = {
-        "EPE": kept.error_NK,
-        **({f"{EXACT}/EPE": kept.readings[EXACT].error_NK} if EXACT in kept.readings else {}),
-    }
+    errors = {"EPE": found_of_each.error_NK}
+    if EXACT in found_of_each.readings:
+        errors[f"{EXACT}/EPE"] = found_of_each.readings[EXACT].error_NK
     found: Metrics = {name: _mean_of(error_NK) for name, error_NK in errors.items()}
     found["people found"] = pairs.found / pairs.annotated if pairs.annotated else None
     return {in_boxes(source, name): value for name, value in found.items()}

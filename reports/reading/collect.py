@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from heatmark.datasets.boxes import in_boxes
+from heatmark.datasets.boxes import in_boxes, measured_in
 from heatmark.datasets.formats import format_of
 from heatmark.foundation.errors import InputError
+from heatmark.workloads.measurement import measured_as
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.evaluation import EXACT
 from heatmark.workloads.run_folder.failure import Failure
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.measured import Measured
 from heatmark.workloads.run_folder.result import Result
 from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 from heatmark.workloads.spec import TrialSpec
@@ -43,7 +45,8 @@ class Trial:
 
     state: the result's own word (`finished`), or `failed`, `running` (a job holds the
     folder), `unfinished`, `not run`, `unreadable`; message says why.
-    final holds finite numbers only.
+    final holds finite numbers only, those of all measurements of the last weights. source: the name of the measurement
+    that the sweep asks for, where the trial was trained under another; spec is then as if it were that.
     """
 
     signature: str
@@ -55,6 +58,7 @@ class Trial:
     final: Numbers = field(default_factory=dict)
     result: Result | None = None
     folder: RunFolder | None = None
+    source: str = ""
 
     @property
     def finished(self) -> bool:
@@ -62,8 +66,13 @@ class Trial:
 
     @property
     def boxes(self) -> str:
-        """The source of the boxes (datasets/boxes.py), which is part of every metric's name."""
-        return self.spec.data.bbox_source if self.spec else ""
+        """The source of the sweep's own measurement (datasets/boxes.py), which is part of every metric's name."""
+        return self.source or (self.spec.data.bbox_source if self.spec else "")
+
+    @property
+    def evaluations(self) -> RunFolder | None:
+        """Where the files of that measurement are: the run folder, or a place of its own in there."""
+        return self.folder.of_source(self.source) if self.folder and self.source else self.folder
 
     @property
     def beta(self) -> float | None:
@@ -151,8 +160,11 @@ def collect(folder: Path) -> Sweep:
 def _planned_sweep(plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
     """The cells of sweep.json with the run folders they have."""
     labels = {cell.signature: printable(cell.label) for cell in plan.cells}
+    sources = {cell.signature: cell.source for cell in plan.cells}
     trials = tuple(
-        _read_trial(runs[signature], label) if signature in runs else Trial(printable(signature), label, "not run")
+        _read_trial(runs[signature], label, sources[signature])
+        if signature in runs
+        else Trial(printable(signature), label, "not run")
         for signature, label in labels.items()
     )
     left_out = len(runs.keys() - labels.keys())
@@ -163,16 +175,26 @@ def _planned_sweep(plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
     return Sweep(printable(plan.name), printable(plan.created), plan.scheduler, trials, notes, plan.targets)
 
 
-def _read_trial(run: RunFolder, label: str) -> Trial:
+def _read_trial(run: RunFolder, label: str, source: str = "") -> Trial:
     try:
         spec, result, failure = run.spec(), run.result(), run.failure()
-        epochs = tuple(map(_epoch, run.epochs()))
+        measured = run.measured()
+        epochs = tuple(_epoch(record, measured) for record in run.epochs())
+        known = run.measurements()
         held = run.lease_file.is_file()
     except (InputError, OSError) as error:
         return Trial(run.signature, label, "unreadable", printable(str(error)), folder=run)
     state, message = _state(spec, result, failure, epochs, held)
-    final = finite_numbers(result.final) if result else {}
-    return Trial(run.signature, printable(spec.label), state, message, spec, epochs, final, result, run)
+    final = finite_numbers(result.final) | _further(measured, result.epochs) if result else {}
+    if source in known:
+        spec = measured_as(spec, known[source], spec.runtime.detections)
+    return Trial(run.signature, printable(spec.label), state, message, spec, epochs, final, result, run, source)
+
+
+def _further(measured: Iterable[Measured], epoch: int) -> dict[str, float]:
+    """What was measured of the weights of an epoch beside training; its names are of no other measurement."""
+    found = (finite_numbers(each.metrics) for each in measured if each.epoch == epoch)
+    return {name: value for numbers in found for name, value in numbers.items() if measured_in(name)}
 
 
 def accounted(trial: Trial) -> Numbers:
@@ -211,7 +233,7 @@ def _state(
     return "not run", "No epoch on record yet."
 
 
-def _epoch(record: EpochRecord) -> Epoch:
+def _epoch(record: EpochRecord, measured: Iterable[Measured]) -> Epoch:
     own = finite_numbers({name: getattr(record, name) for name in ("wall_s", "samples_seen", "images_per_s")})
     return Epoch(
         record.epoch + 1,
@@ -220,7 +242,7 @@ def _epoch(record: EpochRecord) -> Epoch:
         own.get("samples_seen"),
         own.get("images_per_s"),
         finite_numbers(record.train),
-        finite_numbers(record.val or {}),
+        {**_further(measured, record.epoch + 1), **finite_numbers(record.val or {})},
     )
 
 

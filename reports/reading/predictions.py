@@ -59,9 +59,9 @@ def _joints(result: object) -> FloatArray | None:
 
 def read_predictions(trial: Trial) -> Predictions:
     """The final poses; empty where the file is absent or unreadable."""
-    assert trial.folder is not None, "finished trials have a folder"
+    assert trial.evaluations is not None, "finished trials have a folder"
     try:
-        results = json.loads(trial.folder.predictions_file.read_text())
+        results = json.loads(trial.evaluations.predictions_file.read_text())
     except (OSError, ValueError):
         results = []
     return Predictions(results if isinstance(results, list) else [])

@@ -10,12 +10,13 @@ from heatmark.workloads.run_folder.evaluation import Records, read_records
 
 def record_files(trial: Trial) -> dict[int, Path]:
     """The files by epoch, counted from 1; empty where there are none."""
-    return {number + 1: path for number, path in trial.folder.records_files().items()} if trial.folder else {}
+    return {number + 1: path for number, path in trial.evaluations.records_files().items()} if trial.evaluations else {}
 
 
 def heatmap_files(trial: Trial) -> dict[int, Path]:
     """The heatmaps that were kept, by epoch, counted from 1."""
-    return {number + 1: path for number, path in trial.folder.heatmaps_files().items()} if trial.folder else {}
+    folder = trial.evaluations
+    return {number + 1: path for number, path in folder.heatmaps_files().items()} if folder else {}
 
 
 def last_records(trial: Trial) -> Records | None:
