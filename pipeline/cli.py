@@ -16,7 +16,7 @@ from rich.table import Table
 
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
-from heatmark.pipeline import cli_data, cli_evaluate, cli_score, cli_site, cli_skeleton
+from heatmark.pipeline import cli_data, cli_evaluate, cli_records, cli_score, cli_site, cli_skeleton
 from heatmark.pipeline.cli_formats import SynthHelp
 from heatmark.pipeline.json_output import JsonOption, stdout_for_json
 from heatmark.pipeline.keypoint_options import SkeletonOption, chosen_settings
@@ -46,6 +46,9 @@ cli_skeleton.register(data_app)
 cli_score.register(app)
 cli_evaluate.register(app)
 cli_site.register(site_app)
+records_app = typer.Typer(no_args_is_help=True, help="Keep finished trials as small files, and restore them.")
+app.add_typer(records_app, name="records")
+cli_records.register(records_app)
 
 SweepArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A sweep file, such as sweeps/demo.yaml.")]
 PlaceArgument = Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="A sweep file, or the sweep's folder.")]
@@ -157,12 +160,20 @@ def train(
 
 
 @app.command("report")
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, such as runs/demo.")]) -> None:
-    """Build report.pdf and report.html from a sweep's run folders."""
-    from heatmark.reports.build import build_report
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="A sweep's folder, such as runs/demo, or several.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where to write; else the sweep's folder, of several runs/A+B+C."),
+    ] = None,
+) -> None:
+    """Build report.pdf and report.html from the run folders of a sweep, or of several together, each trial once."""
+    from heatmark.reports.build import build_joint_report
 
     unread: list[str] = []
-    for path in build_report(folder, unread.append):
+    for path in build_joint_report(folders, out, unread.append):
         print(f"wrote {path}")
     if unread:
         raise InputError("\n".join(["the report is without what cannot be read:", *unread]))

@@ -129,7 +129,7 @@ def grid_cells(trials: Sequence[Trial], evidence: Evidence) -> list[GridCell]:
     for members in groups.values():
         spec = members[0].spec
         assert spec is not None, "trials without a spec were left out"
-        cells.append(GridCell(spec, tuple(members), _short(settings[members[0].signature]), evidence))
+        cells.append(GridCell(spec, tuple(members), _short(settings[spec.signature]), evidence))
     return cells
 
 
@@ -148,6 +148,6 @@ def grid_order(trial: Trial) -> tuple[Any, ...]:
 
 
 def _identity(trial: Trial) -> str:
-    """The science of the spec without its seed."""
+    """The science of the spec without its seed, and how it is measured: of several sweeps each may ask for another."""
     assert trial.spec is not None, "only trials with a spec are in cells"
-    return json.dumps({**trial.spec.science(), "seed": None}, sort_keys=True)
+    return json.dumps({**trial.spec.science(), "seed": None, "boxes": trial.boxes}, sort_keys=True)

@@ -159,19 +159,19 @@ def collect(folder: Path) -> Sweep:
         hint = "it is one run folder; give its parent" if (folder / "spec.json").is_file() else "give runs/<sweep>"
         raise InputError(f"{folder}: neither sweep.json nor a run folder in it, so not a sweep; {hint}")
     if plan is not None:
-        return _planned_sweep(plan, runs)
+        return _planned_sweep(folder, plan, runs)
     trials = tuple(_read_trial(run, run.signature) for run in runs.values())
     return Sweep(printable(folder.resolve().name), "", "", trials, _unread_costs(trials))
 
 
-def _planned_sweep(plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
+def _planned_sweep(folder: Path, plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
     """The cells of sweep.json with the run folders they have."""
     labels = {cell.signature: printable(cell.label) for cell in plan.cells}
     sources = {cell.signature: cell.source for cell in plan.cells}
     trials = tuple(
         _read_trial(runs[signature], label, sources[signature])
         if signature in runs
-        else Trial(printable(signature), label, "not run")
+        else Trial(printable(signature), label, "not run", _where_it_was(folder / signature))
         for signature, label in labels.items()
     )
     left_out = len(runs.keys() - labels.keys())
@@ -180,6 +180,13 @@ def _planned_sweep(plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
     )
     notes = (*notes, *_unread_costs(trials))
     return Sweep(printable(plan.name), printable(plan.created), plan.scheduler, trials, notes, plan.targets)
+
+
+def _where_it_was(link: Path) -> str:
+    """Why a trial that a sweep shares cannot be found, or nothing."""
+    if not link.is_symlink():
+        return ""
+    return printable(f"Its run folder was {link.readlink()} and is gone; a copy of a sweep takes it along with cp -rL.")
 
 
 def _read_trial(run: RunFolder, label: str, source: str = "") -> Trial:
