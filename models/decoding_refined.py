@@ -42,7 +42,9 @@ def dark(heatmap_BKHW: Tensor, kernel: int = 11) -> Tensor:
 def udp(heatmap_BKHW: Tensor, kernel: int = 11) -> Tensor:
     """`argmax` refined as by UDP (Huang et al. 2020): derivatives over one pixel, values cut off at 0.001 and 50.
 
-    Everywhere, the map being continued by its border values. Only the decoder: the crop keeps this project's geometry.
+    Everywhere, the map being continued by its border values, and by zeros where it is smoothed: the published codes
+    smooth it as if mirrored there, which reads otherwise within 5 pixels of the border (docs/deviations.md). Only the
+    decoder: the crop keeps this project's geometry.
     """
     if one_pass.reads(heatmap_BKHW):
         return one_pass.refined(heatmap_BKHW, kernel, wide=False)

@@ -16,7 +16,7 @@ from heatmark.models.density import softmax_map
 
 Size = torch.Size | tuple[int, int]
 Center = Literal["rounded", "exact"]
-Reduction = Literal["half_mean", "sum_pixels"]
+Reduction = Literal["half_mean", "mean", "sum_pixels"]
 
 
 def gaussian_targets(
@@ -25,7 +25,8 @@ def gaussian_targets(
     """Gaussians of peak 1 at the joints, and the weight of each map; the whole batch in one operation.
 
     joints_BK2: heatmap pixels. size: rows, columns. A Gaussian reaches 3 sigma, as in SBL and HRNet, and a map whose
-    whole window lies outside has weight 0. `rounded` centres it on the nearest pixel, int(x + 0.5).
+    whole window lies outside has weight 0. `rounded` centres it on the nearest pixel, floor(x + 0.5). Their
+    int(x + 0.5) is the same but left of and above the map, where it is a pixel nearer (docs/deviations.md).
     Returns target_BKHW and weight_BK.
     """
     column_BKW, row_BKH = _axes(joints_BK2, size, sigma, center)
@@ -53,8 +54,8 @@ def _seen(column_BKW: Tensor, row_BKH: Tensor) -> Tensor:
 def heatmap_count(
     joints_BK2: Tensor, labelled_BK: Tensor, size: Size, sigma: float, center: Center, reduction: Reduction
 ) -> Tensor:
-    """What `heatmap_loss` is a mean over: people with half_mean, else joints whose Gaussian is on the map."""
-    if reduction == "half_mean":
+    """What `heatmap_loss` is a mean over: joints whose Gaussian is on the map with sum_pixels, else people."""
+    if reduction != "sum_pixels":
         return labelled_BK.new_tensor(float(len(labelled_BK)))
     return (labelled_BK * _seen(*_axes(joints_BK2, size, sigma, center))).sum()
 
@@ -68,6 +69,7 @@ def heatmap_loss(heatmap_BKHW: Tensor, target_BKHW: Tensor, weight_BK: Tensor, r
     """L_de, the squared error of a heatmap (Eq. 4).
 
     half_mean: 0.5 * mean over samples, joints and pixels, unlabelled ones counted with error 0 (SBL `JointsMSELoss`).
+    mean: the same without the half.
     sum_pixels: summed over the pixels of a map as Eq. 4 prints it, averaged over the labelled joints.
     """
     error_BK = (at_least_fp32(heatmap_BKHW) - target_BKHW).square().sum((-2, -1))
@@ -77,9 +79,10 @@ def heatmap_loss(heatmap_BKHW: Tensor, target_BKHW: Tensor, weight_BK: Tensor, r
 def map_loss(error_BK: Tensor, weight_BK: Tensor, pixels: int, reduction: Reduction) -> Tensor:
     """Errors that are sums over the pixels of each map, put together as `heatmap_loss` says."""
     total = (error_BK * weight_BK).sum()
-    if reduction == "half_mean":
-        return 0.5 * total / (error_BK.numel() * pixels)
-    return total / weight_BK.sum().clamp(min=1)
+    if reduction == "sum_pixels":
+        return total / weight_BK.sum().clamp(min=1)
+    mean = total / (error_BK.numel() * pixels)
+    return 0.5 * mean if reduction == "half_mean" else mean
 
 
 def coordinate_loss(
@@ -132,12 +135,20 @@ def jensen_shannon(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labell
     size = heatmap_BKHW.shape[-2:]
     weight_BK = labelled_BK * inside(joints_BK2, size)
     centre_BK2 = torch.where(weight_BK[..., None] > 0, joints_BK2, torch.zeros_like(joints_BK2))
-    gaussian_BKHW, _ = gaussian_targets(centre_BK2, labelled_BK, size, sigma)
-    wanted_BKHW = gaussian_BKHW / gaussian_BKHW.sum((-2, -1), keepdim=True)
+    wanted_BKHW = normal_map(centre_BK2, size, sigma)
     found_BKHW = softmax_map(heatmap_BKHW, beta)
     middle_BKHW = (wanted_BKHW + found_BKHW) / 2
     divergence_BK = (_relative_entropy(wanted_BKHW, middle_BKHW) + _relative_entropy(found_BKHW, middle_BKHW)) / 2
     return mean_over(divergence_BK, weight_BK)
+
+
+def normal_map(joints_BK2: Tensor, size: Size, sigma: float) -> Tensor:
+    """Gaussians over the whole map, however far from the joint, each of sum 1: map_BKHW. In heatmap pixels."""
+    height, width = size
+    x_BKW = pixel_index(width, joints_BK2) - joints_BK2[..., :1]
+    y_BKH = pixel_index(height, joints_BK2) - joints_BK2[..., 1:]
+    column_BKW, row_BKH = (torch.softmax(-(axis**2) / (2 * sigma**2), dim=-1) for axis in (x_BKW, y_BKH))
+    return row_BKH[..., :, None] * column_BKW[..., None, :]
 
 
 def inside(joints_BK2: Tensor, size: Size) -> Tensor:

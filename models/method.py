@@ -147,8 +147,9 @@ class HeatmapRegression(Method):
 
     sigma: standard deviation of the target Gaussian in heatmap pixels; 2 at a stride of 4 (SBL, HRNet).
     target_center: `rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.
-    l_de_reduction: `half_mean` is 0.5 * mean over pixels, joints and samples (the codebases' loss); `sum_pixels` is
-        Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes the two nearly equal here.
+    l_de_reduction: `half_mean` is 0.5 * mean over pixels, joints and samples (the codebases' loss), `mean` twice that;
+        `sum_pixels` is Eq. 4 as printed, summed over pixels and averaged over labelled joints. Adam makes them nearly
+        equal here.
     """
 
     moves_a_whole_pixel: ClassVar[bool] = True
@@ -161,9 +162,10 @@ class HeatmapRegression(Method):
         "rounded",
         description="`rounded` draws the Gaussian at the nearest pixel as SBL and HRNet do; `exact` at the joint.",
     )
-    l_de_reduction: Literal["half_mean", "sum_pixels"] = Field(
+    l_de_reduction: Literal["half_mean", "mean", "sum_pixels"] = Field(
         "half_mean",
-        description="`half_mean` is 0.5 * mean over pixels, joints and samples; `sum_pixels` sums over pixels (Eq. 4).",
+        description="`half_mean` is 0.5 * mean over pixels, joints and samples, `mean` twice that; `sum_pixels` sums "
+        "over pixels (Eq. 4).",
     )
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
@@ -337,7 +339,8 @@ class GaussianPrior(Method):
 
     t_o: the first epoch without L_de. None means never without; 0 means never with it.
     l_de_weight: lambda of Eq. 21. l_de_reduction: `sum_pixels` is Eq. 4 as printed, of the same order as an L1 in
-        heatmap pixels; `half_mean` is 6,000 times smaller at 64 x 48, and cannot pin h = 0 to the background.
+        heatmap pixels; `half_mean` is 6,000 times smaller at 64 x 48 and `mean` 3,000 times, too little to pin h = 0 to
+        the background.
     sigma, target_center: as in detection; `exact`, because a rounded target contradicts the coordinate loss by up to
         half a pixel.
     """
@@ -346,8 +349,9 @@ class GaussianPrior(Method):
         None, ge=0, description="The first epoch without L_de (T_o); None means never without, 0 never with it."
     )
     l_de_weight: float = Field(1.0, ge=0, description="Lambda of Eq. 21.")
-    l_de_reduction: Literal["half_mean", "sum_pixels"] = Field(
-        "sum_pixels", description="`sum_pixels` is Eq. 4 as printed; `half_mean` is 6,000 times smaller at 64 x 48."
+    l_de_reduction: Literal["half_mean", "mean", "sum_pixels"] = Field(
+        "sum_pixels",
+        description="`sum_pixels` is Eq. 4 as printed; `half_mean` is 6,000 times smaller at 64 x 48, `mean` 3,000.",
     )
     sigma: float = Field(
         2.0,

@@ -66,7 +66,8 @@ class ResNet(nn.Module):
     """A ResNet without its pooling and classifier: image_B3HW -> features at a stride of 32.
 
     caffe_stride: where the blocks of ResNet-50 and deeper have their stride; weights of one style do not fit the other,
-    although their keys and shapes are the same.
+    although their keys and shapes are the same. From scratch convolutions start as torchvision's (He et al. 2015), and
+    not from N(0, 0.001) as in HRNet's copy of SimpleBaseline (docs/deviations.md).
     """
 
     def __init__(self, depth: int, width: int = 64, *, caffe_stride: bool = False) -> None:

@@ -119,14 +119,14 @@ def _setting_pairs(setting: Setting, contest: Contest, resamples: int, notes: li
         notes.append(f"{setting.dataset} with {setting.backbone}: {len(image_I)} common images are too few to compare.")
         return []
     resampling = draw_resampling(image_I, resamples)
-    pairs = _pairs(setting, cells, setting.headline, EVERYONE, resampling)
+    pairs = pairs_of(setting, cells, setting.headline, EVERYONE, resampling)
     for localised in (LOCALISED, LOCALISED_AS_READ):
-        pairs += _pairs(setting, cells, localised, EVERYONE, resampling)
+        pairs += pairs_of(setting, cells, localised, EVERYONE, resampling)
     short = []
     for subset in (EVERYONE, *parts_of(setting.format)):
         people, images = _sizes(digests[0], subset, image_I)
         if people >= FEWEST_PEOPLE and images >= FEWEST_IMAGES:
-            pairs += _pairs(setting, cells, "EPE", subset, resampling)
+            pairs += pairs_of(setting, cells, "EPE", subset, resampling)
         else:
             short.append(f"{people} {subset} on {images} images" if people else f"no {subset}")
     if short:
@@ -140,9 +140,10 @@ def _sizes(digest: Digest, subset: str, image_I: npt.NDArray[np.int64]) -> tuple
     return len(image_N), len(np.unique(image_N))
 
 
-def _pairs(
+def pairs_of(
     setting: Setting, cells: Sequence[GridCell], metric: str, subset: str, resampling: Resampling
 ) -> list[Comparison]:
+    """Every two of the cells on the images of a resampling, p-values as they are; cells without the metric left out."""
     people, images = _sizes(cells[0].digests[0], subset, resampling.image_I)
     sampled = [(cell, _resampled(cell, metric, subset, resampling)) for cell in cells]
     pairs = []

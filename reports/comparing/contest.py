@@ -37,7 +37,7 @@ def contest_of(setting: Setting, cells: Sequence[GridCell]) -> tuple[Contest, li
     """cells: of the setting, with records. Also a line for each thing that is left out."""
     notes: list[str] = []
     digests = [digest for cell in cells for digest in cell.digests]
-    image_I = _common_images(digests)
+    image_I = common_images(digests)
     left_out = max((len(np.unique(digest.image_N)) for digest in digests), default=0) - len(image_I)
     if left_out and len(cells) > 1:
         notes.append(f"{setting.dataset}: {left_out} image(s) that not every trial evaluated alike are left out.")
@@ -54,7 +54,7 @@ def contest_of(setting: Setting, cells: Sequence[GridCell]) -> tuple[Contest, li
     return Contest(kept, compared_on_I), notes
 
 
-def _common_images(digests: Sequence[Digest]) -> Images:
+def common_images(digests: Sequence[Digest]) -> Images:
     """Images on which every trial evaluated the same number of people."""
     if not digests:
         return np.zeros(0, np.int64)

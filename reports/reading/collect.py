@@ -89,8 +89,15 @@ class Trial:
         """The metric of the trial's format to show first, such as `AP`; higher is better."""
         return format_of(self.spec.data).headline if self.spec else ""
 
-    def final_metric(self, name: str) -> float | None:
-        return self.final.get(in_boxes(self.boxes, name))
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of all boxes that the trial was or is to be evaluated in, its own first."""
+        told = (found[0] for name in self.final if (found := measured_in(name)))
+        return tuple(dict.fromkeys((self.boxes, *told)))
+
+    def final_metric(self, name: str, boxes: str | None = None) -> float | None:
+        """boxes: their source, the trial's own where there is none."""
+        return self.final.get(in_boxes(self.boxes if boxes is None else boxes, name))
 
     def compared_metric(self, name: str) -> float | None:
         """Of the exact reading, where it is not the published one."""

@@ -49,12 +49,13 @@ def test_a_map_is_weightless_once_its_whole_window_is_outside(x: float, weight: 
     assert gaussian_targets(joints, torch.ones(1, 1), (64, 48), sigma=2.0)[1].item() == weight
 
 
-def test_the_heatmap_loss_in_both_reductions() -> None:
+def test_the_heatmap_loss_in_all_reductions() -> None:
     """Errors 0.5 at two pixels of a labelled map, 1 everywhere in an unlabelled one."""
     heatmap, target = torch.zeros(1, 2, 2, 3), torch.zeros(1, 2, 2, 3)
     heatmap[0, 0, 0, 0], heatmap[0, 0, 1, 2], heatmap[0, 1] = 0.5, -0.5, 1.0
     weight = torch.tensor([[1.0, 0.0]])
     assert heatmap_loss(heatmap, target, weight, "half_mean").item() == pytest.approx(0.5 * 0.5 / 12)
+    assert heatmap_loss(heatmap, target, weight, "mean").item() == pytest.approx(0.5 / 12)
     assert heatmap_loss(heatmap, target, weight, "sum_pixels").item() == pytest.approx(0.5)
 
 
@@ -77,7 +78,7 @@ def test_a_batch_without_labels_costs_nothing_and_teaches_nothing() -> None:
     heatmap = torch.randn(1, 2, 4, 3).requires_grad_()
     nothing = torch.zeros(1, 2)
     target, weight = gaussian_targets(torch.full((1, 2, 2), math.inf), nothing, (4, 3), 2.0)
-    for reduction in ("half_mean", "sum_pixels"):
+    for reduction in ("half_mean", "mean", "sum_pixels"):
         assert heatmap_loss(heatmap, target, weight, reduction).item() == 0
     loss = coordinate_loss(heatmap.mean((-2, -1))[..., None].expand(1, 2, 2), torch.zeros(1, 2, 2), nothing, (4, 3))
     assert loss.item() == 0
@@ -147,7 +148,7 @@ def test_the_divergence_is_nothing_for_the_gaussian_itself_and_ln_2_for_what_is_
     rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(20.0), indexing="ij")
     alike = (-((columns - 5) ** 2 + (rows - 6) ** 2) / 2)[None, None]
     joints, labelled = torch.tensor([[[5.0, 6.0]]]), torch.ones(1, 1)
-    assert jensen_shannon(alike, 1.0, joints, labelled, 1.0).item() == pytest.approx(0, abs=5e-3)
+    assert jensen_shannon(alike, 1.0, joints, labelled, 1.0).item() == pytest.approx(0, abs=1e-6)
     elsewhere = torch.zeros(1, 1, 24, 20)
     elsewhere[0, 0, 20, 15] = 1e4
     elsewhere.requires_grad_()
@@ -163,3 +164,15 @@ def test_the_divergence_worked_by_hand() -> None:
     expected = ((wanted * np.log(wanted / middle)).sum() + (found * np.log(found / middle)).sum()) / 2
     loss = jensen_shannon(torch.zeros(1, 1, 1, 2), 1.0, torch.zeros(1, 1, 2), torch.ones(1, 1), 1.0)
     assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_divergence_knows_how_far_away_a_map_is_beyond_three_sigma() -> None:
+    """Three pixels, all of the map on the last, four sigma from the joint: DSNT's Gaussian is 1 : e^-2 : e^-8.
+
+    With w the Gaussian's share there, (1 - w) ln 2 + w ln(2 w / (1 + w)) + ln(2 / (1 + w)), halved; cut, it is ln 2.
+    """
+    share = math.exp(-8) / (1 + math.exp(-2) + math.exp(-8))
+    expected = (1 - share) * math.log(2) + share * math.log(2 * share / (1 + share)) + math.log(2 / (1 + share))
+    loss = jensen_shannon(torch.tensor([[[[0.0, 0.0, 200.0]]]]), 1.0, torch.zeros(1, 1, 2), torch.ones(1, 1), 0.5)
+    assert loss.item() == pytest.approx(expected / 2, rel=1e-6)
+    assert math.log(2) - expected / 2 == pytest.approx(1.35e-3, rel=0.02)

@@ -202,6 +202,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     assert {"sweep", "train", "score", "decode", "report", "ui", "data", "site"} <= set(group.commands)
     assert {"plan", "run", "status", "cancel"} <= set(group.commands["sweep"].commands)
     assert set(group.commands["site"].commands) == {"check"}
+    assert set(group.commands["records"].commands) == {"keep", "restore"}
     options = {option for parameter in group.commands["site"].commands["check"].params for option in parameter.opts}
     assert options == {"--site", "--set", "--out", "--wait", "--json"}
 
