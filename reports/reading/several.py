@@ -19,11 +19,14 @@ def together(sweeps: Sequence[Sweep]) -> Sweep:
     their label alone. Raises InputError where two sweeps measure the time to unlike targets.
     """
     parts = _parts(sweeps)
+    everything = [trial for part in parts for trial in part.sweep.trials]
+    # A trial of an earlier science has today's name in one sweep and its own in another.
+    named = [(trial.spec.signature, trial.signature) for trial in everything if trial.spec and not trial.source]
+    today = {then: now for then, now in named if then != now}
     trials: dict[tuple[str, str], Trial] = {}
-    for part in parts:
-        for trial in part.sweep.trials:
-            known = trials.get((trial.signature, trial.source))
-            trials[trial.signature, trial.source] = trial if known is None else max(known, trial, key=_told)
+    for trial in everything:
+        key = today.get(trial.signature, trial.signature), trial.source
+        trials[key] = max(trials[key], trial, key=_told) if key in trials else trial
     asha = any(sweep.truncated for sweep in sweeps)
     return Sweep(
         name=" + ".join(part.name for part in parts),

@@ -143,6 +143,18 @@ def test_a_trial_that_two_sweeps_measure_otherwise_is_there_in_both_ways(
     assert by_boxes["detbox"] == 0.31 != by_boxes["gtbox"]
 
 
+def test_a_trial_of_an_earlier_science_is_the_same_under_todays_name(
+    make: Callable[..., Path], spec: Callable[..., TrialSpec]
+) -> None:
+    now = spec(DETECTION)
+    old = make("old", now.model_copy(update={"science_version": 2}))
+    new = old.parent / "new"
+    place_trials(new, [now.signature])
+    planned_sweep(new, [now])
+    assert [trial.state for trial in collect(new).trials] == ["finished"]
+    assert len(joined(old, new).trials) == len(joined(new, old).trials) == 1
+
+
 def test_targets_are_merged_unless_they_contradict(make: Callable[..., Path], spec: Callable[..., TrialSpec]) -> None:
     first = make("a", spec(DETECTION), targets={"drawn": 0.5})
     assert joined(first, make("b", spec(IPR), targets={"drawn": 0.5})).targets == {"drawn": 0.5}
