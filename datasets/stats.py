@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from heatmark.datasets.people import PoseDataset
-from heatmark.datasets.subsets import PRESETS, Rules, cell_counts
+from heatmark.datasets.subsets import DIFFICULTIES, INTERSECTION, OCCLUDED, PRESETS, Rules, cell_counts
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -32,17 +32,24 @@ def dataset_stats(dataset: PoseDataset) -> dict[str, Any]:
 
 
 def subset_stats(dataset: PoseDataset) -> dict[str, Any]:
-    """People in the cells of the paper's Tables 10 and 11 and by difficulty, under both presets of the rules."""
+    """People in the cells of the paper's Tables 10 and 11 and by difficulty, under both presets of the rules and
+    both definitions of easy, medium and hard.
+    """
     return {name: _cells(dataset, rules) for name, rules in PRESETS.items()}
 
 
 def _cells(dataset: PoseDataset, rules: Rules) -> dict[str, Any]:
-    difficulties = Counter(rules.difficulty_of(person) for person in dataset.people)
     return {
         "size_by_joints": cell_counts(dataset.people, rules.size, rules.joints),
         "occlusion_by_joints": cell_counts(dataset.people, rules.occlusion, rules.joints),
-        "difficulty": {name: difficulties[name] for name in rules.difficulties},
+        "difficulty": _difficulties(dataset, rules, OCCLUDED),
+        "difficulty_by_intersection": _difficulties(dataset, rules, INTERSECTION),
     }
+
+
+def _difficulties(dataset: PoseDataset, rules: Rules, definition: str) -> dict[str, int]:
+    found = Counter(rules.difficulty_of(person, definition) for person in dataset.people)
+    return {name: found[name] for name in DIFFICULTIES}
 
 
 def _percentiles(values: Any) -> dict[str, float]:

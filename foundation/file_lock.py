@@ -31,6 +31,52 @@ def lock(file: IO[str], path: Path, how: int) -> None:
         ) from error
 
 
+class Held(RuntimeError):
+    """Somebody else holds the lock. Its text is what the holder wrote of itself."""
+
+
+def hold(path: Path, words: str) -> IO[str]:
+    """The open file of a lock that is now this process's, with the words of its holder in it. Closed, it is let go.
+
+    Raises Held, and InputError where the file system has no locks.
+    """
+    file = path.open("a+")
+    try:
+        lock(file, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+        file.write(words)
+        file.flush()
+    except BlockingIOError:
+        by = _words_in(file)
+        file.close()
+        raise Held(by) from None
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def holder_of(path: Path) -> str | None:
+    """What the living holder of a lock wrote of itself; None where nobody holds it.
+
+    Who wants the lock in the very moment of the question finds it held: `hold` is to be tried again.
+    """
+    try:
+        with path.open() as file:
+            try:
+                lock(file, path, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _words_in(file)
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _words_in(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip() or "another process"
+
+
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[IO[str]]:
     """The open file at a path, locked for this process alone until left; what stands in it is kept.

@@ -1,6 +1,7 @@
 """Keeps every wanted trial at exactly one job: adopts, submits, retries, cancels. A thread of the driver.
 
-What it decided stands in job.json of the run folder (workloads/run_folder/job_record.py).
+What it decided stands in job.json of the run folder (workloads/run_folder/job_record.py). A trial that several sweeps
+want is looked after by one of their drivers (claims.py); the others wait for its end, or for that driver's.
 """
 
 from __future__ import annotations
@@ -8,12 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 
-from heatmark.foundation.clock import utc_now
+from heatmark.pipeline.claims import Claims
+from heatmark.pipeline.decisions import as_end, reopen
 from heatmark.pipeline.job_ends import silence, why_it_ended
 from heatmark.pipeline.submit import UNANSWERED, Cluster, JobStatus, SubmitRefused
-from heatmark.workloads.run_folder.decision import Decision
 from heatmark.workloads.run_folder.ends import End, EndKind
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.job_record import UNKNOWN_JOB, JobRecord, State
@@ -36,10 +36,19 @@ BUDGETS: dict[EndKind, int] = {
 class Broker(threading.Thread):
     """One per driver. want() may be called from any thread."""
 
-    def __init__(self, cluster: Cluster, retries: int, poll_s: float, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        retries: int,
+        poll_s: float,
+        log: Callable[[str], None],
+        claims: Claims | None = None,
+    ) -> None:
         super().__init__(name="broker", daemon=True)
         self.cluster, self.retries, self.poll_s, self.log = cluster, retries, poll_s, log
+        self.claims = claims or Claims()
         self._wanted: dict[str, RunFolder] = {}
+        self._waits: set[str] = set()
         self._cancelling: set[str] = set()
         self._running_since: dict[str, float] = {}
         self._new_waits: dict[str, list[str]] = {}
@@ -59,10 +68,11 @@ class Broker(threading.Thread):
             return list(self._wanted.values())
 
     def close(self) -> None:
-        """Stop looking after jobs; they go on."""
+        """Stop looking after jobs; they go on, and other sweeps that want their trials look after them."""
         self._closed.set()
         self._changed.set()
         self.join()
+        self.claims.close()
 
     def wait_until_ended(self) -> None:
         """Until every wanted trial has ended."""
@@ -87,7 +97,8 @@ class Broker(threading.Thread):
             self._changed.wait(self.cluster.gather_s)
         self._changed.clear()
 
-    def _look_after(self, folders: list[RunFolder]) -> None:
+    def _look_after(self, wanted: list[RunFolder]) -> None:
+        folders = [folder for folder in wanted if self._is_ours(folder)]
         if not folders:
             return
         try:
@@ -109,6 +120,39 @@ class Broker(threading.Thread):
         if to_send:
             self._send(to_send)
         self._tell_waits()
+
+    def _is_ours(self, folder: RunFolder) -> bool:
+        """Whether this driver looks after the trial: not where its sweep left it to others or another driver does."""
+        try:
+            if folder.is_left_to_others():
+                self._forget(folder, "left to other sweeps")
+                return False
+            other = self.claims.take(folder)
+            if other is None:
+                return folder.signature not in self._waits or self._is_taken_over(folder)
+            job = folder.job()
+            if folder.finished:
+                self._forget(folder, "finished")
+            elif job is not None and job.state == "failed":
+                self._forget(folder, f"failed: {job.end}")
+            elif folder.signature not in self._waits:
+                self._waits.add(folder.signature)
+                self.log(f"{folder.signature}: waits for {other}")
+        except Exception as error:
+            self._complain(f"{folder.signature}: {error}; trying again")
+        return False
+
+    def _is_taken_over(self, folder: RunFolder) -> bool:
+        """After waiting: whether there is anything left to look after. What the other sweep gave up is taken up."""
+        self._waits.discard(folder.signature)
+        job = folder.job()
+        if folder.decision() is not None:
+            reopen(folder, by_user=True)
+        elif job is not None and job.state in ("failed", "cancelled"):
+            self._forget(folder, f"{job.state}: {job.end}")
+            return False
+        self.log(f"{folder.signature}: no other driver looks after it any more, this one does")
+        return True
 
     def _wait_for(self, folder: RunFolder, job: JobRecord, words: str | None, usual: bool = False) -> JobRecord:
         """Put on record why a trial does not run, in the cluster's words; and tell it, unless every queue says it."""
@@ -139,13 +183,13 @@ class Broker(threading.Thread):
             return "wait" if alive and seen else self._end(folder, job, "finished", None)
         decision = folder.decision()
         if decision is not None and not alive:
-            return self._end(folder, job, "cancelled", _cancelled(decision))
+            return self._end(folder, job, "cancelled", as_end(decision))
         if decision is not None:
             self._cancel(folder)
             if seen or (status is not None and status.state == UNANSWERED):
                 return "wait"
             # It was told to end where it was sent to; nothing will ever say that it did.
-            return self._end(folder, job, "cancelled", _cancelled(decision))
+            return self._end(folder, job, "cancelled", as_end(decision))
         if status is not None and alive:
             self._follow(folder, job, status)
             return "wait"
@@ -193,6 +237,8 @@ class Broker(threading.Thread):
     def _send(self, folders: list[RunFolder]) -> None:
         for folder in folders:
             job = self._job_of(folder)
+            if job.executor != self.cluster.name:  # the numbers of its jobs would be those of others here
+                job = JobRecord.new(self.cluster.name)
             if job.state != "pending":
                 _recorded(folder, job.pending())
         waits_for: str | None = None
@@ -237,12 +283,21 @@ class Broker(threading.Thread):
 
     def _end(self, folder: RunFolder, job: JobRecord, state: State, end: End | None) -> str:
         """Record it, and want the trial no longer."""
+        told = None
         if job.state != state:
             _recorded(folder, job.ended(state, end))
-            self.log(f"{folder.signature}: {state}" + (f": {end}" if end else ""))
+            told = f"{state}: {end}" if end else state
+        self._forget(folder, told)
+        return "ended"
+
+    def _forget(self, folder: RunFolder, told: str | None) -> None:
+        """Want the trial no longer. told: why, for people."""
+        if told:
+            self.log(f"{folder.signature}: {told}")
+        self._waits.discard(folder.signature)
+        self.claims.let_go(folder)
         with self._lock:
             self._wanted.pop(folder.signature, None)
-        return "ended"
 
 
 def without_job_id(words: str, job_id: str | None) -> str:
@@ -254,37 +309,3 @@ def _recorded(folder: RunFolder, job: JobRecord) -> JobRecord:
     """Written down before anything follows from it."""
     job.write(folder.job_file)
     return job
-
-
-def _cancelled(decision: Decision) -> End:
-    return End(kind="cancelled", message=decision.reason)
-
-
-def reopen(folder: RunFolder, by_user: bool) -> bool:
-    """Make an ended trial ready to be wanted again, with a new budget of retries. False where it must stay ended.
-
-    by_user: `sweep run` by a person takes up failed trials and those a person cancelled; one that ASHA stopped stays.
-    """
-    decision = folder.decision()
-    if decision is not None:
-        if decision.by == "scheduler" or not by_user:
-            return False
-        folder.cancel_file.unlink()
-    job = folder.job()
-    if job is not None and job.state in ("failed", "cancelled"):
-        folder.failure_file.unlink(missing_ok=True)
-        _recorded(folder, job.reopened())
-    return True
-
-
-def end_cancelled(folder: RunFolder, cluster: str) -> None:
-    """Record that a decision to cancel was carried out where no driver does it: a trial that ended already stays so."""
-    job = folder.job() or JobRecord.new(cluster)
-    decision = folder.decision()
-    if decision is not None and not job.has_ended:
-        _recorded(folder, job.ended("cancelled", _cancelled(decision)))
-
-
-def decide_cancel(folder: RunFolder, by: Literal["user", "scheduler"], reason: str) -> None:
-    """Record the decision to cancel; a driver acts on it, and so does `heatmark sweep cancel` itself."""
-    Decision(by=by, reason=reason, time=utc_now()).write(folder.cancel_file)

@@ -160,12 +160,20 @@ def train(
 
 
 @app.command("report")
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, such as runs/demo.")]) -> None:
-    """Build report.pdf and report.html from a sweep's run folders."""
-    from heatmark.reports.build import build_report
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="A sweep's folder, such as runs/demo, or several.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where to write; else the sweep's folder, of several runs/A+B+C."),
+    ] = None,
+) -> None:
+    """Build report.pdf and report.html from the run folders of a sweep, or of several together, each trial once."""
+    from heatmark.reports.build import build_joint_report
 
     unread: list[str] = []
-    for path in build_report(folder, unread.append):
+    for path in build_joint_report(folders, out, unread.append):
         print(f"wrote {path}")
     if unread:
         raise InputError("\n".join(["the report is without what cannot be read:", *unread]))

@@ -1,40 +1,41 @@
 """`heatmark sweep run`: one driver per sweep that starts Ray, the broker and the mirror, and ends with the report.
 
-It may die at any moment: jobs go on, and the same command adopts them.
+It may die at any moment: jobs go on, and the same command adopts them, or the driver of another sweep that wants the
+same trials.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from pydantic import TypeAdapter
 from rich.console import Console
 
-from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
-from heatmark.foundation.file_lock import lock
-from heatmark.pipeline.broker import Broker, decide_cancel, end_cancelled, reopen
-from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.foundation.file_lock import Held, hold
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.claims import Claims, is_looked_after, is_sent_from_here, this_driver
 from heatmark.pipeline.clusters import make_cluster
+from heatmark.pipeline.decisions import decide_cancel, end_cancelled, reopen
 from heatmark.pipeline.interrupt import beside_signals
 from heatmark.pipeline.mirror_failure import without_passwords
 from heatmark.pipeline.mirror_process import mirror_beside
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
-from heatmark.pipeline.sweep import validated
+from heatmark.pipeline.shared_cluster import SharedCluster, cluster_of
 from heatmark.pipeline.tracking_uri import silence, tracking_uri
+from heatmark.workloads.run_folder.drivers import driver_lock
 from heatmark.workloads.run_folder.ends import EndKind
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
-from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 
 Log = Callable[[str], None]
+# How often a sweep's lock is tried: another sweep may be looking at it.
+LOCK_TRIES, LOCK_PAUSE_S = 4, 0.1
 
 
 def run_sweep(plan: Plan, console: Console) -> int:
@@ -42,18 +43,21 @@ def run_sweep(plan: Plan, console: Console) -> int:
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _only_driver(plan):
         draw_missing_data(plan, partial(console.print, soft_wrap=True))
-        plan.write()
-        for note in data_notes(plan):
+        for note in [*plan.write(), *data_notes(plan)]:
             console.print(note, soft_wrap=True)
+        claims = Claims(plan.trials)
         folders = [plan.run_folder(trial) for trial in plan.unfinished()]
-        open_folders = [folder for folder in folders if reopen(folder, by_user=True)]
+        open_folders = [folder for folder in folders if _takes_up(folder, claims)]
+        # What another sweep's driver is at takes none of this one's places while there is something else to do.
+        open_folders.sort(key=is_looked_after)
+        claims.want(open_folders)
         console.print(
             f"sweep {plan.sweep.name}: {len(plan.trials)} trials, {len(plan.trials) - len(folders)} finished before, "
             f"{len(open_folders)} to run; folder {plan.folder}",
             soft_wrap=True,
         )
         with _mirror(plan, console) as end_mirror:
-            _run_trials(plan, open_folders, console)
+            _run_trials(plan, open_folders, claims, console)
             _account(plan, console)
             report(plan, console)
             code = _exit_code(plan, console)
@@ -61,15 +65,26 @@ def run_sweep(plan: Plan, console: Console) -> int:
     return code
 
 
-def _run_trials(plan: Plan, folders: list[RunFolder], console: Console) -> None:
+def _takes_up(folder: RunFolder, claims: Claims) -> bool:
+    """Whether an unfinished trial is to be run. One that another sweep's driver looks after is left as it is."""
+    with claims.for_a_moment(folder) as ours:
+        if ours:
+            return reopen(folder, by_user=True)
+    given_up = folder.given_up()
+    if given_up is not None and given_up.by == "user":
+        folder.given_up_file.unlink(missing_ok=True)
+    return given_up is None or given_up.by == "user"
+
+
+def _run_trials(plan: Plan, folders: list[RunFolder], claims: Claims, console: Console) -> None:
     """Every trial to its end, and every job: one may still be ending though its result is there."""
     ending = [folder for trial in plan.trials if _is_ending(folder := plan.run_folder(trial))]
     if not folders and not ending:
         return
     cluster = plan.sweep.cluster
-    where = make_cluster(cluster, plan.folder)
+    where = SharedCluster(make_cluster(cluster, plan.folder), plan.folder)
     with live_progress(plan.folder, console) as log:
-        broker = Broker(where, cluster.retries, cluster.interval_s, log)
+        broker = Broker(where, cluster.retries, cluster.interval_s, log, claims)
         broker.start()
         try:
             for folder in ending:
@@ -105,8 +120,9 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
 
 
 def _account(plan: Plan, console: Console) -> None:
-    """What the trials cost. Whatever accounting answers, the report is built."""
-    settings, folders = plan.sweep.cluster, [plan.run_folder(trial) for trial in plan.trials]
+    """What the trials cost that were sent from here. Whatever accounting answers, the report is built."""
+    settings = plan.sweep.cluster
+    folders = [folder for trial in plan.trials if is_sent_from_here(folder := plan.run_folder(trial))]
     settings.kind.account(settings, plan.folder, folders, partial(console.print, soft_wrap=True))
 
 
@@ -127,7 +143,7 @@ def _exit_code(plan: Plan, console: Console) -> int:
     for trial in plan.trials:
         folder = plan.run_folder(trial)
         job = folder.job()
-        if not folder.finished and (job is None or job.state != "cancelled"):
+        if not folder.finished and folder.given_up() is None and (job is None or job.state != "cancelled"):
             kinds.add(job.end.kind if job and job.end else None)
             state, reason = (job.state, job.reason) if job else ("waiting", None)
             console.print(f"{labels[trial.signature]}: {state}: {reason}", soft_wrap=True)
@@ -147,19 +163,19 @@ def unreadable_images(plan: Plan) -> list[str]:
 @contextmanager
 def _only_driver(plan: Plan) -> Iterator[None]:
     """Raises InputError naming the other driver while one works on this sweep's folder."""
-    path = plan.folder / "driver.lock"
-    with path.open("a+") as held:
+    for tries_left in reversed(range(LOCK_TRIES)):
         try:
-            lock(held, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            held.seek(0)
-            raise InputError(
-                f"{plan.folder}: another driver runs this sweep ({held.read().strip()}); "
-                f"follow it with: heatmark sweep status {plan.folder}"
-            ) from None
-        held.truncate(0)
-        held.write(f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}")
-        held.flush()
+            file = hold(driver_lock(plan.folder), this_driver(plan.folder))
+        except Held as held:
+            if not tries_left:
+                raise InputError(
+                    f"{plan.folder}: another driver runs this sweep ({held}); "
+                    f"follow it with: heatmark sweep status {plan.folder}"
+                ) from None
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            break
+    with file:
         yield
 
 
@@ -182,24 +198,23 @@ def _mirror(plan: Plan, console: Console) -> Iterator[Callable[[str], None]]:
 
 
 def cancel_sweep(sweep: Path, log: Log) -> int:
-    """`heatmark sweep cancel`: from any shell of the cluster, with or without a driver. Returns how many trials."""
-    folders = [folder for folder in run_folders(sweep) if not folder.finished]
-    for folder in folders:
-        decide_cancel(folder, by="user", reason="cancelled by heatmark sweep cancel")
-    cluster = make_cluster(cluster_of(sweep), sweep)
+    """`heatmark sweep cancel`: from any shell of the cluster, with or without a driver. Returns how many trials.
+
+    A trial that another sweep wants, whose driver lives, is given up by this sweep alone: its job goes on.
+    """
+    unfinished = [folder for folder in run_folders(sweep) if not folder.finished]
+    folders = []
+    for folder in unfinished:
+        others = decide_cancel(folder, by="user", reason="cancelled by heatmark sweep cancel")
+        if others:
+            log(f"{folder.signature}: left to sweep {', '.join(others)}, which wants it")
+        else:
+            folders.append(folder)
+    cluster = SharedCluster(make_cluster(cluster_of(sweep), sweep), sweep)
     for signature, status in cluster.jobs(folders).items():
         if status.alive:
             log(f"{signature}: job {status.job_id} is asked to save and stop")
             cluster.cancel(RunFolder(sweep / signature))
     for folder in folders:
         end_cancelled(folder, cluster.name)
-    return len(folders)
-
-
-def cluster_of(sweep: Path) -> ClusterSection:
-    """The cluster a sweep's folder was run on."""
-    record = SweepRecord.read(sweep_file(sweep))
-    section: ClusterSection = validated(
-        TypeAdapter(ClusterSection), record.cluster if record else {}, str(sweep_file(sweep))
-    )
-    return section
+    return len(unfinished)

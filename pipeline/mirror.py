@@ -1,9 +1,10 @@
 """MLflow as a mirror of the run folders: a process beside the driver, never on the training path.
 
 One parent run for the sweep, one child per trial, found again by the tags `identity` (of the sweep's folder) and
-`signature`. Each epoch is uploaded in one batch with the step and the time of its record, from an offset kept in the
-run folder's mlflow.json: an epoch that was sent twice is the same row, and a server that is away for a while gets what
-it missed. A trial that cannot be sent is tried again and holds up no other.
+`signature`. A trial that several sweeps share is a run of each, whoever trained it. Each epoch is uploaded in one batch
+with the step and the time of its record, from an offset that the sweep keeps for the trial (RunFolder.mirror_file): an
+epoch that was sent twice is the same row, and a server that is away for a while gets what it missed. A trial that
+cannot be sent is tried again and holds up no other.
 """
 
 from __future__ import annotations
@@ -230,8 +231,9 @@ class Mirror:
 
 def _trial_state(folder: RunFolder) -> SentState:
     job = folder.job()
+    state = "cancelled" if folder.is_left_to_others() else job.state if job else "new"
     return SentState(
-        state="finished" if folder.finished else job.state if job else "new",
+        state="finished" if folder.finished else state,
         job_id=job.job_id if job else None,
         attempts=len(folder.attempts()),
         costed=folder.accounting_file.exists(),

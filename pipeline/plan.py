@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from heatmark.datasets.people import SPLITS
 from heatmark.datasets.synthetic.recipe import Recipe, write_tree
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.file_lock import locked
 from heatmark.foundation.files import read_json, write_json
 from heatmark.foundation.hashes import file_sha256
 from heatmark.foundation.nearest import nearest
@@ -24,6 +26,7 @@ from heatmark.foundation.section import Section
 from heatmark.models.backbones import parse_backbone
 from heatmark.models.method import Method
 from heatmark.models.methods import METHODS
+from heatmark.pipeline.claims import is_looked_after
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.site import stage_of
 from heatmark.pipeline.sweep import (
@@ -41,6 +44,7 @@ from heatmark.workloads.measurement import measurement_of
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.measured import Measurement
 from heatmark.workloads.run_folder.spec_file import read_spec, write_spec
+from heatmark.workloads.run_folder.store import find_trials, place_trials, store_lock
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
 from heatmark.workloads.runtime import RunSettings, RuntimeSpec
 from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
@@ -66,17 +70,25 @@ class Plan:
         return trial_labels(self.trials)
 
     def run_folder(self, trial: TrialSpec) -> RunFolder:
-        return RunFolder(self.folder / trial.signature)
+        """Where it is: before this sweep has a run folder of it, another sweep's."""
+        own = self.folder / trial.signature
+        return RunFolder(own if own.exists() else self._there.get(trial.signature, own))
+
+    @cached_property
+    def _there(self) -> Mapping[str, Path]:
+        return find_trials(self.folder, [trial.signature for trial in self.trials])
 
     def unfinished(self) -> list[TrialSpec]:
         """Trials that are not trained or not measured in all ways: the only ones Tune is started for."""
         return [trial for trial in self.trials if not self.run_folder(trial).finished]
 
-    def write(self) -> None:
-        """The sweep's own record and of every trial its spec.json, which stays as it is but for `runtime` and how often
-        it is evaluated, and what is still to be measured of it.
+    def write(self) -> list[str]:
+        """The sweep's own record, its run folders, of every trial its spec.json, which stays as it is but for `runtime`
+        and how often it is evaluated, and what is still to be measured of it. Returns what people should know.
         """
-        sources = {trial.signature: self._ask_for(trial) for trial in self.trials}
+        notes = place_trials(self.folder, [trial.signature for trial in self.trials])
+        with locked(store_lock(self.folder)):  # what two sweeps ask of one trial is measured, all of it
+            sources = {trial.signature: self._ask_for(trial) for trial in self.trials}
         path = sweep_file(self.folder)
         earlier = SweepRecord.read(path)
         SweepRecord(
@@ -90,12 +102,17 @@ class Plan:
                 for signature, label in self.labels.items()
             ],
         ).write(path)
+        return notes
 
     def _ask_for(self, trial: TrialSpec) -> str:
-        """Write what one trial is and is to be measured by. Returns CellRecord.source."""
+        """Write what one trial is and is to be measured by. Returns CellRecord.source.
+
+        What another sweep's driver looks after is carried out as that sweep planned it, until it is this one's.
+        """
         folder = self.run_folder(trial)
         spec = planned_again(read_spec(folder.spec_file), trial) if folder.spec_file.is_file() else trial
-        write_spec(folder.spec_file, spec)
+        if not is_looked_after(folder):
+            write_spec(folder.spec_file, spec)
         boxes = self.sweep.data[trial.data.name].detections
         file = expand_path(boxes) if boxes is not None else None
         own = measurement_of(trial)

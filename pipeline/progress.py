@@ -84,7 +84,7 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
         images_per_s=last.images_per_s if last else None,
         left_s=left,
         job_id=job.job_id if job else None,
-        reason=job.reason if job else None,
+        reason="left to other sweeps that want it" if folder.is_left_to_others() else job.reason if job else None,
         waits_for=job.waits_for if job and state in ("pending", "submitted", "running") else None,
     )
 
@@ -92,6 +92,8 @@ def _status(folder: RunFolder, label: str) -> TrialStatus:
 def _state(folder: RunFolder, job: JobRecord | None) -> str:
     if folder.finished:
         return "finished"
+    if folder.is_left_to_others():
+        return "cancelled"
     if job is None or job.state == "new":
         return "waiting"
     return "running" if job.state == "submitted" and folder.attempts() else job.state

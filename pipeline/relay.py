@@ -9,6 +9,7 @@ from typing import Any
 
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.job_record import JobRecord
 
 
 class TrialFailed(RuntimeError):
@@ -48,7 +49,7 @@ def follow(folder: RunFolder, poll_s: float) -> Iterator[EpochRecord]:
     while True:
         # Asked before reading: an epoch written between the two is then read in this round.
         job = folder.job()
-        ended = folder.finished or (job is not None and job.has_ended)
+        ended = folder.finished or folder.is_left_to_others() or _has_ended(folder, job)
         records, offset = folder.epochs_since(offset)
         yield from records
         if ended:
@@ -56,3 +57,10 @@ def follow(folder: RunFolder, poll_s: float) -> Iterator[EpochRecord]:
         time.sleep(poll_s)
     if not folder.finished and job is not None and job.state == "failed":
         raise TrialFailed(f"trial {folder.signature}: {job.reason}")
+
+
+def _has_ended(folder: RunFolder, job: JobRecord | None) -> bool:
+    """But for a trial that another sweep cancelled and this one has not given up: its driver takes it up."""
+    if job is None or not job.has_ended:
+        return False
+    return job.state != "cancelled" or folder.decision() is None or folder.given_up() is not None

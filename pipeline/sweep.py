@@ -20,6 +20,7 @@ from heatmark.foundation.yaml_file import parse_yaml, read_yaml
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.clusters import CLUSTERS
+from heatmark.workloads.run_folder.store import STORE
 from heatmark.workloads.spec import Channels, DataSettings, TrainSpec
 
 # A name becomes a folder, a job's name and an MLflow experiment.
@@ -170,6 +171,8 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
     for change in changes or []:
         apply_change(content, change)
     sweep: SweepFile = validated(TypeAdapter(SweepFile), content, str(path))
+    if sweep.name == STORE:
+        raise InputError(f"{path}: name: {STORE}: the folder that all sweeps keep their trials in; choose another name")
     _check_grid(sweep, path)
     if sweep.tune.scheduler == "asha":
         _check_asha(sweep, path)

@@ -11,7 +11,8 @@ from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
-from heatmark.pipeline.broker import Broker, decide_cancel
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.decisions import decide_cancel
 from heatmark.pipeline.relay import relay
 from heatmark.pipeline.sweep import TuneSection
 from heatmark.workloads.run_folder.folder import RunFolder
@@ -104,5 +105,6 @@ class JobCallback(tune.Callback):
         folder = RunFolder(Path(trial.config["folder"]))
         trained = sum(record.epoch >= 0 for record in folder.epochs())
         stopped_early = trained < folder.spec().train.epochs
-        if stopped_early and folder.result() is None and not folder.cancel_file.exists():
+        decided = folder.cancel_file.exists() or folder.given_up_file.exists()
+        if stopped_early and folder.result() is None and not decided:
             decide_cancel(folder, by="scheduler", reason="stopped early by ASHA")

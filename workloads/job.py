@@ -87,7 +87,8 @@ def run_trial(spec_file: Path, sent_by_sweep: bool = False) -> int:
     from heatmark.workloads.run_folder.spec_file import read_spec
 
     launch = Launch.from_environment(sent_by_sweep)
-    folder = RunFolder(spec_file.parent)
+    # Where it really is: the sweep that sent this job may be removed, while the trial is another's as well.
+    folder = RunFolder(Path(os.path.realpath(spec_file.parent)))
 
     def log(line: str) -> None:
         if launch.rank == 0:

@@ -13,7 +13,7 @@ from heatmark.datasets.metrics.score_lspet import torso_pck
 from heatmark.datasets.metrics.score_rhd import pixel_scores
 from heatmark.datasets.people import FloatArray, PoseDataset
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, truth_of
-from heatmark.datasets.subsets import PRESETS, Rules, members
+from heatmark.datasets.subsets import DIFFICULTIES, PRESETS, Rules, members, part_name
 
 COCO_RULES = PRESETS["paper_counts"]
 
@@ -21,8 +21,9 @@ COCO_RULES = PRESETS["paper_counts"]
 def measure_coco(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     """COCO's ten numbers over the images that people were predicted on, and EPE in image pixels.
 
-    EPE/easy, EPE/medium and EPE/hard are of the people whom the rules behind the paper's counts call so. Detected boxes
-    have no joints of their own: there is no EPE, and the images without a box count as well.
+    EPE is over joints. EPE/easy, EPE/medium and EPE/hard are of the people whom the rules behind the paper's counts
+    call so by occlusion, EPE/intersection/easy and so on by all three factors at once (datasets/subsets.py). Detected
+    boxes have no joints of their own: there is no EPE, and the images without a box count as well.
     """
     images = dataset.evaluated_images or {person.image_id for person in predictions.people(dataset)}
     truth = dataset.keypoint_truth or dataset.annotation_file
@@ -30,7 +31,8 @@ def measure_coco(dataset: PoseDataset, predictions: Predictions) -> Metrics:
     if dataset.detected:
         return found
     by_subset = subset_errors(dataset, predictions, COCO_RULES)
-    found |= {f"EPE/{difficulty}": by_subset[difficulty] for difficulty in COCO_RULES.difficulties}
+    parts = [part_name(difficulty, by) for by in COCO_RULES.definitions for difficulty in DIFFICULTIES]
+    found |= {f"EPE/{part}": by_subset[part] for part in parts}
     return found | {"EPE": end_point_error_of(dataset, predictions)}
 
 

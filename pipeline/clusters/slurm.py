@@ -52,4 +52,5 @@ class Slurm(ClusterKind):
         from heatmark.pipeline.site import load_site, slurm_keys
         from heatmark.pipeline.slurm_cluster import clusters_of
 
-        return account(folders, log, clusters_of(slurm_keys(settings, load_site(settings)), sweep))
+        own = [folder for folder in folders if (job := folder.job()) is not None and job.executor == self.name]
+        return account(own, log, clusters_of(slurm_keys(settings, load_site(settings)), sweep))

@@ -114,7 +114,7 @@ def compare_across(settings: Mapping[Setting, Sequence[GridCell]]) -> Across | N
 def _finished(setting: Setting, cells: Sequence[GridCell]) -> dict[str, GridCell]:
     """By label, those with a final headline metric. Where boxes are unlike they tell settings apart, not cells."""
     settings = differing_settings([cell.spec for cell in cells])
-    named = {cell_label(cell.spec.method.label, cell.beta, settings[cell.trials[0].signature]): cell for cell in cells}
+    named = {cell_label(cell.spec.method.label, cell.beta, settings[cell.spec.signature]): cell for cell in cells}
     return {label: cell for label, cell in named.items() if len(_values(setting, cell))}
 
 

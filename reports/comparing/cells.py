@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from heatmark.reports.reading.digest import Digest
 from heatmark.reports.reading.evidence import Evidence
 from heatmark.workloads.labels import cell_label, differing_settings
 from heatmark.workloads.spec import TrialSpec
+
+HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True)
@@ -62,20 +65,29 @@ class GridCell:
 
     @property
     def digests(self) -> list[Digest]:
-        found = (self.evidence.of(trial) for trial in self.finished)
+        return self.digests_in(None)
+
+    def digests_in(self, boxes: str | None) -> list[Digest]:
+        """Of the trials with records of an evaluation in these boxes, a source of datasets/boxes.py; None for any."""
+        found = (self.evidence.of(trial) for trial in self.finished if boxes in (None, trial.boxes))
         return [digest for digest in found if digest is not None]
 
-    def final(self, metric: str) -> Measured | None:
-        """A metric of the last evaluation, over the seeds that have it."""
-        return measured([trial.final_metric(metric) for trial in self.finished])
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of the boxes that its trials were or are to be evaluated in."""
+        return tuple(dict.fromkeys(boxes for trial in self.trials for boxes in trial.sources))
+
+    def final(self, metric: str, boxes: str | None = None) -> Measured | None:
+        """A metric of the last evaluation, over the seeds that have it. boxes: a source, None for the trials' own."""
+        return measured([trial.final_metric(metric, boxes) for trial in self.finished])
 
     def compared_final(self, metric: str) -> Measured | None:
         """As methods are compared: the mirror merged exactly, whatever the method's published read-out does."""
         return measured([trial.compared_metric(metric) for trial in self.finished])
 
-    def over_digests(self, value: Callable[[Digest], float | None]) -> Measured | None:
-        """Something that records tell, over the seeds that have records."""
-        return measured([value(digest) for digest in self.digests])
+    def over_digests(self, value: Callable[[Digest], float | None], boxes: str | None = None) -> Measured | None:
+        """Something that records tell, over the seeds that have records. boxes: as in digests_in."""
+        return measured([value(digest) for digest in self.digests_in(boxes)])
 
 
 def seeds_of(cell: GridCell) -> list[int]:
@@ -117,8 +129,13 @@ def grid_cells(trials: Sequence[Trial], evidence: Evidence) -> list[GridCell]:
     for members in groups.values():
         spec = members[0].spec
         assert spec is not None, "trials without a spec were left out"
-        cells.append(GridCell(spec, tuple(members), settings[members[0].signature], evidence))
+        cells.append(GridCell(spec, tuple(members), _short(settings[spec.signature]), evidence))
     return cells
+
+
+def _short(settings: str) -> str:
+    """A hash of a file by its first digits."""
+    return HASH.sub(lambda found: found[0][:8], settings)
 
 
 def grid_order(trial: Trial) -> tuple[Any, ...]:
@@ -131,6 +148,6 @@ def grid_order(trial: Trial) -> tuple[Any, ...]:
 
 
 def _identity(trial: Trial) -> str:
-    """The science of the spec without its seed."""
+    """The science of the spec without its seed, and how it is measured: of several sweeps each may ask for another."""
     assert trial.spec is not None, "only trials with a spec are in cells"
-    return json.dumps({**trial.spec.science(), "seed": None}, sort_keys=True)
+    return json.dumps({**trial.spec.science(), "seed": None, "boxes": trial.boxes}, sort_keys=True)

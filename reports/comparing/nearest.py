@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from heatmark.models.method import Method
 from heatmark.reports.comparing.cells import GridCell
+from heatmark.workloads.spec import TrialSpec
 
 PAPER_METHODS = ("detection", "ipr", "bcir")
 PAPER_BETA = 10.0
@@ -34,25 +36,26 @@ def nearest_to_paper(
             cell.spec.method.name == method
             and beta in (None, cell.beta)
             and depth in (None, cell.spec.train.depth)
-            and prior in ("", prior_of(cell))
+            and prior in ("", prior_of(cell.spec))
         )
 
     def distance(cell: GridCell) -> tuple[bool, bool, int, float, int]:
         away = abs(math.log((cell.beta or PAPER_BETA) / PAPER_BETA))
         other_input = input_size is not None and cell.spec.data.input_size != input_size
-        return cell.spec.train.depth, other_input, _unusual_fields(cell), away, -len(cell.finished)
+        return cell.spec.train.depth, other_input, len(unusual_fields(cell.spec.method)), away, -len(cell.finished)
 
     return min(filter(fits, cells), key=distance, default=None)
 
 
-def prior_of(cell: GridCell) -> str:
+def prior_of(spec: TrialSpec) -> str:
     """How long L_de is there: `always` or `until T_o`; empty for methods without it."""
-    if not hasattr(cell.spec.method, "t_o"):
+    if not hasattr(spec.method, "t_o"):
         return ""
-    t_o = cell.spec.method.t_o
-    return "always" if t_o is None or t_o >= cell.spec.train.epochs else "until T_o"
+    t_o = spec.method.t_o
+    return "always" if t_o is None or t_o >= spec.train.epochs else "until T_o"
 
 
-def _unusual_fields(cell: GridCell) -> int:
-    fields = type(cell.spec.method).model_fields.items()
-    return sum(getattr(cell.spec.method, name) != field.default for name, field in fields if name not in VARIED)
+def unusual_fields(method: Method) -> tuple[str, ...]:
+    """Those that are other than by default, but for VARIED."""
+    fields = type(method).model_fields.items()
+    return tuple(name for name, field in fields if name not in VARIED and getattr(method, name) != field.default)

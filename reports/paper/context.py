@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from heatmark.datasets.boxes import title_of
 from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.paper.entries import NO_RECORDS, NOBODY, NOT_RUN
-from heatmark.reports.paper.match import Backbones, find_cell, match_backbones
-from heatmark.reports.paper.printed import PaperRow
+from heatmark.reports.paper.match import Backbones, match_backbones, near_cell, own_cell
+from heatmark.reports.paper.printed import USUAL_BOXES, PaperRow
 from heatmark.reports.reading.digest import Digest
 
 # The people that the paper's own tables are over.
@@ -30,24 +31,34 @@ class Context:
     cells: tuple[GridCell, ...]
     backbones: Backbones
 
-    def cell(self, row: PaperRow) -> GridCell | None:
-        return find_cell(self.cells, row, self.backbones)
+    def own(self, row: PaperRow, boxes: str = USUAL_BOXES) -> GridCell | None:
+        """Ours of the row's own net, input, method and beta, measured in these boxes."""
+        return own_cell(self.cells, row, boxes)
 
-    def method_cell(self, method: str, backbone: str) -> GridCell | None:
-        """Ours of one of the paper's three methods, at its beta of 10, on one of its backbones."""
-        beta = None if method == "detection" else 10.0
-        return self.cell(PaperRow(method, (), method=method, beta=beta, backbone=backbone))
+    def near(self, row: PaperRow, *, any_size: bool = False) -> GridCell | None:
+        """Ours most like a row that has none of its own, or not in its boxes. any_size: see near_cell."""
+        return near_cell(self.cells, row, self.backbones, any_size=any_size)
 
     @property
     def digest(self) -> Digest | None:
         """Of any trial: everyone evaluates the same people."""
         return next((digest for cell in self.cells for digest in cell.digests), None)
 
-    def caption(self, title: str, used: Sequence[GridCell | None], note: str = "", paper: str = "") -> str:
-        """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual."""
+    def caption(
+        self,
+        title: str,
+        used: Sequence[GridCell | None],
+        note: str = "",
+        paper: str = "",
+        boxes: Collection[str] = (USUAL_BOXES,),
+    ) -> str:
+        """The table's title, and how ours and the paper's numbers were measured. paper: where not as usual.
+
+        boxes: the sources of those that the paper's numbers are in.
+        """
         unlike = {cell.trials[0].signature: cell for cell in used if cell}
         trials = [trial for cell in unlike.values() for trial in cell.finished]
-        measured = protocol(trials)
+        measured = protocol(trials, [source for trial in trials for source in trial.sources if source in boxes])
         ours = f"Ours: {measured[:1].lower()}{measured[1:]}" if trials else "Ours: nothing of this table was run."
         flipped = any(trial.spec.train.flip_test for trial in trials if trial.spec)
         mirrors = "Mirrored maps are merged as published: detection moves one by a whole pixel." if flipped else ""
@@ -61,7 +72,7 @@ class Context:
         """What keeps ours and the paper's numbers from being compared."""
         if not self.dataset:
             return ()
-        people, expected = len(self.digest) if self.digest else None, PAPER_PEOPLE[self.format]
+        people, expected = self.digest.people if self.digest else None, PAPER_PEOPLE[self.format]
         if people == expected:
             return ()
         have = "an unrecorded number of people" if people is None else f"{people:,} people"
@@ -74,12 +85,12 @@ class Context:
 def contexts(data_format: str, cells: Sequence[GridCell]) -> list[Context]:
     """One for each data set of a format; with none, one without cells.
 
-    The same data and boxes under several names (for other inputs or augmentations, say) are one data set.
+    The same data under several names (for other inputs, augmentations or boxes, say) are one data set.
     """
-    groups: dict[tuple[str, str], list[GridCell]] = {}
+    groups: dict[str, list[GridCell]] = {}
     for cell in cells:
         if cell.spec.data.format == data_format:
-            groups.setdefault((cell.spec.data.fingerprint, cell.spec.data.bbox_source), []).append(cell)
+            groups.setdefault(cell.spec.data.fingerprint, []).append(cell)
     found = [
         Context(
             data_format, ", ".join(dict.fromkeys(cell.spec.data.name for cell in own)), tuple(own), match_backbones(own)
@@ -89,14 +100,34 @@ def contexts(data_format: str, cells: Sequence[GridCell]) -> list[Context]:
     return found or [Context(data_format, "", (), match_backbones(()))]
 
 
-def final_value(metric: str, scale: float = 1.0) -> Callable[[GridCell], Measured | None]:
-    """A metric of the last evaluation, in the paper's unit."""
-    return lambda cell: scaled(cell.final(metric), scale)
+# Of a cell, measured in boxes of a source, in the paper's unit.
+Value = Callable[[GridCell, str], Measured | None]
 
 
-def digest_value(value: Callable[[Digest], float | None], scale: float = 1.0) -> Callable[[GridCell], Measured | None]:
-    """Something of the records, in the paper's unit."""
-    return lambda cell: scaled(cell.over_digests(value), scale)
+def final_value(metric: str, scale: float = 1.0) -> Value:
+    """A metric of the last evaluation."""
+    return lambda cell, boxes: scaled(cell.final(metric, boxes), scale)
+
+
+def digest_value(value: Callable[[Digest], float | None], scale: float = 1.0) -> Value:
+    """Something of the records."""
+    return lambda cell, boxes: scaled(cell.over_digests(value, boxes), scale)
+
+
+def best_boxes(cell: GridCell, wanted: str) -> str:
+    """These boxes where the cell was measured in them, else its own."""
+    return wanted if wanted in cell.sources else cell.sources[0]
+
+
+def net_of(cell: GridCell, boxes: Sequence[str] = ()) -> str:
+    """What a row near the paper's is named by: `sbl-r18-w8, 96 × 128, GT boxes`."""
+    parts = [cell.spec.backbone, size_of(cell.spec.data.input_size), *dict.fromkeys(map(title_of, boxes))]
+    return ", ".join(parts)
+
+
+def size_of(size: tuple[int, int] | None) -> str:
+    """Width and height of an input, for people."""
+    return "{} × {}".format(*size) if size else ""
 
 
 def scaled(found: Measured | None, scale: float) -> Measured | None:

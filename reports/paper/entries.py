@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from heatmark.datasets.boxes import title_of
 from heatmark.reports.comparing.cells import Measured
 from heatmark.reports.paper.printed import PaperColumn, PaperTable, Slip
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Table
@@ -17,7 +18,11 @@ from heatmark.reports.rendering.table import MISSING, Cell, Column, Table
 NOT_RUN, NO_RECORDS, NOBODY = "not run", "no records", "nobody"
 PUBLISHED = "published, not run here"
 NOT_PRINTED = "no number in the paper"
-HEAD_WIDTHS = {"Type": 0.5, "Epoch": 0.6, "Window": 0.8, "Paper's net": 1.3, "Ours": 1.3}
+ABOVE = "in the row above"
+SILENT = (PUBLISHED, NOT_PRINTED, ABOVE)
+OWN = "own"
+HEAD_WIDTHS = {"Type": 0.5, "Epoch": 0.6, "Window": 1.3, "Net": 1.5}
+MEASURED_IN_BOXES = ("%", "px")
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 # The paper prints a dash for a chi-square above this.
 HIGHEST_CHI_SQUARE = 1000.0
@@ -28,7 +33,8 @@ class Entry:
     """One cell: the paper's number (None where it prints a dash or nothing) and ours, in the paper's unit.
 
     state: why there is none of ours, else empty. people: how many ours is over. slips: of the paper's table, from 0.
-    remark: a further line under the number.
+    remark: a further line under the number. intersection: the same number, where it is about easy, medium or hard
+    people, by the other definition of them (datasets/subsets.py), over intersection_people.
     """
 
     column: PaperColumn
@@ -38,6 +44,8 @@ class Entry:
     people: int | None = None
     slips: tuple[int, ...] = ()
     remark: str = ""
+    intersection: Measured | None = None
+    intersection_people: int | None = None
 
     @property
     def difference(self) -> float | None:
@@ -46,11 +54,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class EntryRow:
-    """key: unlike any other of the table. heads: the text columns before the numbers."""
+    """key: unlike any other of the table. heads: the text columns before the numbers.
+
+    near: empty for a row of the paper; else what one near it is of. recipe: in what it was trained otherwise.
+    """
 
     key: str
     heads: tuple[str, ...]
     entries: tuple[Entry, ...]
+    near: str = ""
+    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,8 @@ class PaperComparison:
     """One table of the paper beside what one data set of the sweep gives; data set "" where no trial fits.
 
     caption: how ours were measured. remarks: what keeps the numbers from being comparable. commands: what would fill
-    the cells that were not run. people_below: the number of people stands under each number.
+    the cells that were not run. people_below: the number of people stands under each number. near: empty for the
+    paper's table; else what all of one near it is of.
     """
 
     paper: PaperTable
@@ -69,6 +83,7 @@ class PaperComparison:
     remarks: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     people_below: bool = False
+    near: str = ""
 
     @property
     def measured(self) -> int:
@@ -91,8 +106,12 @@ def as_rows(comparison: PaperComparison) -> list[dict[str, Any]]:
             "paper": entry.paper,
             "difference": entry.difference,
             "people": entry.people,
+            "intersection": entry.intersection.value if entry.intersection else None,
+            "intersection_people": entry.intersection_people,
             "seeds": entry.ours.seeds if entry.ours else 0,
             "state": entry.state or "measured",
+            "filled_by": row.near or comparison.near or OWN,
+            "recipe": row.recipe,
             "slips": " ".join(notes[index] for index in entry.slips),
         }
         for row in comparison.rows
@@ -101,44 +120,64 @@ def as_rows(comparison: PaperComparison) -> list[dict[str, Any]]:
 
 
 FILE_TYPES = {
-    **dict.fromkeys(("dataset", "row", "column", "unit", "state", "slips"), "str"),
-    **dict.fromkeys(("ours", "ours_sd", "paper", "difference"), "float64"),
-    **{"table": "int64", "people": "Int64", "seeds": "int64"},
+    **dict.fromkeys(("dataset", "row", "column", "unit", "state", "filled_by", "recipe", "slips"), "str"),
+    **dict.fromkeys(("ours", "ours_sd", "paper", "difference", "intersection"), "float64"),
+    **{"table": "int64", "people": "Int64", "intersection_people": "Int64", "seeds": "int64"},
 }
 
 
 def as_frame(comparison: PaperComparison) -> pd.DataFrame:
     """A row for each cell of the table, as its csv and parquet files have it."""
     columns = ["table", "dataset", "row", "column", "unit", "ours", "ours_sd", "paper", "difference", "people"]
-    frame = pd.DataFrame(as_rows(comparison), columns=[*columns, "seeds", "state", "slips"])
-    return frame.astype(FILE_TYPES)
+    columns += ["intersection", "intersection_people", "seeds", "state", "filled_by", "recipe", "slips"]
+    return pd.DataFrame(as_rows(comparison), columns=columns).astype(FILE_TYPES)
 
 
 def as_table(comparison: PaperComparison, name: str) -> Table:
-    """Ours large, the paper's number and the difference under it; slips as lettered footnotes."""
+    """Ours large, the paper's number and the difference under it; slips and recipes as lettered footnotes."""
+    paper = comparison.paper
     columns = [
         Column(title, False, width=HEAD_WIDTHS.get(title, 1.5)) for place, title in enumerate(comparison.head_titles)
     ]
-    columns += [Column(entry.column.name, True, entry.column.unit) for entry in comparison.rows[0].entries]
+    columns += [Column(each.name, True, _unit(paper, each)) for each in paper.columns]
     if not comparison.people_below:
         columns += [Column("People", True, width=0.7), Column("Seeds", True, width=0.6)]
     used = sorted({index for row in comparison.rows for entry in row.entries for index in entry.slips})
     # What concerns whole rows needs no mark in each of their cells.
-    slips = comparison.paper.slips
-    marks = {index: MARKS[place] for place, index in enumerate(index for index in used if slips[index].columns)}
-    rows = tuple(_row(comparison, row, marks) for row in comparison.rows)
-    whole = [_whole_rows(slips[index]) for index in used if index not in marks]
-    marked = [f"[{mark}] {slips[index].note}" for index, mark in marks.items()]
-    number, dataset = comparison.paper.number, comparison.dataset
+    marks = {index: MARKS[place] for place, index in enumerate(index for index in used if paper.slips[index].columns)}
+    recipes, recipe_notes = _recipes(comparison)
+    rows = tuple(_row(comparison, row, marks, recipes.get(row.recipe, "")) for row in comparison.rows)
+    whole = [_whole_rows(paper.slips[index]) for index in used if index not in marks]
+    marked = [f"[{mark}] {paper.slips[index].note}" for index, mark in marks.items()]
+    where = f" on {comparison.dataset}" if comparison.dataset else ""
+    near = f"Near Table {paper.number}{where}: {comparison.near}"
     return Table(
         tuple(columns),
         rows,
         caption=comparison.caption,
         name=name,
-        title=f"The paper's Table {number}" + (f" on {dataset}" if dataset else ""),
-        notes=(*marked, *whole, *comparison.remarks),
+        title=near if comparison.near else f"The paper's Table {paper.number}{where}",
+        notes=(*recipe_notes, *marked, *whole, *comparison.remarks),
         commands=comparison.commands,
     )
+
+
+def _unit(paper: PaperTable, column: PaperColumn) -> str:
+    """With the boxes, where columns differ in them."""
+    mixed = len({paper.boxes_of(each.name) for each in paper.columns}) > 1
+    if not mixed or column.unit not in MEASURED_IN_BOXES:
+        return column.unit
+    return f"{column.unit}, {title_of(paper.boxes_of(column.name))}"
+
+
+def _recipes(comparison: PaperComparison) -> tuple[dict[str, str], list[str]]:
+    """The letter of each recipe, and the footnotes. What all rows with numbers share needs no letter."""
+    found = {row.recipe: None for row in comparison.rows if any(entry.ours for entry in row.entries)}
+    notes = [note for note in found if note]
+    if len(found) == 1:
+        return {}, notes
+    letters = {note: MARKS[place].upper() for place, note in enumerate(notes)}
+    return letters, [f"[{letter}] {note}" for note, letter in letters.items()]
 
 
 def _whole_rows(slip: Slip) -> str:
@@ -146,8 +185,9 @@ def _whole_rows(slip: Slip) -> str:
     return f"In print{rows}: {slip.note}"
 
 
-def _row(comparison: PaperComparison, row: EntryRow, marks: Mapping[int, str]) -> tuple[Cell, ...]:
-    heads = [Cell(text, order=text) for text in row.heads]
+def _row(comparison: PaperComparison, row: EntryRow, marks: Mapping[int, str], recipe: str) -> tuple[Cell, ...]:
+    texts = [f"{row.heads[0]} [{recipe}]" if recipe else row.heads[0], *row.heads[1:]]
+    heads = [Cell(text, order=text) for text in texts]
     people = None if comparison.people_below else _common([entry.people for entry in row.entries if entry.ours])
     cells = [_cell(entry, marks, people) for entry in row.entries]
     if comparison.people_below:
@@ -179,8 +219,10 @@ def _cell(entry: Entry, marks: Mapping[int, str], people_of_row: int | None) -> 
         lines.append(f"n {entry.people}")
     if entry.remark:
         lines.append(entry.remark)
+    if entry.intersection:
+        lines.append(f"∩ {_number(entry.intersection.value, entry.column)}, n {entry.intersection_people}")
     if entry.ours is None:
-        return Cell(MISSING if entry.state in (PUBLISHED, NOT_PRINTED) else entry.state, "\n".join(lines))
+        return Cell(MISSING if entry.state in SILENT else entry.state, "\n".join(lines))
     # A page sorts what has no order last, which is where an infinite number belongs.
     order = entry.ours.value if math.isfinite(entry.ours.value) else ""
     return Cell(_number(entry.ours.value, entry.column), "\n".join(lines), order=order)

@@ -137,7 +137,7 @@ def choices_of(cell: GridCell) -> dict[str, str]:
     own = {name: getattr(method, name) for name in OPEN if name in type(method).model_fields}
     if "t_o" in own:
         own["t_o"] = _duration(own["t_o"], cell.spec.train.epochs)
-    if method.name == "ipr+l_de" and prior_of(cell) == "always":
+    if method.name == "ipr+l_de" and prior_of(cell.spec) == "always":
         del own["t_o"]
     return {name: value if isinstance(value, str) else f"{value:g}" for name, value in own.items()}
 

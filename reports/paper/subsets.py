@@ -1,18 +1,16 @@
-"""Tables 1, 7 and 9 to 12 of the paper: people by joints, size and occlusion, and the EPE of methods on them."""
+"""Tables 1, 9 and 12 of the paper, EPE by bands of people, and Tables 10 and 11, how many people are in them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from heatmark.datasets.rhd import DELTA_MM
-from heatmark.reports.comparing.cells import GridCell, Measured, measured
-from heatmark.reports.paper.context import Context, digest_value, why_missing
+from heatmark.reports.comparing.cells import GridCell, Measured
+from heatmark.reports.paper.context import Context, best_boxes, digest_value, net_of, why_missing
 from heatmark.reports.paper.entries import NO_RECORDS, NOBODY, NOT_RUN, Entry, EntryRow, PaperComparison
 from heatmark.reports.paper.match import filling_commands
-from heatmark.reports.paper.printed import METHOD_LETTERS, PaperColumn, PaperRow, PaperTable
-from heatmark.reports.reading.digest import HIDDEN, VISIBLE, Digest
-from heatmark.reports.reading.evidence import digest_near
+from heatmark.reports.paper.printed import USUAL_BOXES, PaperColumn, PaperRow, PaperTable
+from heatmark.reports.paper.recipe import differences, recipe_note
 
 JOINTS = ("1-5", "6-10", "11-17")
 OCCLUSIONS = ("high", "middle", "low")
@@ -20,16 +18,15 @@ OCCLUSIONS = ("high", "middle", "low")
 SIZE_ROWS = {"32²-64²": "32-64", "64²-96²": "64-96", "96²-128²": "96-128", "128² and more": ">128"}
 OCCLUSION_ROWS = {"> 50 %": "high", "10-50 %": "middle", "< 10 %": "low"}
 TABLE_9_ROWS = {"many occ": "high", "some occ": "middle", "few occ": "low"}
-BACKBONE = {1: "sbl-r50", 7: "sbl-r50", 9: "hrnet-w32", 12: "sbl-r50"}
 # Whose rows and columns are interchanged in print: ours stand where the labels are true.
 INTERCHANGED: Mapping[int, Mapping[str, str]] = {1: OCCLUSION_ROWS, 9: TABLE_9_ROWS}
 EPE_NOTE = (
-    "EPE is the mean over people of each one's mean over labelled joints, as the paper's totals follow from its cells; "
-    "n is the number of people."
+    "EPE over people is the mean over people of each one's mean over labelled joints, as the paper's totals follow "
+    "from its cells; n is the number of people."
 )
 BANDS_NOTE = "Size is the root of the segment's area, occlusion is cut at 20 % and 50 %, as the paper's counts are."
-FINAL_NAMES = {"all": "EPE", "v = 1": "EPE/visible", "v = 0": "EPE/occluded"}
-SAME_EPE_ROW = "Detection (30 epochs)"
+NEAR_NOTE = "Not of the paper's net and input, which the table above is for."
+Cells = Mapping[str, GridCell | None]
 
 
 @dataclass(frozen=True)
@@ -57,47 +54,71 @@ def place_of(paper: PaperTable, row: PaperRow, column: str) -> Place:
     )
 
 
-def epe_table(paper: PaperTable, context: Context) -> PaperComparison:
-    """Tables 1, 9 and 12: EPE of two or three methods by bands."""
-    backbone = BACKBONE[paper.number]
-    cells = {letter: context.method_cell(method, backbone) for letter, method in METHOD_LETTERS.items()}
-    letters = list(dict.fromkeys(column.name[-1] for column in paper.columns))
+def epe_table(paper: PaperTable, context: Context) -> list[PaperComparison]:
+    """Tables 1, 9 and 12: EPE over people of two or three methods by bands; without all of its own one near it too."""
+    own: Cells = {letter: context.own(row) for letter, row in paper.cells.items()}
+    tables = [_epe_comparison(paper, context, own)]
+    if all(cell and cell.finished for cell in own.values()):
+        return tables
+    cells: Cells = {letter: context.near(row, any_size=True) for letter, row in paper.cells.items()}
+    known = [cell for cell in cells.values() if cell and all(cell is not each for each in own.values())]
+    names = dict.fromkeys(net_of(cell, [best_boxes(cell, USUAL_BOXES)]) for cell in known)
+    return [*tables, _epe_comparison(paper, context, cells, " and ".join(names))] if known else tables
+
+
+def _epe_comparison(paper: PaperTable, context: Context, cells: Cells, near: str = "") -> PaperComparison:
+    """near: of what the cells are, where they are not the paper's; its numbers are then not set beside them."""
     rows = tuple(
-        EntryRow(row.key, (row.name,), tuple(_epe(paper, row, column, cells) for column in paper.columns))
+        EntryRow(
+            f"{row.key}, near: {near}" if near else row.key,
+            (row.name,),
+            tuple(_epe(paper, row, column, cells[column.name[-1]], near) for column in paper.columns),
+            near,
+            _recipes(paper, cells),
+        )
         for row in paper.rows
     )
-    missing = [_paper_row(METHOD_LETTERS[letter], backbone) for letter in letters if cells[letter] is None]
     turned = "The labels of the lower half are turned back. " if paper.number == 1 else ""
     turned = "The labels are turned back. " if paper.number == 9 else turned
+    note = f"{NEAR_NOTE} " * bool(near) + f"{EPE_NOTE} {turned}{BANDS_NOTE}"
     return PaperComparison(
         paper,
         context.dataset,
         ("Size, % hidden" if paper.number == 1 else "Hidden joints",),
         rows,
-        context.caption(paper.title, [cells[letter] for letter in letters], f"{EPE_NOTE} {turned}{BANDS_NOTE}"),
+        context.caption(paper.title, list(cells.values()), note),
         context.remarks,
-        filling_commands(paper.number, context.format, missing),
+        () if near else filling_commands(paper, missing=None in cells.values()),
         people_below=True,
+        near=near,
     )
 
 
-def _paper_row(method: str, backbone: str) -> PaperRow:
-    beta = None if method == "detection" else 10.0
-    return PaperRow(method, (), method=method, beta=beta, backbone=backbone, input=(192, 256))
+def _recipes(paper: PaperTable, cells: Cells) -> str:
+    """In what the cells were trained otherwise than the paper's, each method's own behind its letter."""
+    found = {letter: differences(cell.spec, paper.cells[letter]) for letter, cell in cells.items() if cell}
+    shared = [each for each in next(iter(found.values()), ()) if all(each in other for other in found.values())]
+    alone = {letter: [each for each in own if each not in shared] for letter, own in found.items()}
+    words = [f"{letter}: {', '.join(own)}" for letter, own in alone.items() if own]
+    return recipe_note((*shared, *words))
 
 
-def _epe(paper: PaperTable, row: PaperRow, column: PaperColumn, cells: Mapping[str, GridCell | None]) -> Entry:
-    place, cell = place_of(paper, row, column.name), cells[column.name[-1]]
-    printed = paper.value(place.printed_row, place.printed_column)
-    entry = Entry(column, printed, slips=paper.slips_of(place.printed_row, place.printed_column))
-    if cell is None or not cell.digests:
+def _epe(paper: PaperTable, row: PaperRow, column: PaperColumn, cell: GridCell | None, near: str) -> Entry:
+    place = place_of(paper, row, column.name)
+    entry = Entry(column, None)
+    if not near:
+        printed = paper.value(place.printed_row, place.printed_column)
+        entry = Entry(column, printed, slips=paper.slips_of(place.printed_row, place.printed_column))
+    boxes = best_boxes(cell, USUAL_BOXES) if cell else USUAL_BOXES
+    digests = cell.digests_in(boxes) if cell else []
+    if cell is None or not digests:
         return replace(entry, state=why_missing(cell, needs_records=True))
-    found = digest_value(lambda digest: digest.epe_of_people(digest.in_bands(**place.bands)))(cell)
-    people = int(cell.digests[0].in_bands(**place.bands).sum())
+    found = digest_value(lambda digest: digest.epe_of_people(digest.in_bands(**place.bands)))(cell, boxes)
+    people = int(digests[0].in_bands(**place.bands).sum())
     return replace(entry, ours=found, people=people, state="" if found else NOBODY)
 
 
-def count_table(paper: PaperTable, context: Context) -> PaperComparison:
+def count_table(paper: PaperTable, context: Context) -> list[PaperComparison]:
     """Tables 10 and 11: how many people are in the cells."""
     rows = tuple(
         EntryRow(row.key, (row.name,), tuple(_count(paper, row, column, context) for column in paper.columns))
@@ -105,17 +126,17 @@ def count_table(paper: PaperTable, context: Context) -> PaperComparison:
     )
     # One trial stands for all, as everyone evaluates the same people.
     one = [replace(cell, trials=cell.finished[:1]) for cell in context.cells if cell.digests][:1]
-    everyone = [_paper_row("detection", "sbl-r50")]
-    return PaperComparison(
+    comparison = PaperComparison(
         paper,
         context.dataset,
         ("Size" if paper.number == 10 else "Hidden joints",),
         rows,
         context.caption(paper.title, one, f"In brackets shares of all. {BANDS_NOTE}"),
         context.remarks,
-        () if context.cells else filling_commands(paper.number, context.format, everyone),
+        filling_commands(paper, missing=not context.cells),
         people_below=True,
     )
+    return [comparison]
 
 
 def _count(paper: PaperTable, row: PaperRow, column: PaperColumn, context: Context) -> Entry:
@@ -128,71 +149,6 @@ def _count(paper: PaperTable, row: PaperRow, column: PaperColumn, context: Conte
         return replace(entry, state=NO_RECORDS if finished else NOT_RUN)
     bands = {"joints": column.name, factor: names.get(row.name, "all")}
     count = int(digest.in_bands(**bands).sum())
-    total, all_printed = max(len(digest), 1), paper.value(paper.rows[-1], "all") or 1
+    total, all_printed = max(digest.people, 1), paper.value(paper.rows[-1], "all") or 1
     shares = f"{100 * count / total:.1f} %, paper {100 * (printed or 0) / all_printed:.1f} %"
     return replace(entry, ours=Measured(count, None, 0), remark=f"({shares})")
-
-
-def visibility_table(paper: PaperTable, context: Context) -> PaperComparison:
-    """Table 7: EPE over visible and over hidden joints, of detection also where it was no better than IPR."""
-    cells = {row.key: context.cell(row) for row in paper.rows}
-    ipr = next(cells[row.key] for row in paper.rows if row.method == "ipr")
-    rows = []
-    for row in paper.rows:
-        cell = cells[row.key]
-        digests, name = (cell.digests if cell else []), row.name
-        if row.name == SAME_EPE_ROW and cell is not None:
-            digests = _digests_at_same_epe(cell, ipr)
-            name = "Detection at IPR's EPE (paper: 30 epochs)"
-        entries = tuple(_visible(paper, row, column, cell, digests) for column in paper.columns)
-        epochs = ", ".join(dict.fromkeys(str(digest.epoch) for digest in digests))
-        rows.append(EntryRow(row.key, (name, epochs or "–", cell.spec.backbone if cell else "–"), entries))
-    missing = [row for row in paper.rows if cells[row.key] is None]
-    note = (
-        f"EPE is over joints; v by Eq. 27: a joint is hidden where the depth map is {_delta(cells.values())} or more "
-    )
-    note += "away from it."
-    return PaperComparison(
-        paper,
-        context.dataset,
-        ("Method", "Epoch", "Ours"),
-        tuple(rows),
-        context.caption(paper.title, list(cells.values()), note),
-        context.remarks,
-        filling_commands(paper.number, context.format, missing),
-    )
-
-
-def _delta(cells: Iterable[GridCell | None]) -> str:
-    """Eq. 27's, of ours; the paper's where it is another."""
-    ours = sorted({cell.spec.data.delta_mm for cell in cells if cell}) or [DELTA_MM]
-    words = " or ".join(f"{delta:g} mm" for delta in ours)
-    return words if ours == [DELTA_MM] else f"{words} (the paper: {DELTA_MM:g} mm)"
-
-
-def _digests_at_same_epe(detection: GridCell, ipr: GridCell | None) -> list[Digest]:
-    """For each seed of detection the evaluation that comes nearest to IPR's final EPE."""
-    target = ipr.final("EPE") if ipr else None
-    if target is None:
-        return []
-    found = (digest_near(trial, target.value) for trial in detection.finished)
-    return [digest for digest in found if digest is not None]
-
-
-def _visible(
-    paper: PaperTable, row: PaperRow, column: PaperColumn, cell: GridCell | None, digests: list[Digest]
-) -> Entry:
-    found = measured([_mean_of(digest, column.name) for digest in digests])
-    people = len(digests[0]) if found else None
-    if found is None and cell is not None and row.name != SAME_EPE_ROW:
-        # Evaluations name these numbers themselves.
-        found = cell.final(FINAL_NAMES[column.name])
-    printed, slips = paper.value(row, column.name), paper.slips_of(row, column.name)
-    return Entry(column, printed, found, "" if found else why_missing(cell, True), people, slips)
-
-
-def _mean_of(digest: Digest, column: str) -> float | None:
-    part = {"v = 1": VISIBLE, "v = 0": HIDDEN}.get(column, "all")
-    _, error_sum_N, joint_count_N = digest.part(part)
-    count = float(joint_count_N.sum())
-    return float(error_sum_N.sum()) / count if count else None

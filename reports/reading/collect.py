@@ -89,8 +89,15 @@ class Trial:
         """The metric of the trial's format to show first, such as `AP`; higher is better."""
         return format_of(self.spec.data).headline if self.spec else ""
 
-    def final_metric(self, name: str) -> float | None:
-        return self.final.get(in_boxes(self.boxes, name))
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of all boxes that the trial was or is to be evaluated in, its own first."""
+        told = (found[0] for name in self.final if (found := measured_in(name)))
+        return tuple(dict.fromkeys((self.boxes, *told)))
+
+    def final_metric(self, name: str, boxes: str | None = None) -> float | None:
+        """boxes: their source, the trial's own where there is none."""
+        return self.final.get(in_boxes(self.boxes if boxes is None else boxes, name))
 
     def compared_metric(self, name: str) -> float | None:
         """Of the exact reading, where it is not the published one."""
@@ -152,19 +159,19 @@ def collect(folder: Path) -> Sweep:
         hint = "it is one run folder; give its parent" if (folder / "spec.json").is_file() else "give runs/<sweep>"
         raise InputError(f"{folder}: neither sweep.json nor a run folder in it, so not a sweep; {hint}")
     if plan is not None:
-        return _planned_sweep(plan, runs)
+        return _planned_sweep(folder, plan, runs)
     trials = tuple(_read_trial(run, run.signature) for run in runs.values())
     return Sweep(printable(folder.resolve().name), "", "", trials, _unread_costs(trials))
 
 
-def _planned_sweep(plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
+def _planned_sweep(folder: Path, plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
     """The cells of sweep.json with the run folders they have."""
     labels = {cell.signature: printable(cell.label) for cell in plan.cells}
     sources = {cell.signature: cell.source for cell in plan.cells}
     trials = tuple(
         _read_trial(runs[signature], label, sources[signature])
         if signature in runs
-        else Trial(printable(signature), label, "not run")
+        else Trial(printable(signature), label, "not run", _where_it_was(folder / signature))
         for signature, label in labels.items()
     )
     left_out = len(runs.keys() - labels.keys())
@@ -173,6 +180,13 @@ def _planned_sweep(plan: SweepRecord, runs: Mapping[str, RunFolder]) -> Sweep:
     )
     notes = (*notes, *_unread_costs(trials))
     return Sweep(printable(plan.name), printable(plan.created), plan.scheduler, trials, notes, plan.targets)
+
+
+def _where_it_was(link: Path) -> str:
+    """Why a trial that a sweep shares cannot be found, or nothing."""
+    if not link.is_symlink():
+        return ""
+    return printable(f"Its run folder was {link.readlink()} and is gone; a copy of a sweep takes it along with cp -rL.")
 
 
 def _read_trial(run: RunFolder, label: str, source: str = "") -> Trial:

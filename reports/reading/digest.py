@@ -12,7 +12,7 @@ import numpy.typing as npt
 from heatmark.datasets.formats import measured_by
 from heatmark.datasets.metrics.auc import HIGHEST_PX, STEPS
 from heatmark.datasets.metrics.pckh import COUNTED
-from heatmark.datasets.subsets import PRESETS, Factor, Rules, of_joints
+from heatmark.datasets.subsets import DIFFICULTIES, OCCLUDED, PRESETS, Definition, Factor, Rules, of_joints
 from heatmark.reports.reading.joint_errors import JointErrors, joint_errors
 from heatmark.reports.reading.measures import headline_of
 from heatmark.reports.statistics.bootstrap import Statistic, average_precision, ratio_of_sums
@@ -23,7 +23,10 @@ Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
 
 RULES = PRESETS["paper_counts"]
-DIFFICULTIES = tuple(RULES.difficulties)
+DIFFICULTY_WORDS = (
+    "Easy, medium and hard people have less than 20 %, less than half, and half or more of their labelled joints "
+    "hidden."
+)
 REACH = 2
 VISIBLE, HIDDEN = "visible joints", "hidden joints"
 
@@ -35,9 +38,9 @@ class Digest:
 
     share_sum_N / share_count_N: the headline metric where it is a mean over joints (PCK, AUC); empty where it is not.
     bands: for `joints`, `size` and `occlusion` the name of each person's band, "" outside all of them; joint_bands: the
-    names of the first. difficulty_N: `easy`, `medium`, `hard` or "". activation_N: A(2) of the weights that the method
-    reads with, softmax_activation_N: of the softmax of Eq. 3. chi_square: by difficulty the mean over people, window by
-    sigma.
+    names of the first. difficulty: for each definition (datasets/subsets.py) `easy`, `medium`, `hard` or "" of each
+    person. activation_N: A(2) of the weights that the method reads with, softmax_activation_N: of the softmax of Eq. 3.
+    chi_square: by definition and difficulty the mean over people, window by sigma.
     by_visibility: for the `visible` and the `hidden` joints of each person their errors' sum and their number.
     joints: what is told of single joints. readings: the same evaluation read in other ways, by name.
     """
@@ -55,12 +58,12 @@ class Digest:
     by_visibility: Mapping[str, tuple[Numbers, Numbers]]
     bands: Mapping[str, npt.NDArray[np.str_]]
     joint_bands: tuple[str, ...]
-    difficulty_N: npt.NDArray[np.str_]
+    difficulty: Mapping[str, npt.NDArray[np.str_]]
     activation_N: Numbers
     softmax_activation_N: Numbers
     windows: tuple[int, ...]
     sigmas: tuple[float, ...]
-    chi_square: Mapping[str, Numbers]
+    chi_square: Mapping[str, Mapping[str, Numbers]]
     joints: JointErrors
     readings: Mapping[str, Digest] = field(default_factory=dict)
 
@@ -73,11 +76,17 @@ class Digest:
         return len(self.image_N)
 
     @property
+    def people(self) -> int:
+        """Without poses of nobody."""
+        return int(self.person_N.sum())
+
+    @property
     def everyone_N(self) -> Mask:
         return np.ones(len(self), np.bool_)
 
-    def of_difficulty(self, *names: str) -> Mask:
-        mask_N: Mask = np.isin(self.difficulty_N, names)
+    def of_difficulty(self, *names: str, definition: str = OCCLUDED) -> Mask:
+        """People who are any of easy, medium and hard by a definition of datasets/subsets.py."""
+        mask_N: Mask = np.isin(self.difficulty[definition], names) & self.person_N
         return mask_N
 
     def in_bands(self, **bands: str) -> Mask:
@@ -213,7 +222,7 @@ def _digest(records: Records, like: Digest | None = None) -> Digest:
         return replace(like, **read)
     rules = rules_of(records.format, len(records.joints))
     bands = {factor.name: _bands(factor, numbers) for factor in rules.factors}
-    difficulty_N = _difficulties(rules, bands)
+    difficulty = {name: _difficulties(definition, bands) for name, definition in rules.definitions.items()}
     return Digest(
         epoch=records.epoch,
         format=records.format,
@@ -222,12 +231,15 @@ def _digest(records: Records, like: Digest | None = None) -> Digest:
         person_N=numbers["labelled_joints"] > 0,
         bands=bands,
         joint_bands=tuple(band.name for band in rules.joints.bands),
-        difficulty_N=difficulty_N,
+        difficulty=difficulty,
         activation_N=_at_reach(records, records.activation_NS),
         softmax_activation_N=_at_reach(records, records.softmax_activation_NS),
         windows=records.windows,
         sigmas=records.sigmas,
-        chi_square={name: _chi_square(records.chi_square_NWG[difficulty_N == name]) for name in DIFFICULTIES},
+        chi_square={
+            definition: {name: _chi_square(records.chi_square_NWG[names_N == name]) for name in DIFFICULTIES}
+            for definition, names_N in difficulty.items()
+        },
         joints=joint_errors(records, share_NK, counted_NK, bands),
         **read,
     )
@@ -274,9 +286,9 @@ def _bands(factor: Factor, numbers: Mapping[str, Numbers]) -> npt.NDArray[np.str
     return names_N
 
 
-def _difficulties(rules: Rules, bands: Mapping[str, npt.NDArray[np.str_]]) -> npt.NDArray[np.str_]:
+def _difficulties(definition: Definition, bands: Mapping[str, npt.NDArray[np.str_]]) -> npt.NDArray[np.str_]:
     names_N = np.full(len(bands["joints"]), "", "<U8")
-    for name, wanted in rules.difficulties.items():
+    for name, wanted in definition.items():
         inside = [np.isin(bands[factor], sorted(each)) for factor, each in wanted.items()]
         names_N[np.logical_and.reduce(inside)] = name
     return names_N

@@ -14,13 +14,13 @@ from heatmark.reports.reading.records import last_records, record_files, records
 
 @dataclass(frozen=True)
 class Evidence:
-    """The digests of a sweep by signature, and a line for each file that could not be read."""
+    """The digests of a sweep by signature and measurement, and a line for each file that could not be read."""
 
-    digests: Mapping[str, Digest] = field(default_factory=dict)
+    digests: Mapping[tuple[str, str], Digest] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def of(self, trial: Trial) -> Digest | None:
-        return self.digests.get(trial.signature)
+        return self.digests.get((trial.signature, trial.source))
 
 
 def gather_evidence(trials: Sequence[Trial]) -> Evidence:
@@ -35,7 +35,7 @@ def gather_evidence(trials: Sequence[Trial]) -> Evidence:
             notes.append(str(error))
             continue
         if records is not None and len(records):
-            digests[trial.signature] = digest(records)
+            digests[trial.signature, trial.source] = digest(records)
     return Evidence(digests, tuple(notes))
 
 

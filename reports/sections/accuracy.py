@@ -166,8 +166,8 @@ def _caption(table: pd.DataFrame, headline: str, protocol: str) -> str:
     )
     mirror = exact if exactly(headline) in table and table[exactly(headline)].notna().any() else ""
     return (
-        f"Accuracy after the last epoch and cost. {spread}Bold marks the best value of a column, which says nothing "
-        "about significance. Epochs to 80 % counts from 1 to the first evaluation with at least 0.8 times the final "
-        f"{headline}. {mirror}Wall time is that of training and evaluation; images per s is the median over the "
-        f"epochs. {protocol}"
+        f"Accuracy after the last epoch and cost. EPE is over joints. {spread}Bold marks the best value of a column, "
+        "which says nothing about significance. Epochs to 80 % counts from 1 to the first evaluation with at least 0.8 "
+        f"times the final {headline}. {mirror}Wall time is that of training and evaluation; images per s is the median "
+        f"over the epochs. {protocol}"
     )

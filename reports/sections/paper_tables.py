@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.paper.entries import as_frame, as_table
+from heatmark.reports.paper.parts import figure_trials
 from heatmark.reports.paper.tables import compare_with_paper, file_names
 from heatmark.reports.reading.collect import printable
 from heatmark.reports.rendering.document import Block, Words
@@ -25,3 +26,4 @@ class PaperTables(Section):
         beside = compare_with_paper(study.cells)
         for comparison, name in zip(beside, file_names(beside), strict=True):
             yield Export(as_table(comparison, name), as_frame(comparison), headed=True)
+        yield figure_trials(study.cells)

@@ -159,7 +159,9 @@ def test_stats_count_people_joints_and_cells(coco: Any) -> None:
     assert found["hidden"]["nose"] == pytest.approx(1 / 6, abs=1e-4)
     assert found["longest_box_side_px"]["p50"] == 79
     cells = subset_stats(dataset)["paper_counts"]
-    assert cells["size_by_joints"]["32-64"]["11-17"] == 6 and cells["difficulty"] == {"easy": 0, "medium": 0, "hard": 0}
+    # Nobody is hidden to a fifth; nobody is as large as the easy of all three factors are.
+    assert cells["size_by_joints"]["32-64"]["11-17"] == 6 and cells["difficulty"] == {"easy": 6, "medium": 0, "hard": 0}
+    assert cells["difficulty_by_intersection"] == {"easy": 0, "medium": 0, "hard": 0}
 
 
 def test_the_target_lies_on_the_joints() -> None:

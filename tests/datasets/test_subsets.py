@@ -14,7 +14,7 @@ from heatmark.datasets.formats import FORMATS
 from heatmark.datasets.metrics.evaluation import subset_errors
 from heatmark.datasets.people import Person
 from heatmark.datasets.predictions import Predictions
-from heatmark.datasets.subsets import PRESETS, cell_counts, members, preset
+from heatmark.datasets.subsets import INTERSECTION, OCCLUDED, PRESETS, cell_counts, members, preset
 from heatmark.foundation.errors import InputError
 
 TEXT, COUNTS = PRESETS["paper_text"], PRESETS["paper_counts"]
@@ -60,7 +60,7 @@ def test_occlusion_is_the_share_of_hidden_joints(visible: int, hidden: int, text
     assert (TEXT.occlusion.band_of(someone), COUNTS.occlusion.band_of(someone)) == (text, counts)
 
 
-def test_difficulty_wants_every_factor() -> None:
+def test_the_intersection_wants_every_factor_and_occlusion_one() -> None:
     people = [
         person(),
         person(visible=5, hidden=3, area=80.0**2),
@@ -68,11 +68,15 @@ def test_difficulty_wants_every_factor() -> None:
         person(area=100.0**2),
         person(visible=4, area=40.0**2),
     ]
-    assert [COUNTS.difficulty_of(each) for each in people] == ["easy", "medium", "hard", None, None]
+    by_all = [COUNTS.difficulty_of(each, INTERSECTION) for each in people]
+    assert by_all == ["easy", "medium", "hard", None, None]
+    by_occlusion = [COUNTS.difficulty_of(each, OCCLUDED) for each in people]
+    assert by_occlusion == ["easy", "medium", "hard", "easy", "easy"] == [COUNTS.difficulty_of(each) for each in people]
     found = members(people, COUNTS)
-    assert (found["easy"], found["medium"], found["hard"]) == ([0], [1], [2])
+    assert [found[f"intersection/{name}"] for name in ("easy", "medium", "hard")] == [[0], [1], [2]]
+    assert (found["easy"], found["medium"], found["hard"]) == ([0, 3, 4], [1], [2])
     assert found["joints=1-5,size=32-64"] == [2, 4] and found["joints=11-17,occlusion=low"] == [0, 3]
-    assert len(found) == 3 + 12 + 9
+    assert len(found) == 3 + 3 + 12 + 9
 
 
 def excerpt(real: Any) -> list[Person]:
@@ -106,7 +110,7 @@ def test_the_papers_counts_follow_from_paper_counts_and_not_from_its_text(real: 
 
 def test_the_error_of_every_sub_benchmark(coco: Any) -> None:
     content = coco.content(images=1, people_per_image=3)
-    # Easy, hard, and easy by nothing but its joints.
+    # Easy, hard, and easy by joints and occlusion though not by size.
     content["annotations"][0].update(area=22500.0)
     hard = [*(20, 15, 1), *(23, 19, 1), *(26, 23, 2), *[0] * 42]
     content["annotations"][1].update(area=1600.0, keypoints=hard, num_keypoints=3)
@@ -117,10 +121,13 @@ def test_the_error_of_every_sub_benchmark(coco: Any) -> None:
     order = np.array([2, 0, 1])
     predictions = Predictions(order, joints_NK3[order], np.ones(3))
     found = subset_errors(dataset, predictions, COUNTS)
-    assert (found["easy"], found["medium"], found["hard"]) == (1, None, 5)
+    names = ("easy", "medium", "hard")
+    assert [found[name] for name in names] == [5, None, 5]
+    assert [found[f"intersection/{name}"] for name in names] == [1, None, 5]
     assert found["joints=11-17,occlusion=low"] == 5 and found["joints=11-17,size=32-64"] == 9
     measured = FORMATS["coco"].measure(dataset, predictions)
-    assert (measured["EPE/easy"], measured["EPE/medium"], measured["EPE/hard"]) == (1, None, 5)
+    assert [measured[f"EPE/{name}"] for name in names] == [5, None, 5]
+    assert [measured[f"EPE/intersection/{name}"] for name in names] == [1, None, 5]
 
 
 def test_unknown_rules_are_named() -> None:

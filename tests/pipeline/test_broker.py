@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from heatmark.foundation.clock import utc_now
-from heatmark.pipeline.broker import Broker, decide_cancel, reopen
+from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.decisions import decide_cancel, reopen
 from heatmark.pipeline.submit import UNSEEN, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder.ends import EndKind
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.heartbeats import Beat, beat_file
 from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.measured import Measurement, Wanted, WantedPart
 from heatmark.workloads.run_folder.spec_file import write_spec
 from tests.made_up import fail, finish, job_of, made_spec, planned, start, until
 
@@ -281,6 +283,15 @@ def test_a_person_may_take_up_what_a_person_cancelled_but_not_what_asha_stopped(
     assert reopen(folder, by_user=True) and not folder.cancel_file.exists()
     decide_cancel(folder, by="scheduler", reason="stopped early by ASHA")
     assert not reopen(folder, by_user=True) and folder.cancel_file.exists()
+
+
+def test_a_finished_trial_of_which_more_is_asked_is_taken_up(folder: RunFolder) -> None:
+    finish(folder)
+    JobRecord.new("scripted").pending().submitted("7", adopted=False).ended("finished", None).write(folder.job_file)
+    measurement = Measurement(boxes="gt", flip_test=True)
+    Wanted(measurements=[WantedPart(source="gt-flip", measurement=measurement, file=None)]).write(folder.wanted_file)
+    assert reopen(folder, by_user=True)
+    assert job_state(folder) == "new" and [each.job_id for each in job_of(folder).earlier] == ["7"]
 
 
 def test_what_a_trial_waits_for_is_on_record_and_told_unless_every_queue_says_it(

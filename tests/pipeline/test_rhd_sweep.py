@@ -23,7 +23,8 @@ def test_the_three_methods_learn_hands_in_2d_and_in_25d(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RHD_ROOT", str(root))
-    plan = make_plan(load_sweep(SWEEPS / "rhd.yaml"), tmp_path / "runs", SWEEPS / "rhd.yaml")
+    file = SWEEPS / "paper_rhd.yaml"
+    plan = make_plan(load_sweep(file, ["pretrained={}", "grid.seed=0"]), tmp_path / "runs", file)
     assert [(trial.method.name, trial.train.depth) for trial in plan.trials] == [
         *(("detection", depth) for depth in (False, True)),
         *(("ipr", depth) for depth in (False, True)),

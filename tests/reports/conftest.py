@@ -158,5 +158,6 @@ def document(reported: Path) -> Document:
 @pytest.fixture(scope="session")
 def replay() -> dict[str, Callable[..., Any]]:
     """The writers, for tests that need another sweep."""
-    writers = (write_sweep, write_plan, write_spec, write_epochs, write_result, write_predictions, trial_spec)
+    runs = (write_spec, write_epochs, write_result, write_predictions)
+    writers = (write_sweep, write_plan, *runs, trial_spec, write_val_tree)
     return {writer.__name__: writer for writer in writers}

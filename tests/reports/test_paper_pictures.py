@@ -126,13 +126,14 @@ def test_heatmaps_that_are_no_good_are_refused(tmp_path: Path) -> None:
 
 
 def test_people_are_in_the_frame_of_their_difficulty(sweep: Path, tmp_path: Path) -> None:
-    # The made-up tree: eight standing people, all joints visible; one has 16 joints; easy from 128 px on.
+    # The made-up tree: eight standing people, all joints visible: all easy, by all three factors from 128 px on.
     figure = sample_people(read_setting(sweep))
     people = read_people(read_setting(sweep))
     assert people is not None
-    easy = [person for person in people.people if person.area**0.5 > 128]
-    assert f"{len(easy)} easy, 0 medium, 0 hard" in figure.caption
-    assert len(pictures(figure.svg)) == min(6, len(easy))
+    large = [person for person in people.people if person.area**0.5 > 128]
+    assert "Of 8 people 8 easy, 0 medium, 0 hard." in figure.caption
+    assert f"at once there are {len(large)} easy, 0 medium, 0 hard." in figure.caption and len(large) == 5
+    assert len(pictures(figure.svg)) == 6
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     assert "is gone or unreadable here" in sample_people(read_setting(sweep)).absent
 

@@ -1,4 +1,8 @@
-"""cancel.json: the decision to cancel a trial, of a person or of the scheduler."""
+"""The decision of a person or of the scheduler against a trial.
+
+cancel.json of the run folder: its job is to end. given_up/<signature>.json of a sweep's folder: this sweep wants the
+trial no longer, which ends its job only where no other sweep's driver wants it.
+"""
 
 from __future__ import annotations
 

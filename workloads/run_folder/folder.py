@@ -15,11 +15,19 @@
     measure.json       what is still to be measured of the trained net (measured.py)
     measurements.jsonl what was measured beside training: in other boxes, with another flip test, of kept weights
     result.json        written last: the trial is trained and never run again, but to measure more (result.py)
-    cancel.json        the decision to cancel: of a person or of the scheduler (decision.py)
+    cancel.json        the decision to cancel: of a person or of the scheduler (decision.py), under cancel.lock
+    driver.lock        held by the driver that looks after the trial; of several sweeps' one at a time
+    drivers.json       the sweeps whose drivers ever did (drivers.py)
     accounting.json    what the trial's jobs cost, from the cluster's accounting (cost.py)
-    mlflow.json        what MLflow has of it (mirrored.py)
+    mlflow.json        what MLflow has of it (mirrored.py), where the folder is no link
     failure.json       why the last attempt ended without a result (failure.py)
     log/               what the job printed
+
+A trial that several sweeps ask for has one run folder, to which theirs are links (store.py). What is one sweep's own is
+beside the link:
+
+    given_up/<signature>.json   the sweep wants the trial no longer, whoever else does (decision.py)
+    mirrored/<signature>.json   what MLflow has of it as one of this sweep's (mirrored.py)
 
 Everything else (Tune, MLflow, the report, `sweep status`) is a view of these files and can be rebuilt from them.
 """
@@ -33,6 +41,7 @@ from typing import TYPE_CHECKING
 
 from heatmark.workloads.run_folder.cost import Cost
 from heatmark.workloads.run_folder.decision import Decision
+from heatmark.workloads.run_folder.drivers import Drivers
 from heatmark.workloads.run_folder.epoch import EpochRecord, epoch_name, epoch_of
 from heatmark.workloads.run_folder.events import Ended, Event, Saved, Started, read_events
 from heatmark.workloads.run_folder.failure import Failure
@@ -130,7 +139,18 @@ class RunFolder:
         return self.path / "accounting.json"
 
     @property
+    def given_up_file(self) -> Path:
+        return self.path.parent / "given_up" / f"{self.signature}.json"
+
+    @property
+    def drivers_file(self) -> Path:
+        return self.path / "drivers.json"
+
+    @property
     def mirror_file(self) -> Path:
+        """Of this sweep alone: where several share the trial, each has runs of its own in MLflow."""
+        if self.path.is_symlink():
+            return self.path.parent / "mirrored" / f"{self.signature}.json"
         return self.path / "mlflow.json"
 
     @property
@@ -179,6 +199,19 @@ class RunFolder:
     def decision(self) -> Decision | None:
         """To cancel the trial, where that was decided."""
         return Decision.read(self.cancel_file)
+
+    def given_up(self) -> Decision | None:
+        """That the sweep wants the trial no longer; others may."""
+        return Decision.read(self.given_up_file)
+
+    def is_left_to_others(self) -> bool:
+        """Given up by this sweep, and not cancelled: another one goes on with it."""
+        return self.given_up() is not None and self.decision() is None
+
+    def drivers(self) -> list[str]:
+        """The sweeps whose drivers ever looked after the trial, the newest last."""
+        known = Drivers.read(self.drivers_file)
+        return list(known.sweeps) if known else []
 
     def cost(self) -> Cost | None:
         return Cost.read(self.accounting_file)

@@ -1,4 +1,7 @@
-"""mlflow.json: what MLflow has of a trial, written by its mirror (pipeline/mirror.py) alone."""
+"""What MLflow has of a trial as one of a sweep's, written by the sweep's mirror (pipeline/mirror.py) alone.
+
+mlflow.json of a run folder that is the sweep's own, mirrored/<signature>.json of the sweep's folder where it is a link.
+"""
 
 from __future__ import annotations
 

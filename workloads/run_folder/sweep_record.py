@@ -1,4 +1,7 @@
-"""sweep.json of a sweep's folder: which trials it has, and where they run. Written by pipeline/plan.py."""
+"""sweep.json of a sweep's folder: which trials it has, and where they run. Written by pipeline/plan.py.
+
+The trials are named by their signatures: other sweeps may have them as well (store.py).
+"""
 
 from __future__ import annotations
 

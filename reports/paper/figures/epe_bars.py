@@ -1,4 +1,4 @@
-"""Fig. 4 and Table 12: EPE of detection, IPR and BCIR on people by number of joints and occlusion."""
+"""Fig. 4 and Table 12: EPE over people of detection, IPR and BCIR by number of joints and occlusion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def epe_bars(setting: DrawnSetting) -> Figure:
     title = f"Fig. 4, {setting.dataset}, {setting.backbone}"
     absent = missing_methods(setting, have=cells) or no_records(setting.paper_cells.values())
     if not cells:
-        return Figure("", "EPE by number of joints and occlusion.", "", title, absent)
+        return Figure("", "EPE over people by number of joints and occlusion.", "", title, absent)
     bands = next(digest for cell in cells.values() for digest in cell.digests).joint_bands
     values = {
         (method, joints, occlusion): band_epe(cell, joints=joints, occlusion=occlusion)
@@ -50,26 +50,26 @@ def epe_bars(setting: DrawnSetting) -> Figure:
             axes.set_xticks(range(len(OCCLUSIONS)), ticks)
             axes.set_xlim(-0.6, len(OCCLUSIONS) - 0.4)
             axes.grid(axis="x", visible=False)
-        panels[0].set_ylabel("EPE (px)")
+        panels[0].set_ylabel("EPE over people (px)")
         drawing.figure.supxlabel("share of hidden joints, n people", fontsize=7.5)
         handles = [Patch(color=method_color(method), label=cells[method].label) for method in cells]
         drawing.legend(handles)
 
     caption = (
-        f"EPE on people by number of labelled joints and share of hidden ones. {EPE_WORDS} "
+        f"EPE over people by number of labelled joints and share of hidden ones. {EPE_WORDS} "
         f"Where nobody is in a cell there is no bar. {setting.protocol(list(cells.values()))}"
     )
-    return Figure(drawn(draw, 2.5), caption, "Bars of EPE by joints, occlusion and method", title, absent)
+    return Figure(drawn(draw, 2.5), caption, "Bars of EPE over people by joints, occlusion and method", title, absent)
 
 
 EPE_WORDS = (
-    "The mean over people of each one's mean over labelled joints, in image pixels; whiskers are the standard "
-    "deviation over seeds."
+    "It is the mean over people of each one's mean over labelled joints, in image pixels, as in the paper's Fig. 4 "
+    "and not over joints, as an EPE is elsewhere in this report; whiskers are the standard deviation over seeds."
 )
 
 
 def band_epe(cell: GridCell, **bands: str) -> Measured | None:
-    """EPE in pixels over the people in these bands. bands: a factor's name to a band's."""
+    """EPE over people, in pixels, of those in these bands. bands: a factor's name to a band's."""
     return cell.over_digests(lambda digest: digest.epe_of_people(digest.in_bands(**bands)))
 
 

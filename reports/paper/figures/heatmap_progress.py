@@ -12,6 +12,7 @@ from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.paper.figures.absent import missing_methods
 from heatmark.reports.paper.figures.setting import DrawnSetting, first_seed
+from heatmark.reports.paper.printed import paper_parts
 from heatmark.reports.reading.records import heatmap_files, last_records
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg, overlay
@@ -115,6 +116,14 @@ def _spread(values: Sequence[int], most: int) -> list[int]:
     return [values[round(place * (len(values) - 1) / (most - 1))] for place in range(most)]
 
 
+def _shown(kept: set[int], figure: int) -> list[int]:
+    """The epochs of the paper's figure and the last one; where they were not kept, an even spread."""
+    wanted = [epoch for part in paper_parts() if part.figure == figure for epoch in part.trials[0].epochs]
+    if set(wanted) <= kept:
+        return sorted({*wanted, max(kept)})
+    return _spread(sorted(kept), MOST_EPOCHS)
+
+
 def _labelled_joints(found: Heatmaps, who: tuple[int, int]) -> list[int]:
     row = person_row(found, who)
     return [] if row is None else np.flatnonzero(found.labelled_PK[row]).tolist()
@@ -131,7 +140,7 @@ def _methods_side_by_side(setting: DrawnSetting, found: dict[str, Progress], abs
     joints = [joint for joint in joints if joint in labelled]
     joints = joints if len(joints) == len(SHOWN_JOINTS) else _spread(labelled, len(SHOWN_JOINTS))
     columns = [(progress, joint) for joint in joints for progress in found.values()]
-    epochs = _spread(sorted({epoch for progress in found.values() for epoch in progress.epochs}), MOST_EPOCHS)
+    epochs = _shown({epoch for progress in found.values() for epoch in progress.epochs}, 7)
     grid = Grid(
         tuple(f"{_words(first.joints[joint])}\n{progress.cell.label}" for progress, joint in columns),
         tuple(
@@ -155,7 +164,7 @@ def _joints_side_by_side(setting: DrawnSetting, method: str, progress: Progress)
         tuple(_words(progress.joints[joint]) for joint in joints),
         tuple(
             (f"epoch {epoch}", tuple(progress.picture(epoch, who, joint) for joint in joints))
-            for epoch in _spread(sorted(progress.epochs), MOST_EPOCHS)
+            for epoch in _shown(set(progress.epochs), 10)
         ),
     )
     label = progress.cell.label

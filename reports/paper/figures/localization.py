@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from heatmark.datasets.subsets import DIFFICULTIES
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.nearest import VARIED
 from heatmark.reports.paper.figures.absent import missing_methods, no_records, not_run
 from heatmark.reports.paper.figures.net_shapes import Line, activation_axes, plot_activation
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.paper.figures.shapes import ALL, GROUPS, Shapes, shapes_of
-from heatmark.reports.reading.digest import DIFFICULTIES
+from heatmark.reports.reading.digest import DIFFICULTY_WORDS
 from heatmark.reports.reading.measures import amount
 from heatmark.reports.rendering.drawing import MUTED, Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
@@ -85,8 +86,8 @@ def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
         drawing.legend(handles)
 
     caption = (
-        f"A(s), the share of a heatmap {WINDOW_WORDS}, on easy, medium, hard and all people; n people. Most people "
-        f"are none of the three. {BOTH_WAYS} {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
+        f"A(s), the share of a heatmap {WINDOW_WORDS}, on easy, medium, hard and all people; n people. "
+        f"{DIFFICULTY_WORDS} {BOTH_WAYS} {setting.first_seed_protocol(list(setting.paper_cells.values()))}"
     )
     return Figure(drawn(draw, 2.3), caption, "Curves of A(s) by difficulty", title, absent)
 

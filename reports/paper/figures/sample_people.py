@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from heatmark.datasets.people import Person
-from heatmark.datasets.subsets import labelled_joints, occluded_share, root_of_area
+from heatmark.datasets.subsets import DIFFICULTIES, INTERSECTION, labelled_joints, occluded_share, root_of_area
 from heatmark.reports.paper.figures.people import cut_out, gone, read_people
 from heatmark.reports.paper.figures.setting import DrawnSetting
-from heatmark.reports.reading.digest import DIFFICULTIES, rules_of
+from heatmark.reports.reading.digest import DIFFICULTY_WORDS, rules_of
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.picture_grid import Grid, Picture, grid_svg
 
@@ -33,10 +34,12 @@ def sample_people(setting: DrawnSetting) -> Figure:
         if pictures:
             rows.append((f"{name}", (*pictures, *[None] * (PER_ROW - len(pictures)))))
     words = ", ".join(f"{count} {name}" for name, count in counts.items())
+    by_all = Counter(rules.difficulty_of(person, INTERSECTION) for person in people.people)
+    narrow = ", ".join(f"{by_all[name]} {name}" for name in DIFFICULTIES)
     caption = (
         f"People of the validation split by difficulty: easy in blue, medium in green, hard in vermilion. Of "
-        f"{len(people.people)} people {words}; the others are none of the three. On each picture: labelled joints, "
-        "share of hidden ones, root of the area in pixels."
+        f"{len(people.people)} people {words}. {DIFFICULTY_WORDS} By joints, size and occlusion at once there "
+        f"are {narrow}. On each picture: labelled joints, share of hidden ones, root of the area in pixels."
     )
     if not rows:
         return Figure("", caption, "", title, f"{setting.dataset}: nobody in it is easy, medium or hard.")

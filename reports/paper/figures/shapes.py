@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.datasets.subsets import DIFFICULTIES, OCCLUDED
 from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.cells import GridCell
-from heatmark.reports.reading.digest import DIFFICULTIES, Digest
+from heatmark.reports.reading.digest import Digest
 from heatmark.reports.reading.records import last_records
 
 Numbers = npt.NDArray[np.float64]
@@ -47,7 +48,7 @@ def shapes_of(cell: GridCell) -> Shapes | None:
             continue
         if digest is None or records is None:
             continue
-        masks = {name: digest.difficulty_N == name for name in DIFFICULTIES} | {ALL: digest.everyone_N}
+        masks = {name: digest.of_difficulty(name) for name in DIFFICULTIES} | {ALL: digest.everyone_N}
         return Shapes(
             records.reaches,
             _means(records.softmax_activation_NS, masks),
@@ -70,5 +71,5 @@ def _means(values_NS: npt.NDArray[np.float32] | None, masks: Mapping[str, npt.ND
 def _best_sigma(digest: Digest, difficulty: str) -> float | None:
     if WINDOW[difficulty] not in digest.windows:
         return None
-    statistic_G = digest.chi_square[difficulty][digest.windows.index(WINDOW[difficulty])]
+    statistic_G = digest.chi_square[OCCLUDED][difficulty][digest.windows.index(WINDOW[difficulty])]
     return None if not np.isfinite(statistic_G).any() else digest.sigmas[int(np.nanargmin(statistic_G))]

@@ -1,0 +1,101 @@
+"""Whole sweeps on this machine that share trials, with real Ray, submitit, DeepSpeed and MLflow; drivers that die."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from tests.made_up import job_of, until
+from tests.pipeline.test_sweep_run import NO_REPORT, live_jobs, mlflow_runs, run, until_seen, write_sweep
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def told(log: Path) -> str:
+    return log.read_text() if log.exists() else ""
+
+
+def started(name: str, path: Path, cwd: Path) -> subprocess.Popen[str]:
+    """A driver whose output goes to a file."""
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", "sweep", "run", str(path), "--set", f"name={name}"]
+    with (cwd / f"{name}.log").open("a") as log:
+        return subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, text=True)
+
+
+def test_of_two_sweeps_that_overlap_the_second_trains_only_the_rest(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path, train={"epochs": 2}, report=NO_REPORT)
+    runs = tmp_path / "runs"
+    other = ["--set", "name=other", "--set", "grid.method=[bcir,ipr]"]
+    code, output = run("run", path, cwd=tmp_path)
+    assert code == 0, output
+    before = {folder.signature: folder.metrics_file.stat().st_mtime_ns for folder in run_folders(runs / "small")}
+
+    code, output = run("plan", path, *other, "--json", cwd=tmp_path)
+    plan = json.loads(output)
+    assert code == 0 and plan["to_train"] == 1 and not (runs / "other").exists()
+    states = {trial["spec"]["method"]["name"]: (trial["state"], trial["sweeps"]) for trial in plan["trials"]}
+    assert states == {"bcir": ("finished", ["small"]), "ipr": ("", [])}
+    code, output = run("plan", path, *other, cwd=tmp_path)
+    assert code == 0 and "Of 2 trials 1 finished, 0 running, 0 begun; 1 to be trained." in output
+
+    code, output = run("run", path, *other, cwd=tmp_path)
+    assert code == 0 and "2 trials, 1 finished before, 1 to run" in output, output
+    folders = {folder.spec().method.name: folder for folder in run_folders(runs / "other")}
+    assert set(folders) == {"bcir", "ipr"} and all(folder.result() for folder in folders.values())
+    shared = folders["bcir"]
+    assert shared.path.samefile(runs / "small" / shared.signature) and len(shared.attempts()) == 1
+    assert shared.metrics_file.stat().st_mtime_ns == before[shared.signature]
+    assert shared.drivers() == ["small"] and folders["ipr"].drivers() == ["other"]
+    # What another sweep trained is a run of this one in MLflow, whole.
+    client, found = mlflow_runs(runs / "other")
+    children = {each.data.tags["signature"]: each for each in found if "signature" in each.data.tags}
+    assert set(children) == {folder.signature for folder in folders.values()}
+    history = client.get_metric_history(children[shared.signature].info.run_id, "val/gtbox/EPE")
+    assert [point.step for point in history] == [1, 2]
+
+    report = [sys.executable, "-m", "heatmark.pipeline.cli", "report", "runs/small", "runs/other"]
+    done = subprocess.run(report, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert (runs / "small+other" / "report.pdf").read_bytes().startswith(b"%PDF")
+    table = (runs / "small+other" / "report" / "tables" / "accuracy.csv").read_text()
+    assert all(method in table for method in ("Detection", "BCIR", "IPR")), table
+
+
+def test_two_drivers_with_one_trial_start_it_once_whoever_is_killed_or_cancelled(tmp_path: Path) -> None:
+    path = write_sweep(
+        tmp_path,
+        grid={"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
+        train={"epochs": 60},
+        report=NO_REPORT,
+    )
+    runs = tmp_path / "runs"
+    first = started("first", path, tmp_path)
+    until_seen(lambda: any(folder.epochs() for folder in run_folders(runs / "first")), first)
+    (folder,) = run_folders(runs / "first")
+    second = started("second", path, tmp_path)
+    until_seen(lambda: "waits for sweep first" in told(tmp_path / "second.log"), second)
+    assert folder.result() is None, "the trial is too short for this test"
+    os.kill(first.pid, 9)
+    first.wait()
+    until_seen(
+        lambda: "no other driver looks after it any more, this one does" in told(tmp_path / "second.log"), second
+    )
+    assert len(job_of(folder).submissions) == 1 and len(live_jobs(runs)) > 0
+
+    first = started("first", path, tmp_path)
+    until_seen(lambda: "waits for sweep second" in told(tmp_path / "first.log"), first)
+    assert folder.result() is None, "the trial is too short for this test"
+    code, output = run("cancel", runs / "second", cwd=tmp_path)
+    assert code == 0 and f"{folder.signature}: left to sweep first, which wants it" in output
+    assert second.wait(timeout=120) == 0 and live_jobs(runs), told(tmp_path / "second.log")
+    assert first.wait(timeout=240) == 0, told(tmp_path / "first.log")
+    assert folder.result() is not None and len(folder.attempts()) == 1 and len(job_of(folder).submissions) == 1
+    assert [record.epoch for record in folder.epochs()] == list(range(60))
+    assert RunFolder(runs / "second" / folder.signature).result() is not None
+    until(lambda: not live_jobs(runs), 60)
