@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from heatmark.datasets.boxes import measured_in
 from heatmark.foundation.clock import moment
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import locked
@@ -31,6 +32,7 @@ from heatmark.pipeline.mlflow_runs import DELETED, PARENT, SweepRuns
 from heatmark.pipeline.relay import prefixed
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.measured import Measured
 from heatmark.workloads.run_folder.mirrored import Mirrored, SentState
 from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 
@@ -167,15 +169,17 @@ class Mirror:
         sent = self._sent(folder)
         state = _trial_state(folder)
         records, offset = folder.epochs_since(sent.offset if sent else 0)
+        further, measured = folder.measured_since(sent.measured if sent else 0)
         under_parent = not self.parent or (sent is not None and sent.parent == self.parent)
-        if not records and sent is not None and sent.state == state and under_parent:
+        if not (records or further) and sent is not None and sent.state == state and under_parent:
             return
         self._sent_news = True
         run_id = sent.run_id if sent else self._child(folder)
-        for record in records:
-            stamp = _milliseconds(record.time)
-            values = _metrics(record).items()
-            batch = [Metric(name, value, stamp, record.epoch + 1) for name, value in values]
+        points = [(record.time, record.epoch + 1, _metrics(record)) for record in records]
+        points += [(each.time, each.epoch, _further_metrics(each)) for each in further]
+        for when, step, values in points:
+            stamp = _milliseconds(when)
+            batch = [Metric(name, value, stamp, step) for name, value in values.items()]
             self.client.log_batch(run_id, metrics=batch)
         if not under_parent:
             self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
@@ -185,6 +189,7 @@ class Mirror:
             target=self.target,
             run_id=run_id,
             offset=offset,
+            measured=measured,
             state=state,
             identity=self.identity.number,
             parent=self.parent or (sent.parent if sent else None),
@@ -243,6 +248,15 @@ def _trial_state(folder: RunFolder) -> SentState:
 def _metrics(record: EpochRecord) -> dict[str, float]:
     values = {key: getattr(record, key) for key in ("samples_seen", "wall_s", "images_per_s", "data_s", "lr")}
     values |= prefixed("train", record.train) | prefixed("val", record.val)
+    return _as_sent(values)
+
+
+def _further_metrics(measured: Measured) -> dict[str, float]:
+    """Those that are named after the measurement; what depends on no boxes is the epoch's own."""
+    return _as_sent(prefixed("val", {name: value for name, value in measured.metrics.items() if measured_in(name)}))
+
+
+def _as_sent(values: Mapping[str, float | None]) -> dict[str, float]:
     return {metric_name(name): float(value) for name, value in values.items() if value is not None}
 
 

@@ -14,6 +14,7 @@ from heatmark.pipeline.mirror import Mirror, default_uri, flat, metric_name
 from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.run_folder.measured import Measured, Measurement
 from tests.made_up import finish, made_epoch, made_spec, planned, planned_sweep, start
 
 IPR = {"name": "ipr", "beta": 10.0}
@@ -46,6 +47,25 @@ def child_runs(mirror: Mirror) -> list[Any]:
 def history(mirror: Mirror, name: str) -> list[tuple[int, float]]:
     (run,) = child_runs(mirror)
     return [(point.step, point.value) for point in mirror.client.get_metric_history(run.info.run_id, name)]
+
+
+def test_what_is_measured_beside_training_arrives_too(folder: RunFolder) -> None:
+    """Under its own name, at the epoch of its weights, once, also of a trial that was complete before."""
+    mirror = Mirror(folder.path.parent, None)
+    mirror.sync()
+    for number in (1, 2):
+        Measured(
+            source="det",
+            measurement=Measurement(boxes="det", flip_test=True, detections="sha256:0"),
+            epoch=number,
+            step=10 * number,
+            time="2026-03-04T10:20:00.000Z",
+            metrics={"detbox/AP": 0.1 * number, "detbox/APL": None, "short_mass": 0.5},
+        ).append(folder.measurements_file)
+        mirror.sync()
+        mirror.sync()
+    assert history(mirror, "val/detbox/AP") == [(1, pytest.approx(0.1)), (2, pytest.approx(0.2))]
+    assert history(mirror, "val/short_mass") == []
 
 
 def test_every_epoch_arrives_once_over_restarts_and_lost_offsets(folder: RunFolder) -> None:

@@ -81,7 +81,7 @@ FILES: dict[type[Record], dict[str, Any]] = {
         **{"gpu_hours": 0.0, "wasted_cpu_hours": 0.25, "wasted_gpu_hours": 0.0},
     },
     Mirrored: {
-        **{"schema_version": 2, "target": "sqlite:///a.db 1 2", "run_id": "ab12", "offset": 310},
+        **{"schema_version": 3, "target": "sqlite:///a.db 1 2", "run_id": "ab12", "offset": 310, "measured": 120},
         "state": {"state": "submitted", "job_id": "31_0", "attempts": 1, "costed": False},
         **{"identity": "77", "parent": "cd34"},
     },
@@ -177,6 +177,7 @@ def unnumbered(kind: type[Record]) -> dict[str, Any]:
 
 FIRST_JOB = {"schema_version": 1, "executor": "slurm", "job_id": "31_1", "reason": None, "submissions": [SENT]}
 FIRST_MIRROR = {"target": "sqlite:///a.db 1 2", "run_id": "ab12", "offset": 310}
+SECOND_MIRROR = {key: value for key, value in {**FILES[Mirrored], "schema_version": 2}.items() if key != "measured"}
 SECOND_SWEEP = {**FILES[SweepRecord], "schema_version": 2, "cells": [CELL]}
 FIRST_SWEEP = {key: value for key, value in {**SECOND_SWEEP, "schema_version": 1}.items() if key != "targets"}
 
@@ -213,6 +214,7 @@ EARLIER: list[tuple[type[Record], dict[str, Any], Callable[[Any], Any], Any]] = 
         lambda sent: (sent.identity, sent.state.job_id, sent.state.costed),
         ("77", "31_0", True),
     ),
+    (Mirrored, SECOND_MIRROR, lambda sent: (sent.offset, sent.measured), (310, 0)),
     *((kind, unnumbered(kind), lambda record: record.time, WHEN) for kind in (LeaseRecord, Beat, Started, Ended)),
     (SweepRecord, FIRST_SWEEP, lambda sweep: (sweep.name, sweep.targets), ("demo", {})),
     (SweepRecord, SECOND_SWEEP, lambda sweep: [cell.source for cell in sweep.cells], [""]),

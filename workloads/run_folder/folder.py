@@ -186,7 +186,11 @@ class RunFolder:
 
     def measured(self) -> list[Measured]:
         """What was measured beside training, in order."""
-        return Measured.read_all(self.measurements_file)[0]
+        return self.measured_since(0)[0]
+
+    def measured_since(self, offset: int) -> tuple[list[Measured], int]:
+        """The same after a byte offset, and the offset behind the last complete line."""
+        return Measured.read_all(self.measurements_file, offset)
 
     def measurements(self) -> dict[str, Measurement]:
         """The further measurements that the trial has or is to have, by name."""

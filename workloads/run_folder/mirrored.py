@@ -35,18 +35,23 @@ def _first_version_of(values: dict[str, Any]) -> dict[str, Any]:
 
 
 class Mirrored(Record):
-    """target: the database that it was sent to. run_id: the trial's run there. offset: bytes of metrics.jsonl sent.
+    """target: the database that it was sent to. run_id: the trial's run there. offset: bytes of metrics.jsonl sent,
+    measured: of measurements.jsonl.
 
     identity: of the sweep's folder, None where an earlier version wrote none down. parent: the sweep's own run.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     UNNUMBERED: ClassVar[int | None] = 1
-    UPGRADES: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {1: _first_version_of}
+    UPGRADES: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+        1: _first_version_of,
+        2: lambda values: {**values, "measured": 0},
+    }
 
     target: str
     run_id: str
     offset: int
+    measured: int
     state: SentState | None
     identity: str | None
     parent: str | None
