@@ -28,7 +28,7 @@ TRAINED = {
     "l_re_units normalised, l_de_reduction half_mean": WITH_PRIOR,
     "l_de_weight 0.1": WITH_PRIOR,
     "l_de_weight 10": WITH_PRIOR,
-    "t_o 4 of 8": WITH_PRIOR,
+    "t_o 6 of 12": WITH_PRIOR,
     "t_o all": {"bcir"},
     "tau 0": {"ipr+l_reg"},
     "tau 0.01": {"ipr+l_reg"},

@@ -122,7 +122,9 @@ def write_cell(
     """One seed for each value of AP."""
     for seed, value in enumerate(values):
         spec = replay["trial_spec"](method, sweep / "gone", seed, name=name, **train)
-        spec = spec.model_copy(update={"data": spec.data.model_copy(update={"bbox_source": boxes})})
+        # Of one training both would be measurements of one trial: these are of two data sets.
+        data = {"bbox_source": boxes, "fingerprint": f"{spec.data.fingerprint}{boxes}"}
+        spec = spec.model_copy(update={"data": spec.data.model_copy(update=data)})
         run = replay["write_spec"](sweep, spec)
         replay["write_epochs"](run, 0)
         replay["write_result"](run, {f"{boxes}box/AP": value, f"{boxes}box/EPE": 4.0})

@@ -32,18 +32,24 @@ def wishes() -> list[Wish]:
 
 
 @pytest.fixture
-def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[TrialSpec, ...]]:
-    """The trials of every sweep that paper.yaml names, expanded without a data set or a file of weights."""
-    for variable in ("COCO_ROOT", "MPII_ROOT", "RHD_ROOT", "WEIGHTS"):
+def plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, plan.Plan]:
+    """Every sweep that paper.yaml names, expanded without a data set, a detector's boxes or a file of weights."""
+    for variable in ("COCO_ROOT", "COCO_DETECTIONS", "MPII_ROOT", "RHD_ROOT", "WEIGHTS"):
         monkeypatch.setenv(variable, "/path/to/it")
+    monkeypatch.setattr(plan, "detections_fingerprint", lambda _path: "sha256:0123abcd")
     monkeypatch.setattr(plan, "_fingerprint", lambda _data: "0123abcd")
     monkeypatch.setattr(plan, "_weights", _as_named)
 
     @cache
-    def trials(sweep: str) -> tuple[TrialSpec, ...]:
-        return plan.make_plan(load_sweep(ROOT / sweep), tmp_path, ROOT / sweep).trials
+    def planned(sweep: str) -> plan.Plan:
+        return plan.make_plan(load_sweep(ROOT / sweep), tmp_path, ROOT / sweep)
 
-    return {sweep: trials(sweep) for sweep in {sweep for _, _, sweep, _ in wishes()}}
+    return {sweep: planned(sweep) for sweep in {sweep for _, _, sweep, _ in wishes()}}
+
+
+@pytest.fixture
+def planned(plans: dict[str, plan.Plan]) -> dict[str, tuple[TrialSpec, ...]]:
+    return {sweep: found.trials for sweep, found in plans.items()}
 
 
 def _as_named(_backbone: str, section: object, _source: Path) -> PretrainedSpec:
@@ -73,6 +79,15 @@ def evaluated(trial: TrialSpec, epoch: int) -> bool:
 def test_no_row_and_no_part_is_without_a_cell(planned: dict[str, tuple[TrialSpec, ...]]) -> None:
     without = [where for where, kind, sweep, row in wishes() if not cell_of(planned[sweep], kind, row)]
     assert without == []
+
+
+def test_every_column_is_measured_in_its_own_boxes(plans: dict[str, plan.Plan]) -> None:
+    for table in paper_tables().values():
+        for row in table.trials:
+            for trial in cell_of(plans[table.sweep].trials, table.format, row):
+                further = plans[table.sweep].wanted[trial.signature]
+                measured = {trial.data.bbox_source, *(each.boxes for each in further)}
+                assert measured >= {"gt", *table.boxes.values()}, (table.number, row.key)
 
 
 def test_every_row_is_run_or_published_elsewhere_and_every_part_drawn_or_computed() -> None:

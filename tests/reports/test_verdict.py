@@ -49,7 +49,7 @@ def paper_like(tmp_path_factory: pytest.TempPathFactory, replay: Replay) -> Path
 def test_the_better_method_is_found_everywhere(paper_like: Path) -> None:
     _, comparisons, verdict = judged(paper_like)
     assert [(standing.metric, standing.subset) for standing in verdict.standings] == [
-        *(("AP", "all"), ("EPE", "all"), ("EPE", "easy"), ("EPE", "hard"))
+        *(("AP", "all"), ("EPE", "all"), ("EPE", "easy"), ("EPE", "medium"), ("EPE", "hard"))
     ]
     assert all(standing.best.label == "BCIR β 10" and standing.clear for standing in verdict.standings)
     # AP of rank 2 after 12 epochs is 0.66 (1 - exp(-3)) = 0.6271, of rank 0 0.6 (1 - exp(-6)) = 0.5985.
@@ -61,7 +61,19 @@ def test_the_better_method_is_found_everywhere(paper_like: Path) -> None:
     assert verdict.sentences[1].startswith("Hard people favour regression (H1)")
     easy = next(standing.comparison for standing in verdict.standings if standing.subset == "easy")
     assert easy is not None and easy.agreeing == (5, 5) and easy.people >= 80
+    assert not any("too few people to compare" in note for note in comparisons.notes)
+
+
+def test_a_class_of_too_few_people_is_told_and_not_compared(tmp_path: Path, replay: Replay) -> None:
+    share_N = np.array(PEOPLE["occluded_share"])
+    medium_N = (share_N >= 0.2) & (share_N < 0.5)
+    few = {**PEOPLE, "occluded_share": np.where(medium_N & (medium_N.cumsum() > 5), np.float32(0.1), share_N)}
+    for seed in range(3):
+        write_trial(tmp_path, replay, DETECTION, with_errors(few, 4.0, seed), seed, rank=0)
+        write_trial(tmp_path, replay, IPR, with_errors(few, 4.3, seed), seed, rank=1)
+    _, comparisons, verdict = judged(tmp_path)
     assert any("too few people to compare" in note and "medium" in note for note in comparisons.notes)
+    assert "medium" not in {standing.subset for standing in verdict.standings}
 
 
 def test_the_papers_findings_are_supported_where_they_hold(paper_like: Path) -> None:

@@ -82,6 +82,17 @@ def test_of_two_old_folders_of_a_trial_the_finished_one_is_shared(tmp_path: Path
     assert (runs / "new" / ONE).resolve() == runs / "late" / ONE
 
 
+def test_a_trial_of_an_earlier_science_is_gone_on_with_unless_a_job_holds_it(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    old, today = former(runs / "old", 2, "bcir", 1)
+    planned_sweep(runs / "old", [old.spec()])
+    assert find_trials(runs / "new", [today.signature]) == {}, "it never began"
+    old.checkpoints.mkdir()
+    assert find_trials(runs / "new", [today.signature]) == {today.signature: old.path}
+    old.lease_file.write_text("{}")
+    assert find_trials(runs / "new", [today.signature]) == {}
+
+
 def test_a_finished_trial_of_an_earlier_science_is_found_where_its_numbers_are_todays(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     old, today = former(runs / "old", 2, "detection", 1)

@@ -80,7 +80,7 @@ def place_trials(sweep: Path, signatures: Iterable[str]) -> list[str]:
 def trials_apart(out: Path, signatures: Iterable[str], first: str = "") -> dict[str, Path]:
     """Run folders that lie in a sweep's own folder, by signature: the finished one, else that of the sweep `first`.
 
-    And finished ones of an earlier science whose numbers are today's, under today's signature (former.py).
+    And those of an earlier science whose numbers are today's, under today's signature (former.py).
     out: the folder of all sweeps.
     """
     wanted = set(signatures)
@@ -99,14 +99,16 @@ def trials_apart(out: Path, signatures: Iterable[str], first: str = "") -> dict[
 
 
 def _former(out: Path, wanted: set[str]) -> dict[str, Path]:
-    """Of the store and of the sweeps' own. One that has not finished is not gone on with: its job has the old name."""
+    """Of the store and of the sweeps' own. One that a job holds is not gone on with: the job has the old name."""
     found: dict[str, Path] = {}
     for place in (out / STORE, *sweeps_of(out)) if wanted else ():
         for run in run_folders(place):
-            if not run.path.is_symlink() and run.result_file.exists():
+            finished = run.result_file.exists()
+            begun = run.checkpoints.is_dir() and not run.lease_file.exists()
+            if not run.path.is_symlink() and (finished or begun):
                 today = signature_today(run)
-                if today in wanted and today != run.signature:
-                    found.setdefault(today, run.path)
+                if today in wanted and today != run.signature and (finished or today not in found):
+                    found[today] = run.path
     return found
 
 
