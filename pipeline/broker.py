@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from heatmark.pipeline.claims import Claims
-from heatmark.pipeline.decisions import as_end, reopen
+from heatmark.pipeline.decisions import as_end, take_up
 from heatmark.pipeline.job_ends import silence, why_it_ended
 from heatmark.pipeline.submit import UNANSWERED, Cluster, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder.ends import End, EndKind
@@ -146,9 +146,8 @@ class Broker(threading.Thread):
         """After waiting: whether there is anything left to look after. What the other sweep gave up is taken up."""
         self._waits.discard(folder.signature)
         job = folder.job()
-        if folder.decision() is not None:
-            reopen(folder, by_user=True)
-        elif job is not None and job.state in ("failed", "cancelled"):
+        decided = take_up(folder) or folder.decision() is not None
+        if not decided and job is not None and job.state in ("failed", "cancelled"):
             self._forget(folder, f"{job.state}: {job.end}")
             return False
         self.log(f"{folder.signature}: no other driver looks after it any more, this one does")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from heatmark.foundation.clock import utc_now
@@ -37,6 +38,12 @@ def reopen(folder: RunFolder, by_user: bool) -> bool:
     return True
 
 
+def take_up(folder: RunFolder) -> bool:
+    """Take up what another sweep cancelled, where this one wants it still. Returns whether it was so."""
+    with locked(_lock_of(folder)):  # a decision of this sweep's own is seen whole
+        return folder.decision() is not None and folder.given_up() is None and reopen(folder, by_user=True)
+
+
 def end_cancelled(folder: RunFolder, cluster: str) -> None:
     """Record that a decision to cancel was carried out where no driver does it: a trial that ended already stays so."""
     job = folder.job() or JobRecord.new(cluster)
@@ -52,9 +59,13 @@ def decide_cancel(folder: RunFolder, by: Literal["user", "scheduler"], reason: s
     """
     decision = Decision(by=by, reason=reason, time=utc_now())
     # Two sweeps that give a trial up at once do not both leave it to the other.
-    with locked(folder.path / "cancel.lock"):
+    with locked(_lock_of(folder)):
         others = wanted_by_others(folder)
         if not others:
             decision.write(folder.cancel_file)
         decision.write(folder.given_up_file)
     return others
+
+
+def _lock_of(folder: RunFolder) -> Path:
+    return folder.path / "cancel.lock"
