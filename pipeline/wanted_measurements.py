@@ -8,15 +8,17 @@ from pathlib import Path
 from heatmark.workloads.measurement import measurement_of, source_of
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.measured import Measurement, Wanted, WantedPart
-from heatmark.workloads.spec import TrialSpec
+from heatmark.workloads.spec import LAST_WITH_MEASUREMENTS, TrialSpec
 
 
 def planned_again(there: TrialSpec, now: TrialSpec) -> TrialSpec:
     """A spec that is there, carried out as it is planned now.
 
-    The boxes and flip test of its own measurement stay, since files are named after them.
+    The boxes and flip test of its own measurement stay, since files are named after them; and of a trial of an earlier
+    science how often it is evaluated, which was a part of its signature.
     """
-    train = {name: getattr(now.train, name) for name in ("eval_every", "measure_untrained")}
+    moving = ("eval_every", "measure_untrained") if there.science_version > LAST_WITH_MEASUREMENTS else ()
+    train = {name: getattr(now.train, name) for name in moving}
     runtime = now.runtime
     if measurement_of(there) != measurement_of(now):
         runtime = runtime.model_copy(update={"detections": there.runtime.detections})

@@ -13,6 +13,7 @@ from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.foundation.errors import InputError
 from heatmark.pipeline.plan import Plan, make_plan
 from heatmark.pipeline.sweep import load_sweep
+from heatmark.pipeline.wanted_measurements import planned_again
 from heatmark.reports.reading.collect import collect
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.measured import Measured, Measurement
@@ -116,6 +117,17 @@ def test_a_sweep_that_measures_otherwise_reads_its_own_measurement(data: Path) -
     (trial,) = collect(otherwise.folder).trials
     assert trial.spec is not None and not trial.spec.train.flip_test and trial.spec.data.bbox_source == "det"
     assert trial.final_metric("AP") == 0.12 and trial.evaluations == folder.of_source("det-noflip")
+
+
+def test_a_trial_of_an_earlier_science_keeps_its_signature(data: Path) -> None:
+    """Under which its checkpoints are its own."""
+    (now,) = plan_of(data, ("train.eval_every=3",)).trials
+    then = now.model_copy(
+        update={"science_version": 2, "train": now.train.model_copy(update={"eval_every": 1, "flip_test": False})}
+    )
+    again = planned_again(then, now)
+    assert again.signature == then.signature and again.runtime == now.runtime
+    assert planned_again(now.model_copy(update={"train": then.train}), now).train.eval_every == 3
 
 
 def test_another_detector_is_another_measurement(data: Path) -> None:
