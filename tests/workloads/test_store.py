@@ -82,6 +82,15 @@ def test_of_two_old_folders_of_a_trial_the_finished_one_is_shared(tmp_path: Path
     assert (runs / "new" / ONE).resolve() == runs / "late" / ONE
 
 
+def test_a_trial_with_two_names_in_a_sweep_is_one_run_folder(tmp_path: Path) -> None:
+    old, today = former(tmp_path / "old", 2, "bcir", 1)
+    planned_sweep(tmp_path / "old", [old.spec()])
+    finish(old)
+    place_trials(tmp_path / "old", [today.signature])
+    assert [folder.signature for folder in run_folders(tmp_path / "old")] == [today.signature]
+    assert [folder.signature for folder in run_folders(tmp_path / "trials")] == [today.signature]
+
+
 def test_a_trial_of_an_earlier_science_is_gone_on_with_unless_a_job_holds_it(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     old, today = former(runs / "old", 2, "bcir", 1)

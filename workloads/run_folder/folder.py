@@ -34,6 +34,7 @@ Everything else (Tune, MLflow, the report, `sweep status`) is a view of these fi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -246,10 +247,16 @@ class RunFolder:
 
 
 def run_folders(sweep: Path) -> Iterator[RunFolder]:
-    """The run folders of a sweep, in the order of their names."""
+    """The run folders of a sweep, in the order of their names.
+
+    Each once: one of an earlier version, to which a link has today's signature (store.py), under the link's name.
+    """
     if sweep.is_dir():
-        for path in sorted(sweep.iterdir()):
-            if (path / "spec.json").is_file():
+        paths = sorted(sweep.iterdir())
+        linked = {os.path.realpath(path) for path in paths if path.is_symlink()}
+        for path in paths:
+            twice = linked and not path.is_symlink() and os.path.realpath(path) in linked
+            if not twice and (path / "spec.json").is_file():
                 yield RunFolder(path)
 
 
