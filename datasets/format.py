@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from heatmark.datasets.augment import USUAL_VARIATION, Variation
 from heatmark.datasets.crop_settings import RecipeName
 from heatmark.datasets.keypoint_settings import KeypointSettings
-from heatmark.datasets.people import SPLITS, PoseDataset, Split
+from heatmark.datasets.people import SPLITS, PoseDataset, Skeleton, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.stats import dataset_stats
 from heatmark.datasets.synthetic.recipe import Recipe
@@ -126,6 +126,11 @@ class Format(ABC):
     def drawn(self, people_train: int, people_val: int, seed: int) -> Recipe | None:
         """How a data set of this format is drawn; None where nothing is."""
         return None if self.recipe is None else self.recipe(people_train, people_val, seed)
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """The joints of all its data sets; None where only their files tell."""
+        return None
 
     @property
     def mirrors(self) -> bool:

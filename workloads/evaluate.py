@@ -224,7 +224,7 @@ def _predict(
         seen = all_maps(model, spec, people, batch, ranks.device)
         heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
         with shared(heatmap_BKHW):
-            joints_BK2, short_maps = _decode(spec, heatmap_BKHW, mirrored_BKHW)
+            joints_BK2, short_maps = read_joints(spec, seen)
             certainty_BK = certainty(spec, seen)
             described = describe(spec, heatmap_BKHW, batch)
             depth_BK = _depths(spec, seen)
@@ -242,8 +242,9 @@ def _predict(
     return _Share(rows, bad, short, samples)
 
 
-def _decode(spec: TrialSpec, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor | None) -> tuple[Tensor, int]:
-    """Joints in heatmap pixels, and how many maps had C <= n."""
+def read_joints(spec: TrialSpec, seen: list[Maps]) -> tuple[Tensor, int]:
+    """Joints in heatmap pixels as the trial reads them, and how many maps had C <= n. seen: as `all_maps` gives it."""
+    heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
     if mirrored_BKHW is not None:
         joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
     else:

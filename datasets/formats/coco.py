@@ -14,8 +14,9 @@ from heatmark.datasets.format import Format, existing
 from heatmark.datasets.formats.registry import register
 from heatmark.datasets.metrics.evaluation import measure_coco
 from heatmark.datasets.metrics.score import score_coco
-from heatmark.datasets.people import SPLITS, PoseDataset, Split
+from heatmark.datasets.people import SPLITS, PoseDataset, Skeleton, Split
 from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.datasets.skeletons import COCO_PERSON
 from heatmark.datasets.stats import subset_stats
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco
 from heatmark.datasets.synthetic.recipe import Recipe
@@ -40,6 +41,10 @@ class Coco(Format):
         "mmpose": Variation(0.5, 80.0, half_body=0.3, shift=0.16),
     }
     recipe: ClassVar[type[Recipe] | None] = SyntheticCoco
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return COCO_PERSON
 
     def load(self, root: Path, split: Split, strict: bool) -> PoseDataset:
         return coco.load_coco(root, split, strict=strict)

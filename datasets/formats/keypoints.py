@@ -15,7 +15,7 @@ from heatmark.datasets.keypoint_layout import candidates
 from heatmark.datasets.keypoint_settings import KeypointSettings
 from heatmark.datasets.metrics.keypoints import THRESHOLDS, measure_keypoints
 from heatmark.datasets.metrics.score_keypoints import score_keypoints
-from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.people import PoseDataset, Skeleton, Split
 from heatmark.datasets.predictions import Metrics, Predictions
 from heatmark.datasets.synthetic.keypoint_tree import SyntheticKeypoints
 from heatmark.datasets.synthetic.recipe import Recipe
@@ -52,6 +52,11 @@ class Keypoints(Format):
 
     def drawn(self, people_train: int, people_val: int, seed: int) -> Recipe | None:
         return SyntheticKeypoints(people_train, people_val, seed, skeleton_of(self.settings))
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """Once resolved: before that the files may tell it."""
+        return skeleton_of(self.settings) if isinstance(self.settings.skeleton, dict) else None
 
     @property
     def mirrors(self) -> bool:

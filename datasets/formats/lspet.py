@@ -11,8 +11,9 @@ from heatmark.datasets.format import Format, existing
 from heatmark.datasets.formats.registry import register
 from heatmark.datasets.metrics import score_lspet
 from heatmark.datasets.metrics.evaluation import measure_lspet
-from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.people import PoseDataset, Skeleton, Split
 from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.datasets.skeletons import LSP_PERSON
 from heatmark.datasets.synthetic.lspet_tree import SyntheticLspet
 from heatmark.datasets.synthetic.recipe import Recipe
 
@@ -30,6 +31,10 @@ class Lspet(Format):
     headline = "PCK@0.2"
     shown = ("PCK@0.2", "PCK@0.1", "EPE")
     recipe: ClassVar[type[Recipe] | None] = SyntheticLspet
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return LSP_PERSON
 
     def load(self, root: Path, split: Split, strict: bool) -> PoseDataset:
         return lspet.load_lspet(root, split, strict=strict)

@@ -12,8 +12,9 @@ from heatmark.datasets.formats.registry import register
 from heatmark.datasets.metrics import score_mpii
 from heatmark.datasets.metrics.evaluation import measure_mpii
 from heatmark.datasets.mpii_files import person_problems
-from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.people import PoseDataset, Skeleton, Split
 from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.datasets.skeletons import MPII_PERSON
 from heatmark.datasets.synthetic.mpii_tree import SyntheticMpii
 from heatmark.datasets.synthetic.recipe import Recipe
 
@@ -30,6 +31,10 @@ class Mpii(Format):
     shown = ("PCKh@0.5", "PCKh@0.10", "PCKh@0.11", "EPE")
     counts_from_one: ClassVar[bool] = True
     recipe: ClassVar[type[Recipe] | None] = SyntheticMpii
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return MPII_PERSON
 
     def load(self, root: Path, split: Split, strict: bool) -> PoseDataset:
         return mpii.load_mpii(root, split, strict=strict)

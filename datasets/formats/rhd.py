@@ -13,8 +13,9 @@ from heatmark.datasets.format import Format, OtherBoxes, existing
 from heatmark.datasets.formats.registry import register
 from heatmark.datasets.metrics import score_rhd
 from heatmark.datasets.metrics.evaluation import measure_rhd
-from heatmark.datasets.people import PoseDataset, Split
+from heatmark.datasets.people import PoseDataset, Skeleton, Split
 from heatmark.datasets.predictions import Metrics, Predictions
+from heatmark.datasets.skeletons import RHD_HAND
 from heatmark.datasets.synthetic.recipe import Recipe
 from heatmark.datasets.synthetic.rhd_tree import SyntheticRhd
 
@@ -46,6 +47,10 @@ class Rhd(Format):
         "mmpose": Variation(0.3, 180.0, shift=0.16),
     }
     recipe: ClassVar[type[Recipe] | None] = SyntheticRhd
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return RHD_HAND
 
     def load(self, root: Path, split: Split, strict: bool) -> PoseDataset:
         return rhd.load_rhd(root, split, strict=strict)
