@@ -85,9 +85,8 @@ NEAR_NOTE = "A row that begins with near is of another net, input or boxes than 
 NOTES = {
     2: "AP e/m and AP h are over the easy and medium, and over the hard people alone, each prediction matched with its "
     f"own person. {NARROW_NOTE} {A_NOTE}",
-    TEST_DEV: "COCO's test-dev annotations are not public: its server scores a results file, which no trial writes yet "
-    "(missing: people of test-dev2017 in a detector's boxes, without annotations). The command below trains the net "
-    "that it takes.",
+    TEST_DEV: "COCO's test-dev annotations are not public: its server scores a results file, which heatmark predict "
+    "RUN test2017 --boxes DETECTIONS writes. The command below trains the net that it takes.",
     3: OVER_PEOPLE_NOTE,
     5: "EPE is over all 16 joints.",
     6: f"{OVER_PEOPLE_NOTE} {NARROW_NOTE} {A_NOTE}",
