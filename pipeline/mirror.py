@@ -9,30 +9,24 @@ cannot be sent is tried again and holds up no other.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from heatmark.datasets.boxes import measured_in
 from heatmark.foundation.clock import moment
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import locked
 from heatmark.pipeline.mirror_failure import ADVICE, OnceAMinute, Outcome, meaning, without_passwords
 from heatmark.pipeline.mirror_identity import identity_of
+from heatmark.pipeline.mirror_metrics import flat, further_metrics, metrics_of
 from heatmark.pipeline.mirror_report import log_report
 from heatmark.pipeline.mlflow_runs import DELETED, PARENT, SweepRuns
-from heatmark.pipeline.relay import prefixed
-from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
-from heatmark.workloads.run_folder.measured import Measured
 from heatmark.workloads.run_folder.mirrored import Mirrored, SentState
 from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 
@@ -175,8 +169,8 @@ class Mirror:
             return
         self._sent_news = True
         run_id = sent.run_id if sent else self._child(folder)
-        points = [(record.time, record.epoch + 1, _metrics(record)) for record in records]
-        points += [(each.time, each.epoch, _further_metrics(each)) for each in further]
+        points = [(record.time, record.epoch + 1, metrics_of(record)) for record in records]
+        points += [(each.time, each.epoch, further_metrics(each)) for each in further]
         for when, step, values in points:
             stamp = _milliseconds(when)
             batch = [Metric(name, value, stamp, step) for name, value in values.items()]
@@ -243,36 +237,6 @@ def _trial_state(folder: RunFolder) -> SentState:
         attempts=len(folder.attempts()),
         costed=folder.accounting_file.exists(),
     )
-
-
-def _metrics(record: EpochRecord) -> dict[str, float]:
-    values = {key: getattr(record, key) for key in ("samples_seen", "wall_s", "images_per_s", "data_s", "lr")}
-    values |= prefixed("train", record.train) | prefixed("val", record.val)
-    return _as_sent(values)
-
-
-def _further_metrics(measured: Measured) -> dict[str, float]:
-    """Those that are named after the measurement; what depends on no boxes is the epoch's own."""
-    return _as_sent(prefixed("val", {name: value for name, value in measured.metrics.items() if measured_in(name)}))
-
-
-def _as_sent(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {metric_name(name): float(value) for name, value in values.items() if value is not None}
-
-
-def metric_name(name: str) -> str:
-    """As MLflow takes it: PCKh@0.5 is PCKh_0.5 there, and so is every other sign that a category's name may hold."""
-    plain = re.sub(r"[^\w\-. :/]", "_", name)
-    return "/".join("_" if part in ("", ".", "..") else part for part in plain.split("/"))
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested values as dotted names: ("train.lr", "0.001")."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value if isinstance(value, str) else json.dumps(value)
 
 
 def _milliseconds(iso: str) -> int:

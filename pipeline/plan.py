@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from heatmark.datasets.coco_detections import detections_fingerprint
 from heatmark.datasets.formats import format_of
 from heatmark.datasets.people import SPLITS
-from heatmark.datasets.synthetic.recipe import Recipe, write_tree
+from heatmark.datasets.synthetic.recipe import write_tree
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import locked
 from heatmark.foundation.files import read_json, write_json
-from heatmark.foundation.hashes import file_sha256
 from heatmark.foundation.nearest import nearest
-from heatmark.foundation.section import Section
-from heatmark.models.backbones import parse_backbone
-from heatmark.models.method import Method
-from heatmark.models.methods import METHODS
+from heatmark.pipeline.cells import cells_of, trial_of, weights_of
 from heatmark.pipeline.claims import is_looked_after
-from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.data_sets import data_fingerprint, data_root, recipe_of, resolved_data
 from heatmark.pipeline.site import stage_of
 from heatmark.pipeline.sweep import (
     DataSection,
-    Grid,
-    PretrainedSection,
     SweepFile,
     expand_path,
-    validated,
 )
 from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
@@ -46,8 +35,7 @@ from heatmark.workloads.run_folder.measured import Measurement
 from heatmark.workloads.run_folder.spec_file import read_spec, write_spec
 from heatmark.workloads.run_folder.store import find_trials, place_trials, store_lock
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
-from heatmark.workloads.runtime import RunSettings, RuntimeSpec
-from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
+from heatmark.workloads.spec import TrialSpec
 
 
 @dataclass(frozen=True)
@@ -130,17 +118,17 @@ def make_plan(sweep: SweepFile, out: Path, source: Path) -> Plan:
     if sweep.tracking.enabled and sweep.tracking.uri is not None:
         tracking_uri(sweep.tracking.uri, f"{source}: tracking.uri")
     names, given = dict.fromkeys(sweep.named("dataset")), sweep.data
-    sweep = sweep.model_copy(update={"data": sweep.data | {name: _resolved(sweep.data[name]) for name in names}})
-    prints = {name: _fingerprint(sweep.data[name]) for name in names}
+    sweep = sweep.model_copy(update={"data": sweep.data | {name: resolved_data(sweep.data[name]) for name in names}})
+    prints = {name: data_fingerprint(sweep.data[name]) for name in names}
     detectors = {
         name: detections_fingerprint(expand_path(file)) for name in names if (file := sweep.data[name].detections)
     }
-    weights = {name: _weights(name, section, source) for name, section in sweep.pretrained.items()}
+    weights = {name: weights_of(name, section, source) for name, section in sweep.pretrained.items()}
     trials: dict[str, TrialSpec] = {}
     wanted: dict[str, dict[Measurement, None]] = {}
     cells = 0
-    for cell in _cells(sweep.grid):
-        trial = _trial(sweep, cell, prints, weights, source)
+    for cell in cells_of(sweep.grid):
+        trial = trial_of(sweep, cell, prints, weights, source)
         trial = _measured(trial, detectors.get(trial.data.name))
         first = trials.setdefault(trial.signature, trial)
         asked = wanted.setdefault(trial.signature, {})
@@ -169,156 +157,6 @@ def _check_stage(sweep: SweepFile, source: Path) -> None:
             raise InputError(f"{source}: cluster.stage.tars.{name}: {expand_path(tar)}: no such file")
 
 
-def _cells(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
-    # The seed varies slowest, so that a first answer for every method comes early.
-    cells = [dict(zip(grid, values, strict=True)) for grid in grids for values in itertools.product(*grid.values())]
-    seeds = list(dict.fromkeys(str(cell.get("seed", 0)) for cell in cells))
-    yield from sorted(cells, key=lambda cell: seeds.index(str(cell.get("seed", 0))))
-
-
-def _weights(backbone: str, section: PretrainedSection, source: Path) -> PretrainedSpec:
-    path = expand_path(section.file)
-    if not path.is_file():
-        raise InputError(f"{source}: pretrained.{backbone}.file: {path}: no such file; download it and give its path")
-    if find_spec("torch"):  # else the first job says what is wrong with it
-        from heatmark.models.weights import WeightsError, read_checkpoint
-
-        try:
-            read_checkpoint(path, container=section.container)
-        except WeightsError as error:
-            raise InputError(f"{source}: pretrained.{backbone}: {error}") from error
-    return PretrainedSpec(sha256=file_sha256(path), channels=section.channels, container=section.container)
-
-
-def _weights_file(sweep: SweepFile, backbone: str) -> str | None:
-    section = sweep.pretrained.get(backbone)
-    return str(expand_path(section.file)) if section else None
-
-
-def _trial(
-    sweep: SweepFile,
-    cell: dict[str, Any],
-    prints: dict[str, str],
-    weights: dict[str, PretrainedSpec],
-    source: Path,
-) -> TrialSpec:
-    train_axes = {axis: value for axis, value in cell.items() if axis in TrainSpec.model_fields}
-    content = sweep.train.model_dump(mode="json") | train_axes
-    train: TrainSpec = validated(
-        TypeAdapter(TrainSpec), content, f"{source}: grid" if train_axes else f"{source}: train"
-    )
-    try:
-        parse_backbone(str(cell["backbone"]))
-    except ValueError as error:
-        raise InputError(f"{source}: grid.backbone: {error}") from error
-    seed = cell.get("seed", 0)
-    if type(seed) is not int or not 0 <= seed < 2**63:
-        raise InputError(f"{source}: grid.seed: {seed!r}: must be an integer from 0 to 2**63 - 1")
-    data = sweep.data[cell["dataset"]]
-    cluster = sweep.cluster
-    stage = stage_of(cluster)
-    tar = stage.tars.get(cell["dataset"]) if stage else None
-    if train.depth and not format_of(data).in_space:
-        raise InputError(
-            f"{source}: train.depth: {cell['dataset']} is {data.format}, whose joints are not in 3D; "
-            f"use it with {', '.join(in_space())} or leave it out"
-        )
-    if train.batch_size % (cluster.nodes * cluster.ranks):
-        raise InputError(
-            f"{source}: train.batch_size: {train.batch_size} people cannot be shared equally by "
-            f"{cluster.nodes * cluster.ranks} ranks; choose a multiple of cluster.nodes x cluster.ranks"
-        )
-    if train.epochs == 0 and cell["backbone"] not in weights:
-        raise InputError(
-            f"{source}: train.epochs: 0 measures published weights as they are; give the file of {cell['backbone']}'s "
-            f"under pretrained, or train"
-        )
-    shared = _shared(DataSettings, data)
-    if not format_of(data).mirrors:
-        # Which joint is which in a mirror is not known: told with the skeleton (data_notes).
-        shared["flip"], train = 0.0, train.model_copy(update={"flip_test": False})
-    return TrialSpec(
-        method=_method(cell, source).resolved(train.epochs),
-        backbone=cell["backbone"],
-        data=validated(
-            TypeAdapter(DataSpec),
-            {"name": cell["dataset"], "fingerprint": prints[cell["dataset"]], **shared},
-            f"{source}: data.{cell['dataset']}",
-        ),
-        train=train.resolved(),
-        pretrained=weights.get(cell["backbone"]),
-        seed=seed,
-        runtime=RuntimeSpec(
-            data_root=str(data_root(data)),
-            detections=str(expand_path(data.detections)) if data.bbox_source == "det" and data.detections else None,
-            pretrained=_weights_file(sweep, cell["backbone"]),
-            stage=_path_in_job(cluster, stage.to) if stage else None,
-            stage_tar=str(expand_path(tar)) if tar is not None else None,
-            **{
-                **_shared(RunSettings, cluster),
-                "threads": cluster.threads or cluster.kind.threads_per_rank(cluster),
-                "image_cache": _path_in_job(cluster, cluster.image_cache),
-            },
-        ),
-    )
-
-
-def _path_in_job(cluster: ClusterSection, path: str | None) -> str | None:
-    """A path on a node: its variables are filled in there, where that is another machine than this one."""
-    if path is None:
-        return None
-    of_node = cluster.kind.elsewhere and path.startswith(("$", "~", "/"))
-    return path if of_node else str(expand_path(path))
-
-
-def _shared(part: type[Section], section: Section) -> dict[str, Any]:
-    """What a section of the file says of the fields that a trial's spec has as well."""
-    return section.model_dump(mode="json", include=set(part.model_fields))
-
-
-def _method(cell: dict[str, Any], source: Path) -> Method:
-    """The method of a cell: its name or its mapping, and the axes that are fields of it."""
-    given = cell["method"]
-    fields = dict(given) if isinstance(given, dict) else {"name": given}
-    name = fields.get("name")
-    if not isinstance(name, str) or name not in METHODS:
-        raise InputError(f"{source}: grid.method: {name!r} is no method{nearest(str(name), METHODS)}")
-    kind = METHODS[name]
-    for axis, value in cell.items():
-        if axis in kind.model_fields and axis not in fields:
-            fields[axis] = value
-    method: Method = validated(TypeAdapter(kind), fields, f"{source}: grid ({name})")
-    return method
-
-
-def data_root(data: DataSection) -> Path:
-    """Where a data set is, or where it is drawn to."""
-    if data.root is not None:
-        return expand_path(data.root)
-    assert data.synthetic is not None
-    return expand_path("data/synthetic") / _recipe(data).fingerprint()
-
-
-def _recipe(data: DataSection) -> Recipe:
-    drawn = data.synthetic
-    assert drawn is not None
-    recipe = format_of(data).drawn(drawn.people_train, drawn.people_val, drawn.seed)
-    assert recipe is not None, "checked with the file"
-    return recipe
-
-
-def _resolved(data: DataSection) -> DataSection:
-    """With all that its files tell written out: the trials know a skeleton and not where it came from."""
-    found = format_of(data).resolved(None if data.synthetic is not None else data_root(data), data.keypoints)
-    return data.model_copy(update={"keypoints": found})
-
-
-def _fingerprint(data: DataSection) -> str:
-    if data.synthetic is not None:
-        return _recipe(data).fingerprint()
-    return format_of(data).fingerprint(data_root(data))
-
-
 def draw_missing_data(plan: Plan, log: Any) -> None:
     """Draw the synthetic data sets of a sweep that are not on disk yet."""
     for name in dict.fromkeys(trial.data.name for trial in plan.trials):
@@ -327,7 +165,7 @@ def draw_missing_data(plan: Plan, log: Any) -> None:
             root = data_root(data)
             if not root.exists():
                 log(f"drawing data set {name}: {root}")
-            write_tree(root, _recipe(data))
+            write_tree(root, recipe_of(data))
 
 
 def data_notes(plan: Plan) -> list[str]:

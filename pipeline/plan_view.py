@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from heatmark.datasets.formats import format_of
-from heatmark.pipeline.plan import Plan, data_root, measured_speed
+from heatmark.pipeline.data_sets import data_root
+from heatmark.pipeline.plan import Plan, measured_speed
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.store import sweeps_with
 from heatmark.workloads.spec import TrialSpec

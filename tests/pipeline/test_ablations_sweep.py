@@ -57,7 +57,7 @@ def test_bcir_learns_with_the_prior_as_long_as_the_paper_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """120 epochs of SimpleBaseline's recipe, 190 of HRNet's (section 7.1.2)."""
-    monkeypatch.setattr(plan, "_fingerprint", lambda _data: "0123abcd")
+    monkeypatch.setattr(plan, "data_fingerprint", lambda _data: "0123abcd")
     for variable in ("COCO_ROOT", "MPII_ROOT"):
         monkeypatch.setenv(variable, str(tmp_path))
     file = FILE.with_name(f"{name}.yaml")

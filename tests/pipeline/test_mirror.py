@@ -10,7 +10,8 @@ import pytest
 from mlflow.utils.validation import _validate_metric_name
 
 from heatmark.pipeline import mirror as mirror_module
-from heatmark.pipeline.mirror import Mirror, default_uri, flat, metric_name
+from heatmark.pipeline.mirror import Mirror, default_uri
+from heatmark.pipeline.mirror_metrics import flat, metric_name
 from heatmark.pipeline.mirror_report import LONGEST_NOTE, shortened
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder

@@ -37,7 +37,7 @@ TRAINED = {
 
 @pytest.fixture
 def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[TrialSpec, ...]:
-    monkeypatch.setattr(plan, "_fingerprint", lambda _data: "0123abcd")
+    monkeypatch.setattr(plan, "data_fingerprint", lambda _data: "0123abcd")
     return make_plan(load_sweep(FILE), tmp_path, FILE).trials
 
 

@@ -16,7 +16,7 @@ SEEDS = {"detection": 5, "ipr": 5, "bcir": 5, "dark": 3, "dsnt": 3, "rle": 3}
 
 
 def test_the_study_is_the_one_that_was_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "_fingerprint", lambda _data: "0123abcd")
+    monkeypatch.setattr(plan, "data_fingerprint", lambda _data: "0123abcd")
     trials = make_plan(load_sweep(FILE), tmp_path, FILE).trials
     assert Counter(trial.method.name for trial in trials) == SEEDS
     for name, count in SEEDS.items():

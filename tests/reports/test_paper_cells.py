@@ -37,8 +37,8 @@ def plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, plan.Pla
     for variable in ("COCO_ROOT", "COCO_DETECTIONS", "MPII_ROOT", "RHD_ROOT", "WEIGHTS"):
         monkeypatch.setenv(variable, "/path/to/it")
     monkeypatch.setattr(plan, "detections_fingerprint", lambda _path: "sha256:0123abcd")
-    monkeypatch.setattr(plan, "_fingerprint", lambda _data: "0123abcd")
-    monkeypatch.setattr(plan, "_weights", _as_named)
+    monkeypatch.setattr(plan, "data_fingerprint", lambda _data: "0123abcd")
+    monkeypatch.setattr(plan, "weights_of", _as_named)
 
     @cache
     def planned(sweep: str) -> plan.Plan:
