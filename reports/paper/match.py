@@ -14,8 +14,12 @@ from heatmark.workloads.spec import TrialSpec
 
 # Of a family, the paper's backbones in the order in which others are set near them.
 PAPER_BACKBONES = {"sbl": ("sbl-r50", "sbl-r152", "sbl-r101"), "hrnet": ("hrnet-w32",)}
-# The variable that says where a format's data are.
-ROOTS = {"coco": "COCO_ROOT", "mpii": "MPII_ROOT", "rhd": "RHD_ROOT"}
+# The variables that say where a format's data are.
+PLACES = {
+    "coco": "COCO_ROOT=/path/to/coco COCO_DETECTIONS=/path/to/detections.json",
+    "mpii": "MPII_ROOT=/path/to/mpii",
+    "rhd": "RHD_ROOT=/path/to/rhd",
+}
 
 
 def fits(spec: TrialSpec, row: PaperRow) -> bool:
@@ -91,4 +95,4 @@ def filling_commands(paper: PaperTable, *, missing: bool) -> tuple[str, ...]:
 
 def sweep_command(sweep: str, data_format: str) -> str:
     """To run a shipped sweep, with the variables that it asks for."""
-    return f"{ROOTS[data_format]}=/path/to/{data_format} WEIGHTS=/path/to/weights heatmark sweep run {sweep}"
+    return f"{PLACES[data_format]} WEIGHTS=/path/to/weights heatmark sweep run {sweep}"

@@ -28,9 +28,16 @@ ROWS = [
 SIGMAS = [0.5, 1.0, 3.0]
 
 
+def set_coco(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small COCO and a detector's boxes, where the sweeps look for them."""
+    write_coco(folder / "coco", SyntheticCoco(people_train=2, people_val=2, seed=0))
+    (folder / "boxes.json").write_text("[]")
+    monkeypatch.setenv("COCO_ROOT", str(folder / "coco"))
+    monkeypatch.setenv("COCO_DETECTIONS", str(folder / "boxes.json"))
+
+
 def test_the_ablation_is_table_6(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_coco(tmp_path / "coco", SyntheticCoco(people_train=2, people_val=2, seed=0))
-    monkeypatch.setenv("COCO_ROOT", str(tmp_path / "coco"))
+    set_coco(tmp_path, monkeypatch)
     trials = make_plan(load_sweep(FILE, ["pretrained={}"]), tmp_path / "runs", FILE).trials
     for seed in range(3):
         methods = [trial.method for trial in trials if trial.seed == seed]
@@ -42,8 +49,7 @@ def test_the_ablation_is_table_6(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_weights_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable while it is not set, then the file; `--set pretrained={}` is the way out."""
-    write_coco(tmp_path / "coco", SyntheticCoco(people_train=2, people_val=2, seed=0))
-    monkeypatch.setenv("COCO_ROOT", str(tmp_path / "coco"))
+    set_coco(tmp_path, monkeypatch)
     monkeypatch.delenv("WEIGHTS", raising=False)
     with pytest.raises(InputError, match="the variable WEIGHTS is not set"):
         make_plan(load_sweep(FILE), tmp_path / "runs", FILE)
@@ -58,8 +64,8 @@ def test_bcir_learns_with_the_prior_as_long_as_the_paper_says(
 ) -> None:
     """120 epochs of SimpleBaseline's recipe, 190 of HRNet's (section 7.1.2)."""
     monkeypatch.setattr(plan, "data_fingerprint", lambda _data: "0123abcd")
-    for variable in ("COCO_ROOT", "MPII_ROOT"):
-        monkeypatch.setenv(variable, str(tmp_path))
+    set_coco(tmp_path, monkeypatch)
+    monkeypatch.setenv("MPII_ROOT", str(tmp_path))
     file = FILE.with_name(f"{name}.yaml")
     sweep = load_sweep(file, ["pretrained={}"])
     trials = [trial for trial in make_plan(sweep, tmp_path, file).trials if trial.method.name == "bcir"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from heatmark.pipeline import plan
 from heatmark.pipeline.sweep import load_sweep
-from heatmark.reports.paper.match import fits
+from heatmark.reports.paper.match import fits, sweep_command
 from heatmark.reports.paper.printed import PaperRow, paper_parts, paper_recipes, paper_tables
 from heatmark.reports.paper.recipe import differences
 from heatmark.workloads.spec import PretrainedSpec, TrialSpec
@@ -88,6 +89,12 @@ def test_every_column_is_measured_in_its_own_boxes(plans: dict[str, plan.Plan]) 
                 further = plans[table.sweep].wanted[trial.signature]
                 measured = {trial.data.bbox_source, *(each.boxes for each in further)}
                 assert measured >= {"gt", *table.boxes.values()}, (table.number, row.key)
+
+
+def test_the_command_sets_every_variable_of_its_sweep() -> None:
+    for _, data_format, sweep, _ in wishes():
+        asked = set(re.findall(r"\$([A-Z_]+)", re.sub("#.*", "", (ROOT / sweep).read_text())))
+        assert asked == set(re.findall(r"([A-Z_]+)=", sweep_command(sweep, data_format))), sweep
 
 
 def test_every_row_is_run_or_published_elsewhere_and_every_part_drawn_or_computed() -> None:

@@ -174,7 +174,8 @@ def test_another_net_stands_below_the_papers_first_of_its_family_and_leaves_it_n
     paper = entry(table, row, "AP")
     assert (paper.paper, paper.ours, paper.state, paper.difference) == (71.2, None, "not run", None)
     assert table.commands == (
-        "COCO_ROOT=/path/to/coco WEIGHTS=/path/to/weights heatmark sweep run sweeps/paper_coco.yaml",
+        "COCO_ROOT=/path/to/coco COCO_DETECTIONS=/path/to/detections.json WEIGHTS=/path/to/weights heatmark sweep run "
+        "sweeps/paper_coco.yaml",
     )
     found = entry(table, row, "AP", beside=True)
     assert found.ours is not None and found.paper is None
@@ -428,10 +429,11 @@ def test_a_broken_file_of_records_is_told_and_the_rest_stands(recorded: Path) ->
 def test_the_sweep_lines_name_the_sweep_of_the_table() -> None:
     """Every command is taken apart as a shell would; that the sweep holds the rows: test_paper_cells.py."""
     for table in compare_with_paper([]):
-        root, weights, *words = shlex.split(table.commands[0])
+        root, *places, weights, heatmark, sweep, run, file = shlex.split(table.commands[0])
         assert root == f"{table.paper.format.upper()}_ROOT=/path/to/{table.paper.format}"
         assert weights == "WEIGHTS=/path/to/weights"
-        assert words == ["heatmark", "sweep", "run", table.paper.sweep]
+        assert places == ["COCO_DETECTIONS=/path/to/detections.json"] * (table.paper.format == "coco")
+        assert (heatmark, sweep, run, file) == ("heatmark", "sweep", "run", table.paper.sweep)
         assert (Path(__file__).parents[2] / table.paper.sweep).is_file()
 
 
