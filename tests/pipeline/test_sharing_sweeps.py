@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from heatmark.datasets.boxes import prefix_of
+from heatmark.reports.reading.collect import collect
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from tests.made_up import job_of, until
 from tests.pipeline.test_sweep_run import NO_REPORT, live_jobs, mlflow_runs, run, until_seen, write_sweep
@@ -65,6 +67,36 @@ def test_of_two_sweeps_that_overlap_the_second_trains_only_the_rest(tmp_path: Pa
     assert (runs / "small+other" / "report.pdf").read_bytes().startswith(b"%PDF")
     table = (runs / "small+other" / "report" / "tables" / "accuracy.csv").read_text()
     assert all(method in table for method in ("Detection", "BCIR", "IPR")), table
+
+
+def test_a_sweep_that_measures_otherwise_trains_nothing(tmp_path: Path) -> None:
+    """Its job measures the net that is there; the report and MLflow have both."""
+    path = write_sweep(
+        tmp_path,
+        grid={"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
+        train={"epochs": 2},
+        report=NO_REPORT,
+    )
+    runs = tmp_path / "runs"
+    code, output = run("run", path, cwd=tmp_path)
+    assert code == 0, output
+    (folder,) = run_folders(runs / "small")
+    before = folder.metrics_file.read_bytes(), folder.result_file.read_bytes()
+    own = folder.spec().train.flip_test
+    changes = ["name=other", f"train.flip_test={str(not own).lower()}", "train.eval_every=2"]
+    code, output = run("run", path, *(word for change in changes for word in ("--set", change)), cwd=tmp_path)
+    assert code == 0 and "1 trials, 0 finished before, 1 to run" in output, output
+    assert (folder.metrics_file.read_bytes(), folder.result_file.read_bytes()) == before
+    (found,) = folder.measured()
+    source = f"gt-{'noflip' if own else 'flip'}"
+    assert (found.source, found.epoch, len(folder.attempts())) == (source, 2, 2)
+    (trial,) = collect(runs / "other").trials
+    assert trial.finished and trial.boxes == source and trial.final_metric("EPE") is not None
+    client, tracked = mlflow_runs(runs / "other")
+    (child,) = (each for each in tracked if "signature" in each.data.tags)
+    names = {f"val/{prefix_of(source)}/EPE", "val/gtbox/EPE"}
+    steps = {name: [point.step for point in client.get_metric_history(child.info.run_id, name)] for name in names}
+    assert steps == {f"val/{prefix_of(source)}/EPE": [2], "val/gtbox/EPE": [1, 2]}
 
 
 def test_two_drivers_with_one_trial_start_it_once_whoever_is_killed_or_cancelled(tmp_path: Path) -> None:
