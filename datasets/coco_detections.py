@@ -125,6 +125,14 @@ def _corners(path: Path, people: list[Person], images: dict[int, dict[str, Any]]
     )
 
 
+def parsed_boxes(path: Path) -> Any:
+    """What a file of boxes holds, not yet checked. Raises InputError where that is no JSON."""
+    try:
+        return parsed_json(_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -134,10 +142,11 @@ def _bytes(path: Path) -> bytes:
 
 def read_detections(path: Path) -> list[dict[str, Any]]:
     """The boxes of a file, checked. Raises InputError."""
-    try:
-        detections = parsed_json(_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
+    return checked_detections(path, parsed_boxes(path))
+
+
+def checked_detections(path: Path, detections: Any) -> list[dict[str, Any]]:
+    """The same of what the file holds."""
     if not isinstance(detections, list):
         raise InputError(f"{path}: not a detection file, which is a list with one entry per box")
     for position, detection in enumerate(detections):

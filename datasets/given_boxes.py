@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from heatmark.datasets.coco_detections import read_detections
+from heatmark.datasets.coco_detections import checked_detections, parsed_boxes
 from heatmark.datasets.images import inspect_image
-from heatmark.datasets.json_files import parsed_json
 from heatmark.datasets.number_lists import numbers_problem
 from heatmark.datasets.people import Person
 from heatmark.foundation.errors import InputError
@@ -51,9 +50,9 @@ def boxes_in(file: Path, pictures: Sequence[Path], joints: int) -> GivenBoxes:
     (000000000785.jpg). An object is annotations in COCO's format, whose pictures are found by file_name.
     Raises InputError for a file that is neither, and where none of its boxes is on a picture.
     """
-    content = _content(file)
+    content = parsed_boxes(file)
     if isinstance(content, list):
-        found = _detected(file, pictures, joints)
+        found = _detected(file, content, pictures, joints)
     else:
         found = _annotated(file, content, pictures, joints)
     if not found.people:
@@ -69,16 +68,7 @@ def numbered(pictures: Sequence[Path]) -> dict[Path, int]:
     return {path: number for number, path in enumerate(pictures, start=1)}
 
 
-def _content(file: Path) -> Any:
-    try:
-        return parsed_json(file.read_bytes())
-    except OSError as error:
-        raise InputError(f"{file}: cannot read the boxes ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not valid JSON ({error}); the file may be cut short, fetch it again") from error
-
-
-def _detected(file: Path, pictures: Sequence[Path], joints: int) -> GivenBoxes:
+def _detected(file: Path, content: Any, pictures: Sequence[Path], joints: int) -> GivenBoxes:
     ids = numbered(pictures)
     by_id = {number: path for path, number in ids.items()}
     if any(not path.stem.isdecimal() for path in pictures):
@@ -88,7 +78,7 @@ def _detected(file: Path, pictures: Sequence[Path], joints: int) -> GivenBoxes:
         )
     people = [
         _person(each["image_id"], position, by_id[each["image_id"]], _box(each["bbox"]), joints, float(each["score"]))
-        for position, each in enumerate(read_detections(file))
+        for position, each in enumerate(checked_detections(file, content))
         if each["image_id"] in by_id and min(each["bbox"][2:]) > 0
     ]
     return GivenBoxes(tuple(people), True, ids)

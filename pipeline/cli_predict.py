@@ -55,7 +55,7 @@ def predict_command(
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("people", total=len(given.people))
             poses = predictor.poses(given, boxes or folder, lambda people: bar.advance(task, people))
-            write_atomic(out / "results.json", json.dumps(named_results(poses, given.ids, paths)))
+            write_atomic(out / "results.json", json.dumps(named_results(poses, given.ids)))
             task = bar.add_task("pictures", total=len(poses.on_pictures()), visible=overlays)
             for path, canvas_HW3 in drawn(poses) if overlays else ():
                 write_png(out / "overlays" / f"{path.stem}.png", canvas_HW3)

@@ -7,7 +7,7 @@ poses, so that the same people stand for all methods that are measured in the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -58,7 +58,9 @@ def paired(detected: PoseDataset, truth: PoseDataset, every: Predictions, result
     taken = _taken(detected, truth)
     pose_N = np.array([taken.get(row, MISSED) for row in range(len(truth.people))], dtype=np.int64)
     mine = set(taken.values())
-    free = [row for row in results.person_N.tolist() if row not in mine and not _is_ignored(detected, row)]
+    ignored = _ignored(detected)
+    others = ((row, detected.people[row]) for row in results.person_N.tolist() if row not in mine)
+    free = [row for row, person in others if not _is_on_any(person, ignored.get(person.image_id, ()))]
     pose_N = np.concatenate([pose_N, np.array(free, dtype=np.int64)])
     people = replace(truth, people=[*truth.people, *(_nobody(detected.people[row]) for row in free)])
     scored = np.isin(pose_N, results.person_N)
@@ -104,21 +106,18 @@ def overlap(one_xywh: Any, other_xywh: Any, *, of_first: bool = False) -> float:
     return float(shared / whole) if whole > 0 else 0.0
 
 
-def _is_ignored(detected: PoseDataset, row: int) -> bool:
-    person = detected.people[row]
-    return any(
-        overlap(person.box_xywh, box_4, of_first=crowd) >= LEAST_OVERLAP
-        for box_4, crowd in _ignored_on(detected, person.image_id)
-    )
-
-
-def _ignored_on(detected: PoseDataset, image: int) -> Iterator[tuple[FloatArray, bool]]:
-    """Boxes of those who count for nothing on an image, and whether each is a crowd."""
+def _ignored(detected: PoseDataset) -> dict[int, list[tuple[FloatArray, bool]]]:
+    """Boxes of those who count for nothing, by image, and whether each is a crowd."""
+    found: dict[int, list[tuple[FloatArray, bool]]] = {}
     truth = detected.keypoint_truth
-    if truth is None:
-        return
-    for index in np.flatnonzero((truth.image_N == image) & truth.ignored_N):
-        yield truth.box_N4[index], bool(truth.crowd_N[index])
+    if truth is not None:
+        for index in np.flatnonzero(truth.ignored_N):
+            found.setdefault(int(truth.image_N[index]), []).append((truth.box_N4[index], bool(truth.crowd_N[index])))
+    return found
+
+
+def _is_on_any(person: Person, boxes: Sequence[tuple[FloatArray, bool]]) -> bool:
+    return any(overlap(person.box_xywh, box_4, of_first=crowd) >= LEAST_OVERLAP for box_4, crowd in boxes)
 
 
 def _nobody(person: Person) -> Person:

@@ -20,7 +20,7 @@ from heatmark.workloads.run_folder.measured import Measurement, WantedPart
 from heatmark.workloads.run_folder.spec_file import read_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.trained import newest_weights, weights_of_epochs
-from heatmark.workloads.views import view_of
+from heatmark.workloads.views import skeleton_of, view_of
 
 Log = Callable[[str], None]
 
@@ -65,9 +65,9 @@ def evaluate_runs(folders: Sequence[Path], asked: Asked, log: Log) -> list[Found
 
 def _evaluated(folder: RunFolder, asked: Asked, ranks: Ranks, log: Log) -> Iterator[Found]:
     spec = read_spec(folder.spec_file)
-    view = view_of(spec, ranks)
-    joints = len(view.people.skeleton.joints)
+    joints = len(skeleton_of(spec).joints)
     if asked.nothing:
+        view = view_of(spec, ranks)
         weights = _on_device(newest_weights(spec, folder, joints, log), ranks)
         yield Found(folder, view.name, weights.epoch, evaluate(weights.model, view, ranks, set()).metrics)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from heatmark.datasets.formats import format_of
 from heatmark.datasets.given_boxes import GivenBoxes
 from heatmark.datasets.images import ImageArray, read_image
-from heatmark.datasets.people import PoseDataset, Skeleton
+from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.pose_drawing import Pen, draw_pose
 from heatmark.datasets.predictions import Predictions, as_results, suppressed
 from heatmark.workloads.evaluate import all_maps, certainty, image_joints, read_joints, scored
@@ -22,7 +21,7 @@ from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import read_spec
 from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.trained import newest_weights
-from heatmark.workloads.views import annotated_split, loader_of
+from heatmark.workloads.views import loader_of, skeleton_of
 
 Log = Callable[[str], None]
 # Of a pose on a picture whose longer side is PEN_SIDE pixels; more on a larger one.
@@ -39,10 +38,8 @@ class Poses:
 
     def results(self) -> list[dict[str, Any]]:
         """COCO's keypoint results, as `heatmark score` and COCO's server take them."""
-        return [{key: value for key, value in each.items() if key != "annotation_id"} for each in self._as_results()]
-
-    def _as_results(self) -> list[dict[str, Any]]:
-        return as_results(self.people, self.predictions)
+        found = as_results(self.people, self.predictions)
+        return [{key: value for key, value in each.items() if key != "annotation_id"} for each in found]
 
     def on_pictures(self) -> dict[Path, list[int]]:
         """The rows of the predictions on each picture."""
@@ -92,11 +89,6 @@ class Predictor:
         return Poses(people, found, tuple(sorted(dark)))
 
 
-def skeleton_of(spec: TrialSpec) -> Skeleton:
-    """The joints that a trial predicts: of its format, or of its data set, which must be there then."""
-    return format_of(spec.data).skeleton or annotated_split(spec).skeleton
-
-
 def drawn(poses: Poses) -> Iterator[tuple[Path, ImageArray]]:
     """Each picture with the poses found on it, in RGB."""
     for path, rows in poses.on_pictures().items():
@@ -115,10 +107,10 @@ def _pen(side: int) -> Pen:
     return Pen(bone=round(PEN.bone * scale), joint=PEN.joint * scale, rim=PEN.rim * scale)
 
 
-def named_results(poses: Poses, ids: Mapping[Path, int], pictures: Sequence[Path]) -> list[dict[str, Any]]:
-    """The results, with each picture's file name where the numbers are made up."""
-    made_up = {number: path.name for path, number in ids.items() if not path.stem.isdecimal() and path in pictures}
+def named_results(poses: Poses, ids: Mapping[Path, int]) -> list[dict[str, Any]]:
+    """The results, with the file names of pictures that have no number for a name. ids: of the pictures."""
+    names = {number: path.name for path, number in ids.items() if not path.stem.isdecimal()}
     return [
-        {**each, **({"file_name": made_up[each["image_id"]]} if each["image_id"] in made_up else {})}
+        {**each, **({"file_name": names[each["image_id"]]} if each["image_id"] in names else {})}
         for each in poses.results()
     ]

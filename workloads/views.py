@@ -8,7 +8,7 @@ from typing import Literal
 
 from heatmark.datasets import formats
 from heatmark.datasets.loader import CropLoader, make_loader
-from heatmark.datasets.people import PoseDataset
+from heatmark.datasets.people import PoseDataset, Skeleton
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.evaluate import View
 from heatmark.workloads.process_group import Ranks
@@ -36,6 +36,11 @@ def annotated_split(spec: TrialSpec) -> PoseDataset:
     """The validation people as they are annotated, whoever's boxes the trial is measured in."""
     data = spec.data.model_copy(update={"bbox_source": spec.data.trained_boxes, "detections": None})
     return load_split(spec.model_copy(update={"data": data}), "val")
+
+
+def skeleton_of(spec: TrialSpec) -> Skeleton:
+    """The joints that a trial predicts: of its format, or of its data set, which must be there then."""
+    return formats.format_of(spec.data).skeleton or annotated_split(spec).skeleton
 
 
 def loader_of(spec: TrialSpec, people: PoseDataset, ranks: Ranks, *, training: bool) -> CropLoader:

@@ -59,6 +59,11 @@ class Finding:
     why: str = ""
 
     @property
+    def told(self) -> dict[str, str | float | None]:
+        """What was found, as columns of a file."""
+        return {"measured": self.evidence, "p": self.p, "p_holm": self.p_holm, "outcome": str(self.outcome)}
+
+    @property
     def outcome(self) -> Outcome:
         if self.why or self.p_holm is None:
             return Outcome("undecided", self.why)

@@ -87,10 +87,7 @@ def as_frame(findings: tuple[Finding, ...]) -> pd.DataFrame:
             {
                 "hypothesis": finding.hypothesis,
                 "claim": finding.claim,
-                "measured": finding.evidence,
-                "p": finding.p,
-                "p_holm": finding.p_holm,
-                "outcome": str(finding.outcome),
+                **finding.told,
             }
             for finding in findings
         ]

@@ -205,10 +205,7 @@ def _findings(verdict: Verdict) -> Export:
                 "hypothesis": finding.hypothesis,
                 "claim": finding.claim,
                 **vars(finding.setting),
-                "measured": finding.evidence,
-                "p": finding.p,
-                "p_holm": finding.p_holm,
-                "outcome": str(finding.outcome),
+                **finding.told,
             }
             for finding in verdict.findings
         ]

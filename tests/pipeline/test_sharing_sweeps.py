@@ -19,6 +19,9 @@ from tests.pipeline.test_sweep_run import NO_REPORT, live_jobs, mlflow_runs, run
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+ONE_CELL = {"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]}
+
+
 def told(log: Path) -> str:
     return log.read_text() if log.exists() else ""
 
@@ -71,12 +74,7 @@ def test_of_two_sweeps_that_overlap_the_second_trains_only_the_rest(tmp_path: Pa
 
 def test_a_sweep_that_measures_otherwise_trains_nothing(tmp_path: Path) -> None:
     """Its job measures the net that is there; the report and MLflow have both."""
-    path = write_sweep(
-        tmp_path,
-        grid={"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
-        train={"epochs": 2},
-        report=NO_REPORT,
-    )
+    path = write_sweep(tmp_path, grid=ONE_CELL, train={"epochs": 2}, report=NO_REPORT)
     runs = tmp_path / "runs"
     code, output = run("run", path, cwd=tmp_path)
     assert code == 0, output
@@ -100,12 +98,7 @@ def test_a_sweep_that_measures_otherwise_trains_nothing(tmp_path: Path) -> None:
 
 
 def test_two_drivers_with_one_trial_start_it_once_whoever_is_killed_or_cancelled(tmp_path: Path) -> None:
-    path = write_sweep(
-        tmp_path,
-        grid={"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},
-        train={"epochs": 60},
-        report=NO_REPORT,
-    )
+    path = write_sweep(tmp_path, grid=ONE_CELL, train={"epochs": 60}, report=NO_REPORT)
     runs = tmp_path / "runs"
     first = started("first", path, tmp_path)
     until_seen(lambda: any(folder.epochs() for folder in run_folders(runs / "first")), first)

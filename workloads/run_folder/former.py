@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.files import read_json
 from heatmark.workloads.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -12,6 +13,17 @@ if TYPE_CHECKING:
 
 # The methods whose own loss is another since, by the last science version (workloads/spec.py) before the change.
 CHANGED: Final = {"dsnt": 2}
+
+
+def is_of_earlier_science(folder: RunFolder) -> bool:
+    """By a look at its spec: most folders of a store are of today's, and are not read whole."""
+    from heatmark.workloads.spec import SCIENCE_VERSION
+
+    try:
+        content = read_json(folder.spec_file)
+    except (InputError, OSError):
+        return False
+    return content is not None and content.get("science_version") != SCIENCE_VERSION
 
 
 def signature_today(folder: RunFolder) -> str | None:

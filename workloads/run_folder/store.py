@@ -23,7 +23,7 @@ from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import locked
 from heatmark.foundation.files import sync_folder
 from heatmark.workloads.run_folder.folder import run_folders
-from heatmark.workloads.run_folder.former import signature_today
+from heatmark.workloads.run_folder.former import is_of_earlier_science, signature_today
 from heatmark.workloads.run_folder.sweep_record import sweep_file
 
 # The folder's name, which no sweep can have.
@@ -105,7 +105,7 @@ def _former(out: Path, wanted: set[str]) -> dict[str, Path]:
         for run in run_folders(place):
             finished = run.result_file.exists()
             begun = run.checkpoints.is_dir() and not run.lease_file.exists()
-            if not run.path.is_symlink() and (finished or begun):
+            if not run.path.is_symlink() and (finished or begun) and is_of_earlier_science(run):
                 today = signature_today(run)
                 if today in wanted and today != run.signature and (finished or today not in found):
                     found[today] = run.path
