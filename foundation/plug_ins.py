@@ -19,8 +19,8 @@ from heatmark.foundation.errors import InputError
 from heatmark.foundation.plug_in_source import PlugIn, hash_of
 from heatmark.foundation.registry import Adding, adding_for
 
-# Of pydantic's words about a field without a type.
-_NO_TYPE = re.compile(r"non-annotated attribute was detected: `(?P<field>\w+) = (?P<value>.*?)`")
+# Of pydantic's words about a field without a type, a new one and one of a base class.
+_NO_TYPE = re.compile(r"non-annotated attribute was detected: `(\w+) =|Field '(\w+)' .* overridden by a non-annotated")
 
 
 @dataclass(frozen=True)
@@ -192,8 +192,9 @@ def _complaint(plug_in: PlugIn, error: BaseException) -> str:
         file = Path(frame.filename)
     found = _NO_TYPE.search(str(error))
     if found:
-        line = _line_of_field(file, found["field"]) or line
-        words = f"the field `{found['field']} = {found['value']}` has no type; write `{found['field']}: float = ...`"
+        name = found[1] or found[2]
+        line = _line_of_field(file, name) or line
+        words = f"the field {name} has no type; write `{name}: float = ...`, or whatever it is"
     elif isinstance(error, (InputError, TypeError)):
         words = str(error)
     elif isinstance(error, SystemExit):
