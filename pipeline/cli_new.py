@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
 from string import Template
@@ -11,7 +12,6 @@ from typing import Annotated
 import typer
 
 from heatmark.foundation.errors import InputError
-from heatmark.foundation.registry import Registry
 
 FILES = Path(__file__).with_name("new_files")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -20,9 +20,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 class Part(str, Enum):
     """What can be of one's own."""
 
-    method = "method"
-    backbone = "backbone"
-    format = "format"
+    METHOD = "method"
+    BACKBONE = "backbone"
+    FORMAT = "format"
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +38,7 @@ def new(
     """Begin a plug-in: a commented file that works, to be changed, and a test of it."""
     if not _NAME.fullmatch(name):
         raise InputError(f"heatmark new: {name!r}: must begin with a small letter, of small letters, digits and _")
-    if name in _registry(part):
+    if name in _known(part):
         raise InputError(f"heatmark new: there is a {part.value} {name!r} already; choose another name")
     words = name.replace("_", " ").title()
     filled = {"name": name, "kind": words.replace(" ", ""), "label": words}
@@ -55,10 +55,10 @@ def new(
     )
 
 
-def _registry(part: Part) -> Registry[object]:
+def _known(part: Part) -> Collection[str]:
     from heatmark.datasets.formats import FORMATS
     from heatmark.models.backbones import FAMILIES
     from heatmark.models.methods import METHODS
 
-    registries: dict[Part, Registry[object]] = {Part.method: METHODS, Part.backbone: FAMILIES, Part.format: FORMATS}
-    return registries[part]
+    known: dict[Part, Collection[str]] = {Part.METHOD: METHODS, Part.BACKBONE: FAMILIES, Part.FORMAT: FORMATS}
+    return known[part]

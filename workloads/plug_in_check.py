@@ -116,7 +116,7 @@ def _check_terms(kind: type, terms: Any, heatmap_BKHW: Tensor) -> None:
             raise _wrong(kind, "losses", f"{name} is {term.item()}; expected a finite number")
     total = sum(terms.values(), torch.zeros(()))
     if total.requires_grad:
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
     gradient = heatmap_BKHW.grad
     if gradient is None or not gradient.any():
         words = (
@@ -159,7 +159,7 @@ def _asked(kind: type, part: str, ask: Callable[[], Found]) -> Found:
         if blame(error):
             raise _wrong(kind, part, f"{type(error).__name__}: {error}") from error
         raise _wrong(kind, part, "is missing; every method has one (heatmark new method)") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         at = blame(error)
         raise _wrong(kind, part, f"{f'{at}: ' if at else ''}{type(error).__name__}: {error}") from error
 
