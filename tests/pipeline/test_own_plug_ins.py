@@ -133,8 +133,19 @@ def test_a_method_of_ones_own_is_compared_and_a_broken_one_fails_alone(tmp_path:
     assert {each.data.tags["signature"] for each in tracked if "signature" in each.data.tags} == {
         run.signature for run in runs.values()
     }
+    (use,) = runs["my_own"].spec().plugins
+    tags = {
+        each.data.tags["signature"]: each.data.tags.get("plugin.method")
+        for each in tracked
+        if "signature" in each.data.tags
+    }
+    assert (tags[runs["my_own"].signature], tags[runs["detection"].signature]) == (f"my_own.py {use.source}", None)
     read = heatmark(HERE, tmp_path, "decode", runs["my_own"].path)
     assert read.returncode == 0 and "own" in read.stdout, read.stderr
+    # It goes with records that are kept.
+    assert heatmark(HERE, tmp_path, "records", "keep", sweep, tmp_path / "kept").returncode == 0
+    kept = RunFolder(tmp_path / "kept" / runs["my_own"].signature)
+    assert (kept.path / "plugins" / use.sha256[:8] / "my_own.py").is_file() and kept.spec().method.label == "My Own"
 
     # A file that is gone is needed for nothing that was trained; where its copy is gone too, numbers are still there.
     for each in tmp_path.glob("my_*.py"):
@@ -144,6 +155,7 @@ def test_a_method_of_ones_own_is_compared_and_a_broken_one_fails_alone(tmp_path:
     (own,) = (trial for trial in collect(sweep).trials if trial.signature == runs["my_own"].signature)
     assert own.finished and own.final_metric("EPE") is not None
     reported = heatmark(HERE, tmp_path, "report", sweep)
-    assert reported.returncode == 0 and "My Own β 10" in (sweep / "report.html").read_text(), reported.stderr
+    page = (sweep / "report.html").read_text()
+    assert reported.returncode == 0 and "My Own β 10" in page and use.source in page, reported.stderr
     read = heatmark(HERE, tmp_path, "decode", runs["my_own"].path)
     assert read.returncode == 2 and "plug-in my_own.py: no copy of it in" in read.stderr
