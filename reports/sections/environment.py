@@ -26,7 +26,7 @@ class Environment(Section):
 
 
 def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
-    """Versions and machines of the finished trials, and plug-ins; where they differ, each value with how many trials."""
+    """Versions and machines of the finished trials, and plug-ins; where they differ, each with how many trials."""
     counts: dict[str, dict[str, int]] = {}
     for trial in trials:
         for entries in (trial.result.versions, trial.result.machine) if trial.result else ():
