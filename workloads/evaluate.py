@@ -244,15 +244,18 @@ def _predict(
 
 def read_joints(spec: TrialSpec, seen: list[Maps]) -> tuple[Tensor, int]:
     """Joints in heatmap pixels as the trial reads them, and how many maps had C <= n. seen: as `all_maps` gives it."""
-    heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
-    if mirrored_BKHW is not None:
-        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
-    else:
-        joints_BK2 = spec.method.decode(heatmap_BKHW)
-    joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
+    heatmap_BKHW = seen[0].heatmap_BKHW
+    joints_BK2 = decoding.clamp_to_map(own_reading(spec, seen), heatmap_BKHW.shape[-2:])
     beta = getattr(spec.method, "beta", None)
     short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
     return joints_BK2, short
+
+
+def own_reading(spec: TrialSpec, seen: list[Maps]) -> Tensor:
+    """joints_BK2 as the trial's method reads them, in heatmap pixels; they may lie beside the map."""
+    if len(seen) > 1:
+        return spec.method.read_flipped(seen[0], seen[1], spec.data.lag)
+    return spec.method.read(seen[0])
 
 
 def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
