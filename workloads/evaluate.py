@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -284,10 +285,12 @@ def all_maps(model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batc
     """The maps of the crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
     order = people.skeleton.mirrored_order
-    seen = [split_maps(model(image_B3HW), len(order), spec.method.latent_maps)]
+    split = partial(
+        split_maps, joints=len(order), latent=spec.method.latent_maps, reader=getattr(model, "reader", None)
+    )
+    seen = [split(model(image_B3HW))]
     if spec.train.flip_test:
-        mirrored = split_maps(model(image_B3HW.flip(-1)), len(order), spec.method.latent_maps)
-        seen.append(mirrored.mirrored_back(order))
+        seen.append(split(model(image_B3HW.flip(-1))).mirrored_back(order))
     return seen
 
 
