@@ -112,8 +112,11 @@ def smoothed_label(bin_BK: Tensor, bins: int, smoothing: float) -> Tensor:
 
 def on_axes(bin_BK2: Tensor, bins_2: tuple[int, int], reach_2: tuple[float, float]) -> Tensor:
     """Which joints have a label: at most so many bins beside either axis. Across and down."""
-    before, beyond = bin_BK2.new_tensor(reach_2), bin_BK2.new_tensor(bins_2) - 1 + bin_BK2.new_tensor(reach_2)
-    return torch.logical_and(bin_BK2 >= -before, bin_BK2 <= beyond).all(-1)
+    across_BK, down_BK = (
+        (place_BK >= -reach) & (place_BK <= bins - 1 + reach)
+        for place_BK, bins, reach in zip(bin_BK2.unbind(-1), bins_2, reach_2, strict=True)
+    )
+    return across_BK & down_BK
 
 
 def relative_entropy(axis_BKA: Tensor, label_BKA: Tensor) -> Tensor:
