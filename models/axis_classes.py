@@ -6,6 +6,8 @@ Suffixes and units as in decoding.py; X bins across, Y down, A along either. In 
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -101,7 +103,7 @@ def nearest_bins(joints_BK2: Tensor, bins_per_pixel: int) -> Tensor:
 def gaussian_label(bin_BK: Tensor, bins: int, sigma: float) -> Tensor:
     """label_BKA: a normal density at the bins, of sum 1 where all of it is on the axis. sigma: in bins."""
     offset_BKA = pixel_index(bins, bin_BK) - bin_BK[..., None]
-    return torch.exp(-(offset_BKA**2) / (2 * sigma**2)) / (sigma * (2 * torch.pi) ** 0.5)
+    return torch.exp(-(offset_BKA**2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi))
 
 
 def smoothed_label(bin_BK: Tensor, bins: int, smoothing: float) -> Tensor:

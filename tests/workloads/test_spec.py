@@ -135,7 +135,7 @@ def test_everything_that_is_registered_is_known_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     methods = ["detection", "ipr", "bcir", "ipr+l_reg", "ipr+l_de", "ipr+debias", "dark", "udp", "dsnt", "rle"]
-    methods += ["simcc", "cross_entropy", "dsnt_var"]
+    methods += ["simcc", "cross_entropy", "sampling_argmax", "offset", "dsnt_var"]
     others = ["coco", "mpii", "lspet", "rhd", "keypoints", "sbl", "hrnet", "local", "slurm"]
     assert done.stdout.split() == [*methods, *others]
 
