@@ -46,8 +46,8 @@ class Cost:
 def cost_of(backbone: str, joints: int, input_size: tuple[int, int], method: Method | None = None) -> Cost:
     """Of a net by its name, without memory for its weights. input_size: width, height.
 
-    method: whose maps the net gives, and whose own layers stand behind them; None is one that reads heatmaps alone. What
-    a loss alone learns costs nothing here.
+    method: whose maps the net gives, and whose own layers stand behind them; None is one that reads heatmaps alone.
+    What a loss alone learns is not counted.
     """
     with torch.device("meta"):
         latent = method.latent_maps if method else 0
