@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -244,15 +245,18 @@ def _predict(
 
 def read_joints(spec: TrialSpec, seen: list[Maps]) -> tuple[Tensor, int]:
     """Joints in heatmap pixels as the trial reads them, and how many maps had C <= n. seen: as `all_maps` gives it."""
-    heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
-    if mirrored_BKHW is not None:
-        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
-    else:
-        joints_BK2 = spec.method.decode(heatmap_BKHW)
-    joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
+    heatmap_BKHW = seen[0].heatmap_BKHW
+    joints_BK2 = decoding.clamp_to_map(own_reading(spec, seen), heatmap_BKHW.shape[-2:])
     beta = getattr(spec.method, "beta", None)
     short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
     return joints_BK2, short
+
+
+def own_reading(spec: TrialSpec, seen: list[Maps]) -> Tensor:
+    """joints_BK2 as the trial's method reads them, in heatmap pixels; they may lie beside the map."""
+    if len(seen) > 1:
+        return spec.method.read_flipped(seen[0], seen[1], spec.data.lag)
+    return spec.method.read(seen[0])
 
 
 def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
@@ -281,10 +285,12 @@ def all_maps(model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batc
     """The maps of the crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
     order = people.skeleton.mirrored_order
-    seen = [split_maps(model(image_B3HW), len(order), spec.method.latent_maps)]
+    split = partial(
+        split_maps, joints=len(order), latent=spec.method.latent_maps, reader=getattr(model, "reader", None)
+    )
+    seen = [split(model(image_B3HW))]
     if spec.train.flip_test:
-        mirrored = split_maps(model(image_B3HW.flip(-1)), len(order), spec.method.latent_maps)
-        seen.append(mirrored.mirrored_back(order))
+        seen.append(split(model(image_B3HW.flip(-1))).mirrored_back(order))
     return seen
 
 
