@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -227,14 +227,14 @@ def _predict(
             joints_BK2, short_maps = read_joints(spec, seen)
             certainty_BK = certainty(spec, seen)
             described = describe(spec, heatmap_BKHW, batch)
-            depth_BK = _depths(spec, seen)
+            depth_BK = depths_seen(spec, seen)
             read = read_with(decoders, heatmap_BKHW, mirrored_BKHW, spec.data.lag)
         joints_BK3 = image_joints(joints_BK2, certainty_BK, batch, spec.data.pitch)
         rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | described)
         for name, read_BK2 in read.items():
             rows[-1][reading_column(name)] = image_joints(read_BK2, certainty_BK, batch, spec.data.pitch)[..., :2]
         if depth_BK is not None:
-            rows[-1]["depth"] = depth_BK
+            rows[-1]["depth"] = depth_BK.double().cpu().numpy()
         samples += samples_of(spec, heatmap_BKHW, joints_BK2, batch, kept.sampled)
         bad |= {str(people.people[row].image_path) for row in batch["person_B"][batch["unreadable_B"]].tolist()}
         short += short_maps
@@ -244,15 +244,20 @@ def _predict(
 
 def read_joints(spec: TrialSpec, seen: list[Maps]) -> tuple[Tensor, int]:
     """Joints in heatmap pixels as the trial reads them, and how many maps had C <= n. seen: as `all_maps` gives it."""
+    beta = getattr(spec.method, "beta", None)
+    joints_BK2 = joints_seen(spec, seen)
+    short = int(decoding.mass_is_short(seen[0].heatmap_BKHW, beta).sum()) if beta is not None else 0
+    return joints_BK2, short
+
+
+def joints_seen(spec: TrialSpec, seen: list[Maps]) -> Tensor:
+    """joints_BK2 in heatmap pixels as the trial reads them, within the map. seen: as `maps_seen` gives it."""
     heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
     if mirrored_BKHW is not None:
         joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
     else:
         joints_BK2 = spec.method.decode(heatmap_BKHW)
-    joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
-    beta = getattr(spec.method, "beta", None)
-    short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
-    return joints_BK2, short
+    return decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
 
 
 def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
@@ -262,12 +267,12 @@ def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
     return spec.method.certainty(seen[0])
 
 
-def _depths(spec: TrialSpec, seen: list[Maps]) -> Array | None:
+def depths_seen(spec: TrialSpec, seen: list[Maps]) -> Tensor | None:
     """depth_BK of a trial with depth: the mean of what the crops and, with flip_test, the mirrored ones say."""
     depths = [
         spec.method.read_depth(each.heatmap_BKHW, each.depth_BKHW) for each in seen if each.depth_BKHW is not None
     ]
-    return torch.stack(depths).mean(0).double().cpu().numpy() if depths else None
+    return torch.stack(depths).mean(0) if depths else None
 
 
 def heatmaps(
@@ -280,7 +285,11 @@ def heatmaps(
 def all_maps(model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device) -> list[Maps]:
     """The maps of the crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
-    order = people.skeleton.mirrored_order
+    return maps_seen(model, spec, people.skeleton.mirrored_order, image_B3HW)
+
+
+def maps_seen(model: nn.Module, spec: TrialSpec, order: Sequence[int], image_B3HW: Tensor) -> list[Maps]:
+    """The same of normalised crops. order: for each joint, the joint it becomes in a mirror."""
     seen = [split_maps(model(image_B3HW), len(order), spec.method.latent_maps)]
     if spec.train.flip_test:
         mirrored = split_maps(model(image_B3HW.flip(-1)), len(order), spec.method.latent_maps)
