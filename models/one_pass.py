@@ -8,10 +8,8 @@ within 1e-3 pixels of those formulas in fp64 wherever a map's mass is above the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
@@ -32,18 +30,6 @@ Array = npt.NDArray[np.float32]
 Sums = npt.NDArray[np.float64]
 NO_WEIGHTS: Array = np.empty((0, 0, 0), np.float32)
 
-_ASIDE: ContextVar[bool] = ContextVar("aside", default=False)
-
-
-@contextmanager
-def formulas_alone() -> Iterator[None]:
-    """Within it all maps are read by the formulas, in torch's own operations: what a trace can follow."""
-    token = _ASIDE.set(True)
-    try:
-        yield
-    finally:
-        _ASIDE.reset(token)
-
 
 def reads(heatmap_BKHW: Tensor) -> bool:
     """Whether these maps may be read here, where nobody asks for a gradient."""
@@ -62,7 +48,6 @@ def _takes(heatmap_BKHW: Tensor) -> bool:
         and heatmap_BKHW.numel() > 0
         and type(heatmap_BKHW) in (Tensor, torch.nn.Parameter)
         and not torch.compiler.is_compiling()
-        and not _ASIDE.get()
         and _compiler_is_there()
     )
 

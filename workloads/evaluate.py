@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -244,20 +244,18 @@ def _predict(
 
 def read_joints(spec: TrialSpec, seen: list[Maps]) -> tuple[Tensor, int]:
     """Joints in heatmap pixels as the trial reads them, and how many maps had C <= n. seen: as `all_maps` gives it."""
+    heatmap_BKHW = seen[0].heatmap_BKHW
+    joints_BK2 = decoding.clamp_to_map(own_reading(spec, seen), heatmap_BKHW.shape[-2:])
     beta = getattr(spec.method, "beta", None)
-    joints_BK2 = joints_seen(spec, seen)
-    short = int(decoding.mass_is_short(seen[0].heatmap_BKHW, beta).sum()) if beta is not None else 0
+    short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
     return joints_BK2, short
 
 
-def joints_seen(spec: TrialSpec, seen: list[Maps]) -> Tensor:
-    """joints_BK2 in heatmap pixels as the trial reads them, within the map. seen: as `maps_seen` gives it."""
-    heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
-    if mirrored_BKHW is not None:
-        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
-    else:
-        joints_BK2 = spec.method.decode(heatmap_BKHW)
-    return decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
+def own_reading(spec: TrialSpec, seen: list[Maps]) -> Tensor:
+    """joints_BK2 as the trial's method reads them, in heatmap pixels; they may lie beside the map."""
+    if len(seen) > 1:
+        return spec.method.read_flipped(seen[0], seen[1], spec.data.lag)
+    return spec.method.read(seen[0])
 
 
 def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
@@ -285,11 +283,7 @@ def heatmaps(
 def all_maps(model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device) -> list[Maps]:
     """The maps of the crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
-    return maps_seen(model, spec, people.skeleton.mirrored_order, image_B3HW)
-
-
-def maps_seen(model: nn.Module, spec: TrialSpec, order: Sequence[int], image_B3HW: Tensor) -> list[Maps]:
-    """The same of normalised crops. order: for each joint, the joint it becomes in a mirror."""
+    order = people.skeleton.mirrored_order
     seen = [split_maps(model(image_B3HW), len(order), spec.method.latent_maps)]
     if spec.train.flip_test:
         mirrored = split_maps(model(image_B3HW.flip(-1)), len(order), spec.method.latent_maps)
