@@ -16,7 +16,16 @@ from rich.table import Table
 
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
-from heatmark.pipeline import cli_data, cli_evaluate, cli_predict, cli_records, cli_score, cli_site, cli_skeleton
+from heatmark.pipeline import (
+    cli_data,
+    cli_evaluate,
+    cli_export,
+    cli_predict,
+    cli_records,
+    cli_score,
+    cli_site,
+    cli_skeleton,
+)
 from heatmark.pipeline.cli_formats import SynthHelp
 from heatmark.pipeline.json_output import JsonOption, stdout_for_json
 from heatmark.pipeline.keypoint_options import SkeletonOption, chosen_settings
@@ -46,6 +55,7 @@ cli_skeleton.register(data_app)
 cli_score.register(app)
 cli_evaluate.register(app)
 cli_predict.register(app)
+cli_export.register(app)
 cli_site.register(site_app)
 records_app = typer.Typer(no_args_is_help=True, help="Keep finished trials as small files, and restore them.")
 app.add_typer(records_app, name="records")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ class CropReader(Protocol):
     def read(self, image_BHW3: Tensor) -> Read:
         """image_BHW3: uint8 RGB crops."""
 
-    def scored(self, people: PoseDataset, person_N: Array, joints_NK3: Array, depth_NK: Array | None) -> Predictions:
+    def scored(self, people: PoseDataset, person_N: Any, joints_NK3: Array, depth_NK: Array | None) -> Predictions:
         """As evaluate.scored."""
 
 
@@ -105,7 +105,7 @@ class TrialReader:
             None if depth_BK is None else depth_BK.double().cpu().numpy(),
         )
 
-    def scored(self, people: PoseDataset, person_N: Array, joints_NK3: Array, depth_NK: Array | None) -> Predictions:
+    def scored(self, people: PoseDataset, person_N: Any, joints_NK3: Array, depth_NK: Array | None) -> Predictions:
         return scored(self.spec, people, person_N, joints_NK3, depth_NK)
 
 
@@ -152,5 +152,5 @@ class FileReader:
             depth[0].astype(np.float64) if depth else None,
         )
 
-    def scored(self, people: PoseDataset, person_N: Array, joints_NK3: Array, depth_NK: Array | None) -> Predictions:
+    def scored(self, people: PoseDataset, person_N: Any, joints_NK3: Array, depth_NK: Array | None) -> Predictions:
         return scored_poses(self.about.crop, self.about.least_confidence, people, person_N, joints_NK3, depth_NK)

@@ -19,7 +19,7 @@ from heatmark.workloads.run_folder.record import VERSION_KEY, Record
 from heatmark.workloads.spec import Channels, TrialSpec
 
 INPUT = "image"
-JOINTS, CONFIDENCES, DEPTHS = "joints", "confidences", "depths"
+Output = Literal["joints", "confidences", "depths"]
 
 
 class Exported(Record):
@@ -54,12 +54,10 @@ class Exported(Record):
     deviation: Sequence[float] = Field(min_length=3, max_length=3)
     flip_test: bool
     least_confidence: float
-    outputs: Sequence[Literal["joints", "confidences", "depths"]]
+    outputs: Sequence[Output]
 
     @classmethod
-    def of_trial(
-        cls, spec: TrialSpec, skeleton: Skeleton, epoch: int, metrics: Mapping[str, float | None]
-    ) -> Exported:
+    def of_trial(cls, spec: TrialSpec, skeleton: Skeleton, epoch: int, metrics: Mapping[str, float | None]) -> Exported:
         """epoch, metrics: of the weights."""
         data = spec.data
         return cls(
@@ -81,7 +79,7 @@ class Exported(Record):
             deviation=list(STD),
             flip_test=spec.train.flip_test,
             least_confidence=spec.method.least_confidence,
-            outputs=[JOINTS, CONFIDENCES, *((DEPTHS,) if spec.train.depth else ())],
+            outputs=["joints", "confidences", *(("depths",) if spec.train.depth else ())],
         )
 
     @property

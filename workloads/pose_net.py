@@ -21,6 +21,8 @@ class PoseNet(nn.Module):
     difference (DARK, UDP) and a mean over a large map would be off by more than 1e-4 input pixels.
     """
 
+    pitch_2: Tensor
+
     def __init__(self, model: nn.Module, spec: TrialSpec, skeleton: Skeleton) -> None:
         super().__init__()
         self.model = model
