@@ -234,8 +234,6 @@ def _licence(facts: CardFacts) -> Iterator[str]:
     yield (
         printable(facts.licence)
         if facts.licence
-        else (
-            "It was not given. Ask whoever made the data before you pass this file on (heatmark export --data-licence TEXT)."
-        )
+        else ("It was not given. Ask whoever made the data before you pass this file on, and give --data-licence TEXT.")
     )
     yield ""

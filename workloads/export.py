@@ -83,8 +83,8 @@ def export_trial(
     agreement = compare(trial, exported, crops)
     if agreement.broken:
         raise InputError(
-            f"{where}: {file_format.runtime} reads {agreement.broken} of {agreement.joints} joints otherwise than torch "
-            f"does, by up to {agreement.largest:.2g} px; nothing was written; try another format"
+            f"{where}: {file_format.runtime} reads {agreement.broken} of {agreement.joints} joints otherwise than "
+            "torch does; nothing was written; try another format"
         )
     verified = verify(trial, exported, view_of(spec, Ranks(0, 1, CPU)), progress) if all_people else None
     if verified is not None and verified.broken:

@@ -108,7 +108,7 @@ class Verified:
 def _alike(name: str, own: float | None, other: float | None) -> bool:
     if own is None or other is None:
         return own is other
-    length = name.rpartition("/")[2].startswith("EPE")
+    length = any(part.startswith("EPE") for part in name.split("/"))
     return abs(own - other) <= (LENGTH if length else SHARE)
 
 

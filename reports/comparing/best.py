@@ -70,17 +70,15 @@ def best_trial(folder: Path, metric: str | None = None, dataset: str | None = No
         raise InputError(f"--metric {metric}: no trial of {folder} has it; valid: {', '.join(_metrics(cells))}")
     sources = dict.fromkeys(cell.trials[0].boxes for cell, _ in found)
     if boxes is None and len(sources) > 1:
-        named = ", ".join(sources)
-        raise InputError(
-            f"--metric {metric}: measured in unlike ways ({named}); say in which: {in_boxes(next(iter(sources)), plain)}"
-        )
+        ways = " or ".join(in_boxes(source, plain) for source in sources)
+        raise InputError(f"--metric {metric}: measured in unlike ways, which cannot be compared; give {ways}")
     sign = 1 if lower_is_better(plain) else -1
     ranked = sorted(found, key=lambda each: sign * each[1].value)
-    of_seeds = [
-        (value, trial) for trial in ranked[0][0].finished if (value := trial.final_metric(plain, boxes)) is not None
-    ]
-    value, trial = min(of_seeds, key=lambda each: sign * each[0])
-    return Best(plain, tuple(ranked), trial, value)
+    finals = [(trial.final_metric(plain, boxes), trial) for trial in ranked[0][0].finished]
+    seed_value, trial = min(
+        ((each, trial) for each, trial in finals if each is not None), key=lambda each: sign * each[0]
+    )
+    return Best(plain, tuple(ranked), trial, seed_value)
 
 
 def _of_dataset(folder: Path, cells: Sequence[GridCell], dataset: str | None) -> list[GridCell]:
