@@ -60,7 +60,7 @@ def split_maps(maps_BCHW: Tensor, joints: int, latent: int = 0, reader: Callable
     heatmap_BKHW, latent_BCHW, depth_BKHW = maps_BCHW.tensor_split([joints, (1 + latent) * joints], dim=1)
     maps = Maps(
         heatmap_BKHW,
-        latent_BCHW.reshape(len(maps_BCHW), latent, joints, *maps_BCHW.shape[2:]) if latent else None,
+        latent_BCHW.reshape(maps_BCHW.shape[0], latent, joints, *maps_BCHW.shape[2:]) if latent else None,
         depth_BKHW if depth_BKHW.shape[1] else None,
     )
     return maps if reader is None else reader(maps)

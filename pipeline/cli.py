@@ -19,6 +19,7 @@ from heatmark.foundation.errors import InputError
 from heatmark.pipeline import (
     cli_data,
     cli_evaluate,
+    cli_export,
     cli_new,
     cli_predict,
     cli_records,
@@ -55,6 +56,7 @@ cli_skeleton.register(data_app)
 cli_score.register(app)
 cli_evaluate.register(app)
 cli_predict.register(app)
+cli_export.register(app)
 cli_new.register(app)
 cli_site.register(site_app)
 records_app = typer.Typer(no_args_is_help=True, help="Keep finished trials as small files, and restore them.")
