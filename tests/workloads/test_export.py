@@ -19,9 +19,10 @@ from heatmark.workloads.export import Export, export_trial, opened
 from heatmark.workloads.export_check import TOLERANCE, Agreement, Verified, agreement, compare, verify
 from heatmark.workloads.export_formats import FORMATS, format_of_file, needed
 from heatmark.workloads.exported import Exported
+from heatmark.workloads.pose_net import PoseNet
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.views import skeleton_of, view_of
-from tests.workloads.taught import CPU, State, as_run, begun, drawn_people, spec_of, taught
+from tests.workloads.taught import CPU, State, as_run, begun, drawn_people, small_net, spec_of, taught
 
 ALONE = Ranks(0, 1, CPU)
 
@@ -51,27 +52,39 @@ def exported(
     return found, TrialReader(spec, skeleton_of(spec), model, CPU)
 
 
+@pytest.fixture(scope="module")
+def small_state(people: Path) -> State:
+    return taught(people, 120, small_net)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("flip_test", [True, False], ids=["flip", "plain"])
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_its_evaluations_numbers_through_onnxruntime(
-    tmp_path: Path, people: Path, state: State, name: str
+    people: Path, small_state: State, name: str, flip_test: bool
 ) -> None:
-    export, trial = exported(tmp_path, people, state, name, ".onnx")
-    assert export.agreement.crops == 8 and not export.agreement.unsettled
-    assert export.agreement.largest <= TOLERANCE
-    assert export.verified is not None
-    evaluated = evaluate(trial.model, view_of(trial.spec, ALONE), ALONE, set()).metrics
-    assert export.verified.own == {key: evaluated[key] for key in export.verified.own}
-    assert evaluated["gtbox/AP"] and evaluated["gtbox/AP"] > 0.01, "an AP of 0 would say nothing"
-    assert export.verified.exported.keys() == export.verified.own.keys()
-    assert export.verified.exported["gtbox/AP"] == pytest.approx(evaluated["gtbox/AP"], abs=1e-6)
-    assert not export.verified.differing
+    spec = spec_of(people, name, flip_test=flip_test)
+    trial = TrialReader(spec, skeleton_of(spec), begun(spec, small_state, small_net), CPU)
+    about = Exported.of_trial(spec, trial.skeleton, 1, {})
+    net = PoseNet(trial.model, spec, trial.skeleton).eval()
+    content = FORMATS[".onnx"].convert(net, torch.zeros(2, 3, 64, 64), about.outputs, about.properties())
+    found = verify(trial, opened(FORMATS[".onnx"], content, "model.onnx"), view_of(spec, ALONE))
+    evaluated = evaluate(trial.model, view_of(spec, ALONE), ALONE, set()).metrics
+    assert found.own == {key: evaluated[key] for key in found.own}, "torch's side is the evaluation itself"
+    assert found.own["gtbox/AP"] and found.own["gtbox/AP"] > 0.005, "an AP of 0 would say nothing"
+    assert found.exported.keys() == found.own.keys()
+    assert found.exported["gtbox/AP"] == pytest.approx(found.own["gtbox/AP"], abs=1e-6)
+    assert not found.differing
+    assert found.agreement.crops == 16 and found.agreement.largest <= TOLERANCE
+    assert not found.agreement.broken and not found.agreement.unsettled
+    print(f"{name}: {found.told('onnxruntime')}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["detection", "bcir"])
-def test_without_a_flip_test_the_graph_has_none(tmp_path: Path, people: Path, state: State, name: str) -> None:
-    export, trial = exported(tmp_path, people, state, name, ".onnx", flip_test=False)
+@pytest.mark.parametrize(("name", "flip_test"), [("bcir", True), ("detection", False)])
+def test_a_trained_trial_leaves_as_onnx(tmp_path: Path, people: Path, state: State, name: str, flip_test: bool) -> None:
+    export, trial = exported(tmp_path, people, state, name, ".onnx", flip_test=flip_test)
+    assert export.agreement.crops == 8 and export.agreement.largest <= TOLERANCE
     assert export.verified is not None and not export.verified.differing
     reader = opened(FORMATS[".onnx"], export.content, "model.onnx")
     crop_BHW3 = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
