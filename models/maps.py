@@ -46,6 +46,16 @@ class Maps(NamedTuple):
             None if self.axes is None else self.axes.mirrored_back(order),
         )
 
+    def double(self) -> Maps:
+        """The same in fp64."""
+        heatmap, latent, depth, axes = self
+        return Maps(
+            heatmap.double(),
+            None if latent is None else latent.double(),
+            None if depth is None else depth.double(),
+            None if axes is None else Axes(axes.across_BKX.double(), axes.down_BKY.double()),
+        )
+
 
 def maps_per_joint(latent: int, depth: bool) -> int:
     """How many maps a network must give for each joint."""

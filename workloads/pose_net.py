@@ -38,14 +38,14 @@ class PoseNet(nn.Module):
         return tuple(each.float() for each in found)
 
     def _maps(self, image_B3HW: Tensor) -> list[Maps]:
-        """As evaluate.all_maps, in fp64."""
-        joints, latent = len(self.order), self.spec.method.latent_maps
+        """As evaluate.all_maps, in fp64 once the layers of the net and of its method are behind them."""
         if not self.spec.train.flip_test:
-            return [split_maps(self.model(image_B3HW).double(), joints, latent)]
-        both_BCHW = self.model(torch.cat([image_B3HW, image_B3HW.flip(-1)])).double()
+            return [self._split(self.model(image_B3HW)).double()]
+        both_BCHW = self.model(torch.cat([image_B3HW, image_B3HW.flip(-1)]))
         people = image_B3HW.shape[0]
-        own_BCHW, mirrored_BCHW = both_BCHW[:people], both_BCHW[people:]
-        return [
-            split_maps(own_BCHW, joints, latent),
-            split_maps(mirrored_BCHW, joints, latent).mirrored_back(self.order),
-        ]
+        own, mirrored = self._split(both_BCHW[:people]), self._split(both_BCHW[people:])
+        return [own.double(), mirrored.mirrored_back(self.order).double()]
+
+    def _split(self, maps_BCHW: Tensor) -> Maps:
+        reader = getattr(self.model, "reader", None)
+        return split_maps(maps_BCHW, len(self.order), self.spec.method.latent_maps, reader)
