@@ -112,8 +112,8 @@ def _run(export: Export, facts: CardFacts) -> Iterator[str]:
     yield f"- Input `image`: float32, N x 3 x {height} x {width}, {order}, (value / 255 - mean) / deviation. Any N."
     yield (
         f"- mean {list(about.mean)}, deviation {list(about.deviation)}, in the order of the colours. "
-        f"The crop is the person's box, grown to {width}:{height} about its centre, then by {about.padding:g} (geometry "
-        f"{about.geometry}, datasets/geometry.py)."
+        f"The crop is the person's box, grown to {width}:{height} about its centre, then by {about.padding:g}; "
+        f"geometry {about.geometry} (datasets/geometry.py)."
     )
     yield f"- Output `joints`: float32, N x {len(about.joints.joints)} x 2, (x, y) in pixels of the crop, from 0."
     yield f"- Output `confidences`: float32, N x {len(about.joints.joints)}, how sure each joint is."
@@ -152,12 +152,9 @@ def _numbers(export: Export, trial: Trial, records: Records | None) -> Iterator[
         return
     intervals = _intervals(digest(records)) if records is not None else {}
     flip = "with" if trial.spec is None or trial.spec.train.flip_test else "without"
-    count = (
-        f"{len(records):,} validation people on {len(np.unique(records.image_N)):,} images"
-        if records is not None
-        else ""
-    )
-    who = count or "the validation people"
+    who = "the validation people"
+    if records is not None:
+        who = f"{len(records):,} validation people on {len(np.unique(records.image_N)):,} images"
     yield f"On {who} of {printable(export.about.data)}, {title_of(boxes)}, {flip} flip test."
     if trial.spec is not None and trial.spec.train.flip_test != export.about.flip_test:
         yield f"The file is {'with' if export.about.flip_test else 'without'} flip test: its own numbers differ."
@@ -218,7 +215,7 @@ def _failures(records: Records | None) -> Iterator[str]:
     rows = ranked(records)[:WORST_PEOPLE]
     if rows:
         yield "- People of the largest error for their size:\n"
-        yield "| Image | Annotation | Mean error | Of the root of its area | Most of its joints |\n|---|---|---|---|---|"
+        yield "| Image | Annotation | Mean error | By root of area | Most of its joints |\n|---|---|---|---|---|"
         yield from (_case(records, row) for row in rows)
 
 

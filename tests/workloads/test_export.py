@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from heatmark.datasets.predictions import Metrics
 from heatmark.foundation.errors import InputError
 from heatmark.models.methods import METHODS
 from heatmark.workloads.crop_reader import FileReader, Read, TrialReader
@@ -129,7 +130,8 @@ def test_a_file_that_reads_otherwise_is_found_out(script: tuple[FileReader, Tria
 
 
 def test_a_metric_may_differ_where_a_tie_explains_it_and_only_there() -> None:
-    own, other = {"gtbox/AP": 0.5, "gtbox/EPE": 3.0}, {"gtbox/AP": 0.5 + 2e-6, "gtbox/EPE": 3.0005}
+    own: Metrics = {"gtbox/AP": 0.5, "gtbox/EPE": 3.0}
+    other: Metrics = {"gtbox/AP": 0.5 + 2e-6, "gtbox/EPE": 3.0005}
     settled = Verified(Agreement(8, 136, 1e-5, 0, 0), own, other, "gtbox/AP")
     assert settled.differing == ["gtbox/AP"] and settled.broken
     assert not replace(settled, agreement=Agreement(8, 136, 1e-5, unsettled=1)).broken
