@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := foundation models datasets workloads pipeline reports
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: venv demo test coverage lint test-slurm chromium
+.PHONY: venv demo test coverage lint test-slurm chromium schema
 
 venv: $(VENV)/.installed
 
@@ -23,6 +23,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: venv
 	$(BIN)/heatmark sweep run sweeps/demo.yaml
+
+# What editors check sweep and site files by; to be written again after a method, a format or a key is added.
+schema: venv
+	$(BIN)/heatmark sweep schema --out sweeps/sweep.schema.json
+	$(BIN)/heatmark site schema --out slurm/site.schema.json
 
 # For the tests that open the report and MLflow's pages; without it they are skipped, and say how to install it.
 chromium:

@@ -16,7 +16,16 @@ from rich.table import Table
 
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
-from heatmark.pipeline import cli_data, cli_evaluate, cli_predict, cli_records, cli_score, cli_site, cli_skeleton
+from heatmark.pipeline import (
+    cli_data,
+    cli_evaluate,
+    cli_files,
+    cli_predict,
+    cli_records,
+    cli_score,
+    cli_site,
+    cli_skeleton,
+)
 from heatmark.pipeline.cli_formats import SynthHelp
 from heatmark.pipeline.json_output import JsonOption, stdout_for_json
 from heatmark.pipeline.keypoint_options import SkeletonOption, chosen_settings
@@ -34,8 +43,8 @@ MENDED_BY = {
     errno.EDQUOT: "make room in your quota, or give another folder",
 }
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+sweep_app = typer.Typer(no_args_is_help=True, help="Begin, plan, run, follow and cancel a sweep.")
 data_app = typer.Typer(no_args_is_help=True, help="Draw, check and show data sets.")
 app.add_typer(sweep_app, name="sweep")
 site_app = typer.Typer(no_args_is_help=True, help="Check what a SLURM cluster does before a sweep is sent to it.")
@@ -47,6 +56,7 @@ cli_score.register(app)
 cli_evaluate.register(app)
 cli_predict.register(app)
 cli_site.register(site_app)
+cli_files.register(sweep_app, site_app)
 records_app = typer.Typer(no_args_is_help=True, help="Keep finished trials as small files, and restore them.")
 app.add_typer(records_app, name="records")
 cli_records.register(records_app)
@@ -333,7 +343,7 @@ def main() -> None:
     """The entry point: a user's mistake is one line and exit code 2, never a stack trace."""
     print_in_any_locale()
     try:
-        app()
+        app(prog_name="heatmark")  # completion goes by it, also under `python -m`
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USERS)
