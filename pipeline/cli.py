@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -130,11 +131,24 @@ def sweep_driver_options(
 
 
 @sweep_app.command("status")
-def sweep_status(place: PlaceArgument, out: OutOption = Path("runs"), as_json: JsonOption = False) -> None:
-    """The state of every trial, from the run folders."""
-    from heatmark.pipeline.progress import print_status
+def sweep_status(
+    place: PlaceArgument,
+    out: OutOption = Path("runs"),
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again until all trials have ended.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The state of every trial, from the run folders: what needs attention first, and the sums."""
+    from heatmark.pipeline.status_view import print_status, watch_status
 
-    print_status(_sweep_folder(place, out), as_json, _console())
+    if not watch:
+        print_status(_sweep_folder(place, out), as_json, _console())
+        return
+    if as_json:
+        raise InputError("sweep status: --watch is for people, --json is printed once; leave one out")
+    with contextlib.suppress(KeyboardInterrupt):  # it is only looked at
+        watch_status(_sweep_folder(place, out), _console())
 
 
 @sweep_app.command("cancel")
