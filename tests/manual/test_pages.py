@@ -96,7 +96,7 @@ def test_every_command_in_the_manual_is_one() -> None:
 
 def test_every_command_in_running_text_is_one() -> None:
     found = [words[1:] for words in mentions()]
-    assert len(found) > 15
+    assert len(found) >= 10
     for words in found:
         if words not in (["--install-completion"], ["--show-completion"]):
             parsed(words, whole=False)
