@@ -84,16 +84,24 @@ def _plan(file: Path, changes: list[str] | None, out: Path, strict: bool = False
 
 @sweep_app.command("plan")
 def sweep_plan(
-    file: SweepArgument, changes: SetOption = None, out: OutOption = Path("runs"), as_json: JsonOption = False
+    file: SweepArgument,
+    changes: SetOption = None,
+    out: OutOption = Path("runs"),
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Estimate hours from about a minute of training on this machine.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the trials of a sweep and what they cost. Nothing is sent."""
+    from heatmark.pipeline.measured_pace import measure_paces
     from heatmark.pipeline.plan_view import plan_as_json, print_plan
 
     plan = _plan(file, changes, out)
+    measured = measure_paces(plan, plan.unfinished(), partial(print, file=sys.stderr)) if measure else None
     if as_json:
-        print(json.dumps(plan_as_json(plan)))
+        print(json.dumps(plan_as_json(plan, measured)))
     else:
-        print_plan(plan, _console())
+        print_plan(plan, _console(), measured)
 
 
 @sweep_app.command("run")

@@ -6,12 +6,13 @@ import math
 import os
 import socket
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.processor import processor_name
+from heatmark.pipeline.measured_pace import Kind, Pace, kind_of
 from heatmark.pipeline.plan import Plan
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.store import STORE, sweeps_of
@@ -19,7 +20,7 @@ from heatmark.workloads.spec import TrialSpec
 
 # An estimate is wrong by less than this factor nine times in ten, at best: by how like the earlier trials are. What
 # they differ by among themselves makes it larger.
-OF_THIS_SWEEP, OF_THIS_SIZE, OF_ANOTHER_SIZE = 1.15, 1.4, 1.8
+OF_THIS_SWEEP, MEASURED, OF_THIS_SIZE, OF_ANOTHER_SIZE = 1.15, 1.3, 1.4, 1.8
 # Half the width of the interval that holds 90 % of a normal distribution, in its standard deviations.
 NINE_IN_TEN: Final = 1.645
 
@@ -31,6 +32,11 @@ class Hours:
     expected: float
     low: float
     high: float
+
+    @classmethod
+    def within(cls, expected: float, factor: float) -> Hours:
+        """Between so many times less and so many times more."""
+        return cls(expected, expected / factor, expected * factor)
 
     @classmethod
     def total(cls, parts: Iterable[Hours]) -> Hours:
@@ -50,15 +56,21 @@ class Seen:
 
 
 class Estimates:
-    """The hours of the trials of a plan. source: which trials they go by, in words; empty before any was asked for."""
+    """The hours of a plan's trials. measured: what was measured for it. source: what they go by, in words; empty before
+    any was asked for.
+    """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan, self.source = plan, ""
+    def __init__(self, plan: Plan, measured: Mapping[Kind, Pace] | None = None) -> None:
+        self.plan, self.source, self._measured = plan, "", measured or {}
         self._own = [seen for run in run_folders(plan.folder) if (seen := _seen(run))]
         self._others: list[Seen] | None = None
 
     def hours(self, trial: TrialSpec, people: int) -> Hours | None:
-        """people: that it is trained on. None where nothing like it has run here."""
+        """people: that it is trained on. None where nothing like it has run here, and nothing was measured."""
+        pace = self._measured.get(kind_of(trial))
+        if pace is not None:
+            self.source = "what was measured just now"
+            return Hours.within(pace.hours(trial, people), MEASURED)
         cluster = self.plan.sweep.cluster
         width, height = trial.data.input_size
         ranks = cluster.nodes * cluster.ranks
@@ -79,8 +91,7 @@ class Estimates:
         self.source = self.source or f"{len(likes)} trial(s) of {source}"
         logs = [math.log(seen.person_s * width * height / seen.pixels) for seen in likes]
         expected = math.exp(statistics.fmean(logs)) * people * trial.train.epochs / 3600
-        factor = max(least, _factor(logs))
-        return Hours(expected, expected / factor, expected * factor)
+        return Hours.within(expected, max(least, _factor(logs)))
 
     def _from_elsewhere(self) -> list[Seen]:
         """Of all other sweeps beside this one, each trial once."""

@@ -12,6 +12,7 @@ from rich.table import Table
 from heatmark.datasets.formats import format_of
 from heatmark.pipeline.data_sets import data_root
 from heatmark.pipeline.estimate import Estimates, Hours
+from heatmark.pipeline.measured_pace import Kind, Pace
 from heatmark.pipeline.plan import Plan
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.store import sweeps_with
@@ -80,10 +81,10 @@ def people_to_train(plan: Plan) -> dict[str, int]:
     }
 
 
-def plan_as_json(plan: Plan) -> dict[str, Any]:
-    """What `heatmark sweep plan --json` prints."""
+def plan_as_json(plan: Plan, measured: Mapping[Kind, Pace] | None = None) -> dict[str, Any]:
+    """What `heatmark sweep plan --json` prints. measured: as for Estimates."""
     people, labels, there = people_to_train(plan), plan.labels, what_is_there(plan)
-    estimates = Estimates(plan)
+    estimates = Estimates(plan, measured)
     hours = {trial.signature: estimates.hours(trial, people[trial.signature]) for trial in plan.trials}
     return {
         "sweep": plan.sweep.name,
@@ -107,10 +108,10 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """A table of trials and the sum of what is left to do."""
+def print_plan(plan: Plan, console: Console, measured: Mapping[Kind, Pace] | None = None) -> None:
+    """A table of trials and the sum of what is left to do. measured: as for Estimates."""
     script = batch_script(plan)
-    people, labels, estimates = people_to_train(plan), plan.labels, Estimates(plan)
+    people, labels, estimates = people_to_train(plan), plan.labels, Estimates(plan, measured)
     there = what_is_there(plan)
     table = Table(title=f"sweep {plan.sweep.name}: {len(plan.trials)} trials", title_justify="left")
     for name in ("signature", "trial", "epochs", "people", "hours", "there"):
@@ -144,7 +145,10 @@ def print_plan(plan: Plan, console: Console) -> None:
 def _left_to_do(left: Sequence[Hours | None], source: str, parallel: int) -> str:
     """The sum of what is to be trained, in words."""
     if None in left:
-        return "Hours are known once a trial of the backbone has finished here, in any sweep, or an epoch in this one."
+        return (
+            "Hours are known once a trial of the backbone has finished here, in any sweep, or an epoch in this one; "
+            "or from a minute of training now: --measure."
+        )
     total = Hours.total(hours for hours in left if hours is not None)
     at_once = min(parallel, len(left))
     by_the_clock = [f"{hours / at_once:.2f}" for hours in (total.expected, total.low, total.high)]

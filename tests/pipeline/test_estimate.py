@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from heatmark.foundation.errors import InputError
 from heatmark.foundation.processor import processor_name
-from heatmark.pipeline.estimate import OF_ANOTHER_SIZE, OF_THIS_SIZE, OF_THIS_SWEEP, Estimates, Hours
+from heatmark.pipeline import measured_pace
+from heatmark.pipeline.estimate import MEASURED, OF_ANOTHER_SIZE, OF_THIS_SIZE, OF_THIS_SWEEP, Estimates, Hours
+from heatmark.pipeline.measured_pace import Pace, kind_of, measure_paces
 from heatmark.pipeline.plan import Plan, make_plan
 from heatmark.pipeline.plan_view import plan_as_json
 from heatmark.pipeline.sweep import load_sweep
@@ -141,3 +144,36 @@ def test_a_damaged_record_of_another_sweep_is_no_error(out: Path) -> None:
     folder = ran(out, 0.02)
     folder.result_file.write_text("{")
     assert expected(plan_of(out)) is None
+
+
+def test_a_measured_pace_comes_before_all_else(out: Path) -> None:
+    """36 epochs of 1000 people at 0.01 s, and 36 evaluations of 10 people at 0.5 s: 0.15 h."""
+    ran(out, 0.5)
+    plan = plan_of(out)
+    pace = Pace(train_s=0.01, evaluate_s=0.5, evaluated=10)
+    found = Estimates(plan, {kind_of(plan.trials[0]): pace}).hours(plan.trials[0], 1000)
+    assert found is not None and found.expected == pytest.approx(0.15)
+    assert found.high / found.expected == pytest.approx(MEASURED)
+
+
+def test_what_does_not_run_here_is_not_measured_here(out: Path) -> None:
+    for cluster in ({"executor": "slurm"}, {"ranks": 2}):
+        plan = plan_of(out, **cluster)
+        with pytest.raises(InputError, match="--measure trains for some seconds on one rank of this machine"):
+            measure_paces(plan, plan.trials, print)
+
+
+@pytest.mark.slow
+def test_a_measured_pace_is_of_people_that_were_not_there(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where nothing is drawn yet
+    monkeypatch.setattr(measured_pace, "BUDGET_S", 2.0)
+    monkeypatch.setattr(measured_pace, "LEAST_S", 2.0)
+    plan = plan_of(out)
+    said: list[str] = []
+    ((kind, pace),) = measure_paces(plan, plan.trials, said.append).items()
+    assert kind == kind_of(plan.trials[0]) and pace.evaluated == 10
+    assert pace.evaluate_s > 1e-4 and 1e-4 < pace.train_s < 5
+    assert said == [f"measuring {BACKBONE} on d: 2 at a time, about 2 s"]
+    assert not list(tmp_path.rglob("data/synthetic/*")), "a plan draws nothing"
