@@ -1,4 +1,4 @@
-"""How fast a trial would go on this machine: a few seconds of its own steps and evaluations; nothing of them is kept."""
+"""How fast a trial would go on this machine: a few seconds of its own steps and evaluations, and nothing is kept."""
 
 from __future__ import annotations
 
