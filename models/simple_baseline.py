@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from heatmark.models.head import HeatmapHead
+from heatmark.models.head import HeatmapHead, deconvolutions, start_small
 from heatmark.models.resnet import ResNet
 
 
@@ -17,18 +17,9 @@ class SimpleBaseline(ResNet):
 
     def __init__(self, depth: int, joints: int, width: int = 64, *, caffe_stride: bool = False) -> None:
         super().__init__(depth, width, caffe_stride=caffe_stride)
-        channels = self.channels
-        layers: list[nn.Module] = []
-        for _ in range(3):
-            layers += [nn.ConvTranspose2d(channels, 4 * width, 4, 2, 1, bias=False), nn.BatchNorm2d(4 * width)]
-            layers.append(nn.ReLU(inplace=True))
-            channels = 4 * width
-        self.deconv_layers = nn.Sequential(*layers)
-        self.final_layer = HeatmapHead(channels, joints)
-        for module in [*self.deconv_layers, self.final_layer]:
-            if isinstance(module, (nn.ConvTranspose2d, nn.Conv2d)):
-                nn.init.normal_(module.weight, std=0.001)
-        nn.init.zeros_(self.final_layer.bias)  # type: ignore[arg-type]
+        self.deconv_layers = deconvolutions(self.channels, 4 * width, 3)
+        self.final_layer = HeatmapHead(4 * width, joints)
+        start_small([*self.deconv_layers, self.final_layer])
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
         heatmap: Tensor = self.final_layer(self.deconv_layers(self.features(image_B3HW)))

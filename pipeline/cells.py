@@ -6,16 +6,17 @@ import itertools
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from heatmark.datasets.formats import format_of
+from heatmark.datasets.formats import Format, format_of
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.hashes import file_sha256
 from heatmark.foundation.nearest import nearest
+from heatmark.foundation.plug_ins import blame, sources_of
 from heatmark.foundation.section import Section
-from heatmark.models.backbones import parse_backbone
+from heatmark.models.backbones import FAMILIES, family_of, parse_backbone
 from heatmark.models.method import Method
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.cluster_section import ClusterSection
@@ -29,7 +30,7 @@ from heatmark.pipeline.sweep import (
     validated,
 )
 from heatmark.workloads.runtime import RunSettings, RuntimeSpec
-from heatmark.workloads.spec import DataSettings, DataSpec, PretrainedSpec, TrainSpec, TrialSpec, in_space
+from heatmark.workloads.spec import DataSettings, DataSpec, PlugInUse, PretrainedSpec, TrainSpec, TrialSpec, in_space
 
 
 def cells_of(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
@@ -89,8 +90,9 @@ def trial_of(
     if not format_of(data).mirrors:
         # Which joint is which in a mirror is not known: told with the skeleton (data_notes).
         shared["flip"], train = 0.0, train.model_copy(update={"flip_test": False})
+    method = _resolved(_method(cell, source), train.epochs, source)
     return TrialSpec(
-        method=_method(cell, source).resolved(train.epochs),
+        method=method,
         backbone=cell["backbone"],
         data=validated(
             TypeAdapter(DataSpec),
@@ -100,6 +102,7 @@ def trial_of(
         train=train.resolved(),
         pretrained=weights.get(cell["backbone"]),
         seed=seed,
+        plugins=_plug_ins(method, cell["backbone"], format_of(data)),
         runtime=RuntimeSpec(
             data_root=str(data_root(data)),
             detections=str(expand_path(data.detections)) if data.bbox_source == "det" and data.detections else None,
@@ -112,6 +115,21 @@ def trial_of(
                 "image_cache": _path_in_job(cluster, cluster.image_cache),
             },
         ),
+    )
+
+
+def _plug_ins(method: Method, backbone: str, of_data: Format) -> tuple[PlugInUse, ...]:
+    """What of a trial is no part of heatmark itself."""
+    family = FAMILIES[str(family_of(backbone))]
+    parts: tuple[tuple[Literal["method", "backbone", "format"], type, str], ...] = (
+        ("method", type(method), method.label),
+        ("backbone", type(family), ""),
+        ("format", type(of_data), ""),
+    )
+    return tuple(
+        PlugInUse(of=part, name=each.name, sha256=each.sha256, installed=each.installed, label=label)
+        for part, kind, label in parts
+        for each in sources_of(kind)
     )
 
 
@@ -163,3 +181,14 @@ def _method(cell: dict[str, Any], source: Path) -> Method:
             fields[axis] = value
     method: Method = validated(TypeAdapter(kind), fields, f"{source}: grid ({name})")
     return method
+
+
+def _resolved(method: Method, epochs: int, source: Path) -> Method:
+    """With its defaults written out. Raises InputError where a plug-in's own code fails at that."""
+    try:
+        resolved: Method = method.resolved(epochs)
+    except Exception as error:
+        if at := blame(error):
+            raise InputError(f"{source}: grid ({method.name}): {at}: {type(error).__name__}: {error}") from error
+        raise
+    return resolved

@@ -21,6 +21,7 @@ from heatmark.pipeline import (
     cli_data,
     cli_evaluate,
     cli_files,
+    cli_new,
     cli_predict,
     cli_records,
     cli_score,
@@ -56,6 +57,7 @@ cli_skeleton.register(data_app)
 cli_score.register(app)
 cli_evaluate.register(app)
 cli_predict.register(app)
+cli_new.register(app)
 cli_site.register(site_app)
 cli_files.register(sweep_app, site_app)
 records_app = typer.Typer(no_args_is_help=True, help="Keep finished trials as small files, and restore them.")

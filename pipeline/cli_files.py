@@ -10,7 +10,7 @@ import typer
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_atomic
 
-TEMPLATE = Path(__file__).with_name("new_sweep.yaml")
+TEMPLATE = Path(__file__).parent / "new_files" / "sweep.yaml.txt"
 SWEEP_SCHEMA = "sweep.schema.json"
 
 SchemaOut = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there instead of printing it.")]
@@ -40,12 +40,23 @@ def new_command(
     print(f"wrote {file}; next: heatmark sweep plan {file}")
 
 
-def sweep_schema_command(out: SchemaOut = None) -> None:
+def sweep_schema_command(
+    plug_ins: Annotated[
+        list[str] | None,
+        typer.Option("--plugin", metavar="NAME", help="Know this plug-in too, named as in a sweep file's `plugins`."),
+    ] = None,
+    out: SchemaOut = None,
+) -> None:
     """Write the JSON schema of sweep files, with the methods, backbones and formats that are installed here.
 
     An editor completes and checks a file whose first line is `# yaml-language-server: $schema=FILE`.
     """
+    from heatmark.foundation.plug_in_source import plug_in_of
+    from heatmark.foundation.plug_ins import load
     from heatmark.pipeline.schema import sweep_schema
+
+    for name in plug_ins or ():
+        load(plug_in_of(name, "--plugin"))
 
     _give(sweep_schema(), out)
 

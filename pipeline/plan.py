@@ -32,6 +32,7 @@ from heatmark.pipeline.wanted_measurements import ask_for, planned_again
 from heatmark.workloads.measurement import measurement_of
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.measured import Measurement
+from heatmark.workloads.run_folder.own_plug_ins import keep_plug_ins
 from heatmark.workloads.run_folder.spec_file import read_spec, write_spec
 from heatmark.workloads.run_folder.store import find_trials, place_trials, store_lock
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
@@ -98,6 +99,7 @@ class Plan:
         What another sweep's driver looks after is carried out as that sweep planned it, until it is this one's.
         """
         folder = self.run_folder(trial)
+        keep_plug_ins(trial, folder.path)
         spec = planned_again(read_spec(folder.spec_file), trial) if folder.spec_file.is_file() else trial
         if not is_looked_after(folder):
             write_spec(folder.spec_file, spec)

@@ -14,6 +14,8 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, Validatio
 from heatmark.datasets.formats import FORMATS, USUAL_FORMAT, drawn_formats, format_of
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.nearest import nearest
+from heatmark.foundation.plug_in_source import plug_in_of
+from heatmark.foundation.plug_ins import load
 from heatmark.foundation.section import Section
 from heatmark.foundation.variables import expand_variables
 from heatmark.foundation.yaml_file import parse_yaml, read_yaml
@@ -133,6 +135,11 @@ class SweepFile(Section):
     )
     train: TrainSpec = Field(TrainSpec(), description="What all trials have in common.")
     data: dict[Name, DataSection] = Field(description="The data sets, by name.")
+    plugins: tuple[str, ...] = Field(
+        (),
+        description="Your own methods, backbones and formats: files (`my_method.py`), folders of packages, or modules "
+        "by name (`my_package.module`).",
+    )
     pretrained: dict[str, PretrainedSection] = Field(default_factory=dict, description="First weights, by backbone.")
     cluster: ClusterSection = Field(ClusterSection(), description="Where trials run.")
     tune: TuneSection = Field(TuneSection(), description="How Ray Tune walks them.")
@@ -170,6 +177,7 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
         )
     for change in changes or []:
         apply_change(content, change)
+    _load_plug_ins(content.get("plugins"), path)
     sweep: SweepFile = validated(TypeAdapter(SweepFile), content, str(path))
     if sweep.name == STORE:
         raise InputError(f"{path}: name: {STORE}: the folder that all sweeps keep their trials in; choose another name")
@@ -177,6 +185,24 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
     if sweep.tune.scheduler == "asha":
         _check_asha(sweep, path)
     return sweep
+
+
+def _load_plug_ins(given: Any, path: Path) -> None:
+    """Before anything is checked: the names that the file may use are theirs too. Raises InputError."""
+    for name in given if isinstance(given, list) else ():
+        if not isinstance(name, str):
+            continue  # the check of the keys says so
+        where = f"{path}: plugins"
+        try:
+            found = plug_in_of(name, where)
+        except InputError as error:
+            beside = path.parent / name
+            hint = f"; there is {beside}, write that" if beside.exists() and beside.is_file() else ""
+            raise InputError(f"{error}{hint}") from error
+        try:
+            load(found)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
 
 
 def apply_change(content: dict[str, Any], change: str) -> None:

@@ -100,7 +100,7 @@ def run_trial(spec_file: Path, sent_by_sweep: bool = False) -> int:
     try:
         _use_scratch()
         return _run_rank(read_spec(spec_file), folder, launch, interruption, log)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _fail(folder, launch, error)
 
 
@@ -175,8 +175,10 @@ def _train(
     log: Any,
 ) -> int:
     from heatmark.workloads.heartbeat import Heartbeat
+    from heatmark.workloads.plug_in_check import check_plug_ins
     from heatmark.workloads.train import Interrupted, Trial
 
+    check_plug_ins(spec)
     trial = Trial(spec, folder, ranks, attempt, interruption, log, lease)
     trial.heartbeat = Heartbeat(folder, ranks.rank, spec.runtime.hang_s, lease.renew if lease else lambda: None)
     how: How = "finished"
@@ -239,9 +241,13 @@ def _limit_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def _fail(folder: RunFolder, launch: Launch, error: Exception) -> int:
+def _fail(folder: RunFolder, launch: Launch, error: Exception | SystemExit) -> int:
     """Say why, once: the first rank to fail has the cause, the others only lost their peer."""
+    from heatmark.foundation.plug_ins import blame
+
     kind, message = _kind_of(error)
+    if at := blame(error):
+        message = f"{at}: {type(error).__name__}: {message}"
     text = "".join(traceback.format_exception(error))
     print(text if kind in ("crash", "oom") else f"{kind}: {message}", file=sys.stderr, flush=True)
     if kind == "lease":

@@ -177,6 +177,16 @@ class PretrainedSpec(Section):
     container: str | None = Field(None, description="Which part of the file, where it holds several (`ema`).")
 
 
+class PlugInUse(Section):
+    """A plug-in that a part of the trial comes from."""
+
+    of: Literal["method", "backbone", "format"] = Field(description="Which part.")
+    name: str = Field(description="Of the file, the module or the package.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of its source; 12 digits of it are in the signature.")
+    installed: bool = Field(description="In a package of the environment; else a copy lies in the run folder.")
+    label: str = Field("", description="What people call a method, for where its plug-in is no longer there.")
+
+
 def in_space() -> list[str]:
     """The formats whose joints are in 3D."""
     return [name for name, each in FORMATS.items() if each.in_space]
@@ -197,6 +207,7 @@ class TrialSpec(Section):
     train: TrainSpec = Field(description="How long and how fast it learns.")
     pretrained: PretrainedSpec | None = Field(None, description="The weights it starts from; None for random ones.")
     seed: int = Field(0, ge=0, description="Of the weights, the order of people and their augmentation.")
+    plugins: tuple[PlugInUse, ...] = Field((), description="What of it is in no part of heatmark itself.")
     runtime: RuntimeSpec = Field(description="How it is carried out here; not a part of the signature.")
 
     @model_validator(mode="after")
@@ -214,7 +225,7 @@ class TrialSpec(Section):
     def science(self) -> dict[str, Any]:
         """The fields that decide the weights, as plain JSON values; what is measured of them is another matter."""
         # What a trial does without is no field: trials from before there was such a thing keep their signature.
-        excluded: dict[str, Any] = {"runtime": True, "schema_version": True}
+        excluded: dict[str, Any] = {"runtime": True, "schema_version": True, "plugins": True}
         excluded["pretrained"] = self.pretrained is None or _at_default(self.pretrained, ("container",))
         later = ("augmentation", "half_body", "shift", "geometry", "scaled_decoding", "delta_mm")
         excluded["data"] = dict.fromkeys(_at_default(self.data, (*later, "keypoints")), True)
@@ -229,11 +240,18 @@ class TrialSpec(Section):
             excluded["train"] |= {"flip_test", "eval_every"}
             fields = self.model_dump(mode="json", exclude=excluded)
             fields["data"]["bbox_source"] = self.data.trained_boxes
+            if self.plugins:
+                fields["plugins"] = self._sources()
             return fields
         fields = self.model_dump(mode="json", exclude=excluded)
         if self.data.detections is not None:
             fields["data"]["fingerprint"] += f"{BOXES_MARK}{self.data.detections}"
         return fields
+
+    def _sources(self) -> dict[str, str]:
+        """By part, the plug-ins that it comes from, told by their content: a renamed file is the same plug-in."""
+        parts = sorted({each.of for each in self.plugins})
+        return {part: " ".join(sorted(each.sha256[:12] for each in self.plugins if each.of == part)) for part in parts}
 
     @property
     def channels(self) -> Channels:

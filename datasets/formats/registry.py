@@ -24,8 +24,15 @@ USUAL_FORMAT: Final = "coco"
 
 
 def register(kind: type[FormatT]) -> type[FormatT]:
-    """Decorator of a format's class: data sets of it are read, measured and scored from then on."""
-    FORMATS.add(kind.name, kind(), kind.order)
+    """Decorator of a format's class: data sets of it are read, measured and scored from then on.
+
+    Raises TypeError for a class that lacks a name or something else that a format must have.
+    """
+    found = kind()
+    for need in ("name", "signs", "scored_files", "headline"):
+        if not hasattr(found, need):
+            raise TypeError(f'{kind.__qualname__} has no {need}; write `{need} = "..."` into the class')
+    FORMATS.add(kind.name, found, kind.order)
     return kind
 
 

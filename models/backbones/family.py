@@ -48,7 +48,10 @@ FAMILIES: Registry[Family] = Registry("family of backbones", "heatmark.models.ba
 
 
 def register(kind: type[FamilyT]) -> type[FamilyT]:
-    """Decorator of a family's class: its nets are in the grid from then on."""
+    """Decorator of a family's class: its nets are in the grid from then on. Raises TypeError for one without a name."""
+    for need in ("name", "smallest"):
+        if not getattr(kind, need, ""):
+            raise TypeError(f'{kind.__qualname__} has no {need}; write `{need} = "..."` into the class')
     FAMILIES.add(kind.name, kind(), kind.order)
     return kind
 

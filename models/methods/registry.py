@@ -21,8 +21,10 @@ def register(kind: type[MethodT]) -> type[MethodT]:
     Raises TypeError for a class without `name` or `label`.
     """
     name = kind.model_fields["name"].default
-    if not (name and getattr(kind, "label", "")):
-        raise TypeError(f"{kind.__qualname__}: a method needs `name: Literal[...] = ...` and a label")
+    if not name:
+        raise TypeError(f'{kind.__qualname__} has no name; write `name: Literal["mine"] = "mine"` into the class')
+    if not getattr(kind, "label", ""):
+        raise TypeError(f'{kind.__qualname__} has no label; write `label: ClassVar[str] = "Mine"` into the class')
     METHODS.add(name, kind, kind.order)
     return kind
 

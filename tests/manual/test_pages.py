@@ -45,6 +45,9 @@ def test_every_block_of_yaml_is_what_a_file_may_hold(block: Block, tmp_path: Pat
         return
     assert set(content) <= set(SweepFile.model_fields)
     content.get("cluster", {}).pop("site", None)
+    for name in content.get("plugins", ()):
+        (tmp_path / name).write_text(blocks("python")[0].text)
+    content["plugins"] = [str(tmp_path / name) for name in content.get("plugins", ())]
     whole = joined(USUAL, content)
     datasets = whole["grid"]["dataset"]
     for name in [datasets] if isinstance(datasets, str) else datasets:

@@ -105,7 +105,9 @@ def test_every_command_and_option_is_there() -> None:
         for parameter in command.params:
             names = [*parameter.opts, *parameter.secondary_opts] if parameter.param_type_name == "option" else []
             assert all(f"`{name}`" in own for name in names), f"{words}: {names}"
-            assert parameter.param_type_name == "option" or f"| `{parameter.metavar}` |" in own
+            assert (
+                parameter.param_type_name == "option" or f"| `{parameter.metavar or parameter.name.upper()}` |" in own
+            )
 
 
 def perturbed(people: PoseDataset) -> Predictions:

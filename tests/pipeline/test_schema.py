@@ -18,7 +18,7 @@ from heatmark.pipeline import cli_files
 from heatmark.pipeline.schema import schema_text, site_schema, sweep_schema
 from heatmark.pipeline.site import read_site
 from heatmark.pipeline.sweep import load_sweep
-from tests.plug_ins import install
+from tests.plug_ins import FILES, install
 
 ROOT = Path(__file__).resolve().parents[2]
 SITES = [*sorted((ROOT / "slurm/sites").glob("*.yaml")), ROOT / "slurm/site.example.yaml"]
@@ -32,6 +32,12 @@ SOUND: dict[str, Any] = {"name": "a", "grid": GRID}
 
 def errors(schema: dict[str, Any], content: Any) -> list[str]:
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(content)]
+
+
+def shipped() -> dict[str, Any]:
+    """Without plug-ins that another test has loaded into this process."""
+    schema: dict[str, Any] = json.loads(SHIPPED[0].read_text(encoding="utf-8"))
+    return schema
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -147,7 +153,15 @@ def test_a_plug_in_is_in_the_schema(tmp_path: Path) -> None:
         "cluster": {"executor": "pretend"},
     }
     assert errors(json.loads(done.stdout), theirs) == []
-    assert len(errors(sweep_schema(), theirs)) == 3  # in the grid, of the format, of the executor
+    assert len(errors(shipped(), theirs)) == 3  # in the grid, of the format, of the executor
+
+
+def test_a_plug_in_of_a_sweep_file_is_in_the_schema_that_is_asked_for_with_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FILES["methods"])
+    command = [sys.executable, "-m", "heatmark.pipeline.cli", "sweep", "schema", "--plugin", str(tmp_path / "mine.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    theirs = {**SOUND, "data": {"d": {"root": "x"}}, "plugins": ["mine.py"], "grid": {**GRID, "method": "sharp"}}
+    assert errors(json.loads(done.stdout), theirs) == [] and len(errors(shipped(), theirs)) == 1
 
 
 def test_a_new_sweep_file_can_be_planned_and_names_a_schema_beside_it(tmp_path: Path) -> None:

@@ -8,13 +8,20 @@ from pydantic import ValidationError
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import read_json, write_json
+from heatmark.workloads.run_folder.own_plug_ins import use_plug_ins
 from heatmark.workloads.spec import TrialSpec
 
 
 def read_spec(path: Path) -> TrialSpec:
-    """Raises InputError naming the file and the field."""
+    """Raises InputError naming the file and the field.
+
+    The trial's plug-ins are imported; where that fails a stand-in is in the place of its method or backbone, which says
+    why as it is used for more than its name.
+    """
     try:
-        return TrialSpec.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        use_plug_ins(content, path.parent)
+        return TrialSpec.model_validate_json(content)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give the spec.json of a run folder") from error
     except ValidationError as error:
