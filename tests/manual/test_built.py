@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from heatmark.pipeline.manual import PAGES
+from tests.browser import loaded
 from tests.manual.blocks import DOCS, ROOT
 
 pytest.importorskip("material", reason="the manual is built with mkdocs-material: pip install -e '.[docs]'")
@@ -39,9 +40,8 @@ def test_every_page_is_there(site: Path) -> None:
 
 
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
-    fetched = re.compile(
-        r"<(?:script|img|iframe|source)[^>]+src=\"?(https?:)?//|<link[^>]+rel=\"?(?:stylesheet|preconnect)[^>]+//"
-    )
+    sources = r"<(?:script|img|iframe|source)[^>]+src=[\"']?(?:https?:)?//"
+    fetched = re.compile(rf"{sources}|<link[^>]+rel=[\"']?(?:stylesheet|preconnect)[^>]+//")
     for page in site.rglob("*.html"):
         assert not fetched.search(page.read_text(encoding="utf-8")), page
 
@@ -55,3 +55,22 @@ def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     nav = yaml.safe_load(text)["nav"]
     assert all(page in str(nav) for page in PAGES)
+
+
+SEARCHING = """<script>setTimeout(() => {
+  document.querySelector("[data-md-toggle=search]").click()
+  const query = document.querySelector("[data-md-component=search-query]")
+  query.focus()
+  query.value = "keep_checkpoints"
+  query.dispatchEvent(new Event("keyup", { bubbles: true }))
+}, 1000)</script></body>"""
+
+
+def test_the_search_finds_a_key_in_pages_on_disk(site: Path, tmp_path: Path) -> None:
+    page = (site / "index.html").read_text(encoding="utf-8")
+    probe = site / "probe.html"
+    probe.write_text(page.replace("</body>", SEARCHING), encoding="utf-8")
+    document = loaded(probe.as_uri(), tmp_path)
+    probe.unlink()
+    found = document.partition('data-md-component="search-result"')[2]
+    assert re.search(r"\d+ matching documents", found) and "reference/sweep-file.html" in found
