@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from heatmark.datasets.skeletons import read_skeleton
 from heatmark.pipeline.site import Site, read_site
 from heatmark.pipeline.sweep import SweepFile, load_sweep
 from tests.manual.blocks import DOCS, PAGES, ROOT, Block, blocks, commands, mentions
@@ -42,6 +43,11 @@ def test_every_block_of_yaml_is_what_a_file_may_hold(block: Block, tmp_path: Pat
         assert set(content) <= set(Site.model_fields)
         path.write_text(block.text)
         read_site(path)
+        return
+    if block.text.startswith("# skeleton"):
+        path.write_text(block.text)
+        found = read_skeleton(str(path), "the manual")
+        assert len(found.skeleton.swaps) == 2
         return
     assert set(content) <= set(SweepFile.model_fields)
     content.get("cluster", {}).pop("site", None)

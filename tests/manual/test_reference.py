@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from heatmark.datasets.formats import FORMATS, drawn_formats, make_recipe
 from heatmark.datasets.people import PoseDataset
 from heatmark.datasets.predictions import Predictions
+from heatmark.datasets.skeletons import shipped, shipped_names
 from heatmark.datasets.synthetic.recipe import write_tree
 from heatmark.models.methods import METHODS
 from heatmark.pipeline.manual import PAGES
@@ -162,6 +163,12 @@ def test_every_file_of_a_run_folder_and_every_key_of_its_records_is_there() -> N
     for record in records:
         own = text.partition(f"**{record.__name__}**")[2].partition("\n**")[0].partition("\n### ")[0]
         assert all(f"| `{name}` |" in own for name in record.model_fields), record.__name__
+
+
+def test_every_shipped_skeleton_is_there_with_its_joints() -> None:
+    assert len(shipped_names()) > 20
+    for name in shipped_names():
+        assert f"| `{name}` | {len(shipped(name).joints)} |" in page("skeletons")
 
 
 def test_every_section_of_the_report_is_there() -> None:
