@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "study" and path.name != "deviations.md")
+PAGES = [
+    *sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "study" and path.name != "deviations.md"),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(heatmark [^`]+)`")
 
@@ -24,11 +28,16 @@ class Block(NamedTuple):
 def blocks(*languages: str) -> list[Block]:
     """All blocks in these languages, page by page."""
     found = (
-        Block(str(path.relative_to(DOCS)), match[1], match[2])
+        Block(name_of(path), match[1], match[2])
         for path in PAGES
         for match in _BLOCK.finditer(path.read_text(encoding="utf-8"))
     )
     return [block for block in found if not languages or block.language in languages]
+
+
+def name_of(path: Path) -> str:
+    """In docs/, or in the repository."""
+    return str(path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT))
 
 
 def commands(page: str | None = None) -> list[list[str]]:

@@ -97,6 +97,8 @@ def test_every_command_in_the_manual_is_one() -> None:
                 assert target in targets, words
             case ["sbatch", script, sweep]:
                 assert (ROOT / script).is_file() and (ROOT / sweep).is_file(), words
+            case [".venv/bin/python", "-m", "pytest", "-q", file]:
+                assert (ROOT / file).is_file(), words
             case [".", activate]:
                 assert activate == ".venv/bin/activate"
             case _:
