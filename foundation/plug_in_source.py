@@ -82,6 +82,11 @@ def plug_in_in(run: Path, name: str, sha256: str) -> PlugIn:
     return found
 
 
+def copies_in(run: Path) -> list[Path]:
+    """The files of all plug-ins in a run folder."""
+    return sorted(path for path in (run / COPIES).rglob("*") if path.is_file() and path.suffix in SUFFIXES)
+
+
 def _home_of_copy(run: Path, sha256: str) -> Path:
     return run / COPIES / sha256[:8]
 

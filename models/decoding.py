@@ -136,7 +136,7 @@ class Exponentials(NamedTuple):
 
     def missing(self, eps: float, least_mass: float) -> Tensor:
         """What is added at the centre of the map, pseudo_BK; eps and least_mass as in `bias_compensated_argmax`."""
-        short_BK = (least_mass * self.unit_BK - self.mass_BK).clamp(min=0) * (least_mass > 0)
+        short_BK = (least_mass * self.unit_BK - self.mass_BK).clamp(min=0) * float(least_mass > 0)
         return eps * self.unit_BK + short_BK
 
 

@@ -48,7 +48,7 @@ def udp(heatmap_BKHW: Tensor, kernel: int = 11) -> Tensor:
     """
     if one_pass.reads(heatmap_BKHW):
         return one_pass.refined(heatmap_BKHW, kernel, wide=False)
-    log_BKHW = smoothed(heatmap_BKHW, kernel).clamp(min=1e-3, max=50).log()
+    log_BKHW = smoothed(heatmap_BKHW, kernel).clamp(min=1e-3, max=50.0).log()
     joints_BK2 = argmax(heatmap_BKHW)
     value = Neighbours(log_BKHW, joints_BK2)
     xx = value(1, 0) - 2 * value(0, 0) + value(-1, 0)

@@ -25,8 +25,8 @@ class Method(BaseModel):
     name: what a sweep file calls it, the one value that the field may have. label: what people call it. colour: in all
     figures, as #RRGGBB; one that is no other method's where a method names none (reports/rendering/method_colors.py).
     order: methods are listed in ascending order.
-    latent_maps: how many more maps per joint the network must give. Whoever has the network's maps asks `terms` and
-    `certainty`; a method that needs its heatmaps alone has `losses` and `confidence` instead.
+    latent_maps: how many more maps per joint the network must give. Whoever has the network's maps asks `terms`, `read`
+    and `certainty`; a method that needs its heatmaps alone has `losses`, `decode` and `confidence` instead.
     moves_a_whole_pixel: `decode_flipped` makes good for a mirrored map's lag of 3/4 of a pixel by a whole one, as
     published; evaluations then read it exactly as well.
     """
@@ -53,11 +53,27 @@ class Method(BaseModel):
         """What the loss itself learns, new: trained, saved and counted with the network, and not used in reading."""
         return None
 
+    def reader(self, joints: int, size: Size) -> nn.Module | None:
+        """Layers of the method's own behind the network's maps, new: Maps -> Maps, with what they made beside them.
+
+        They are trained, saved and counted with the network, and used in training and in reading. size: rows and
+        columns of a map. The heatmap that they give is described and read by other decoders as any is.
+        """
+        return None
+
     def terms(
         self, maps: Maps, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int, learned: nn.Module | None
     ) -> dict[str, Tensor]:
         """`losses` from all maps. learned: the network's own copy of what `learned` made."""
         return self.losses(maps.heatmap_BKHW, joints_BK2, labelled_BK, epoch)
+
+    def read(self, maps: Maps) -> Tensor:
+        """`decode` from all maps."""
+        return self.decode(maps.heatmap_BKHW)
+
+    def read_flipped(self, maps: Maps, mirrored: Maps, lag: float = 0.75) -> Tensor:
+        """`decode_flipped` from all maps of an image and its mirror (mirrored back, left and right swapped)."""
+        return self.decode_flipped(maps.heatmap_BKHW, mirrored.heatmap_BKHW, lag)
 
     def certainty(self, maps: Maps) -> Tensor:
         """`confidence` from all maps."""

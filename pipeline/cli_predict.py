@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def predict_command(
-    folder: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A trained trial's run folder.")],
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="RUN_OR_EXPORT", help="A trained trial's run folder, or a file of heatmark export."),
+    ],
     pictures: Annotated[
         list[str], typer.Argument(metavar="PICTURES...", help="Files, folders, patterns, or - for a list on stdin.")
     ],
@@ -47,14 +50,14 @@ def predict_command(
 
     paths = pictures_of(pictures, sys.stdin)
     with stdout_for_json():
-        predictor = Predictor(folder, _tell)
+        predictor = Predictor(place, _tell)
         joints = len(predictor.skeleton.joints)
         given = boxes_in(boxes, paths, joints) if boxes else whole_pictures(paths, joints)
         for note in given.notes:
             _tell(note)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("people", total=len(given.people))
-            poses = predictor.poses(given, boxes or folder, lambda people: bar.advance(task, people))
+            poses = predictor.poses(given, boxes or place, lambda people: bar.advance(task, people))
             write_atomic(out / "results.json", json.dumps(named_results(poses, given.ids)))
             task = bar.add_task("pictures", total=len(poses.on_pictures()), visible=overlays)
             for path, canvas_HW3 in drawn(poses) if overlays else ():

@@ -2,7 +2,7 @@
 
     DIR/sweep.json                  the sweep's cells, without where they ran
     DIR/<signature>/                spec, result and epochs of a finished trial, its further measurements, and the
-                                    records of the last evaluation of each
+                                    records of the last evaluation of each; its plug-ins
 
 No photograph is in it, no path and no name of a machine. Records lose nothing: they are only packed more tightly.
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_atomic
+from heatmark.foundation.plug_in_source import copies_in
 from heatmark.pipeline.trial_labels import name_of
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.result import Result
@@ -107,7 +108,7 @@ def _files(folder: RunFolder) -> list[Path]:
     """All that is kept of a trial but its result, of files that are there."""
     records = [path for each in _measurements(folder) for path in each.records_files().values()]
     found = (folder.spec_file, folder.metrics_file, folder.measurements_file, *records)
-    return [path for path in found if path.exists()]
+    return [path for path in found if path.exists()] + copies_in(folder.path)
 
 
 def _measurements(folder: RunFolder) -> list[RunFolder]:
@@ -120,9 +121,9 @@ def _keep(folder: RunFolder, result: Result, place: RunFolder) -> int:
     spec = folder.spec()
     anonymous = RuntimeSpec(data_root=spec.data.name)
     write_spec(place.spec_file, spec.model_copy(update={"runtime": anonymous}))
-    for path in (folder.metrics_file, folder.measurements_file):
+    for path in (folder.metrics_file, folder.measurements_file, *copies_in(folder.path)):
         if path.exists():
-            write_atomic(place.path / path.name, path.read_bytes())
+            write_atomic(place.path / path.relative_to(folder.path), path.read_bytes())
     for each in _measurements(folder):
         records = each.records_files()
         if records:

@@ -212,6 +212,7 @@ class Mirror:
             "dataset": spec.data.name,
             "seed": str(spec.seed),
             **({"beta": f"{beta:g}"} if beta else {}),
+            **{f"plugin.{each.of}": f"{each.name} {each.source}" for each in spec.plugins},
         }
         known = self.runs.found.get(folder.signature)
         run_id = known or self.runs.make(folder.signature, spec.label, tags)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from torch import Tensor
 from heatmark.models import decoding
 from heatmark.models.maps import Maps
 from heatmark.workloads.decoders import Decoder, chosen_decoders
-from heatmark.workloads.evaluate import certainty, image_joints, measure, predictions_of
+from heatmark.workloads.evaluate import certainty, image_joints, measure, own_reading, predictions_of
 from heatmark.workloads.trained import Log, TrainedTrial, open_trial
 
 # The name of the read-out that the trial itself is measured with.
 OWN = "own"
+
+Reader = Callable[[list[Maps]], Tensor]
 
 
 def decode_run(folder: Path, decoders: list[str], betas: list[str], log: Log) -> dict[str, dict[str, Any]]:
@@ -28,28 +31,28 @@ def decode_run(folder: Path, decoders: list[str], betas: list[str], log: Log) ->
     Raises InputError for a folder without a trial or a checkpoint.
     """
     chosen = chosen_decoders(decoders, betas)
-    trial = open_trial(folder, log)
-    method = trial.spec.method
-    return _table(trial, {OWN: Decoder(method.decode, merge=method.decode_flipped)} | chosen)
+    return _table(open_trial(folder, log), chosen)
 
 
 @torch.no_grad()
 def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[str, Any]]:
     spec = trial.spec
-    joints: dict[str, list[Any]] = {name: [] for name in decoders}
-    seconds = dict.fromkeys(decoders, 0.0)
+    readers: dict[str, Reader] = {OWN: partial(own_reading, spec)}
+    readers |= {name: partial(_read, decoder, spec.data.lag) for name, decoder in decoders.items()}
+    joints: dict[str, list[Any]] = {name: [] for name in readers}
+    seconds = dict.fromkeys(readers, 0.0)
     person = []
     for batch, seen in trial.maps():
-        heatmap_BKHW, mirrored = seen[0].heatmap_BKHW, seen[1:]
+        size = seen[0].heatmap_BKHW.shape[-2:]
         confidence_BK = certainty(spec, seen)
         person.append(batch["person_B"].numpy())
-        for name, decoder in decoders.items():
+        for name, reader in readers.items():
             if not joints[name]:
-                _read(decoder, heatmap_BKHW, mirrored, spec.data.lag)  # the first call of its kind takes longer
+                reader(seen)  # the first call of its kind takes longer
             started = _clock(trial.device)
-            joints_BK2 = _read(decoder, heatmap_BKHW, mirrored, spec.data.lag)
+            joints_BK2 = reader(seen)
             seconds[name] += _clock(trial.device) - started
-            joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
+            joints_BK2 = decoding.clamp_to_map(joints_BK2, size)
             joints[name].append(image_joints(joints_BK2, confidence_BK, batch, spec.data.pitch))
     person_N = np.concatenate(person)
     return {
@@ -60,15 +63,15 @@ def _table(trial: TrainedTrial, decoders: dict[str, Decoder]) -> dict[str, dict[
             spec.data.bbox_source,
         ).metrics
         | {"ms_per_crop": 1e3 * seconds[name] / len(person_N)}
-        for name in decoders
+        for name in readers
     }
 
 
-def _read(decoder: Decoder, heatmap_BKHW: Tensor, mirrored: Sequence[Maps], lag: float) -> Tensor:
-    """mirrored: none, or the maps of the mirrored images."""
-    if mirrored:
-        return decoder.read_flipped(heatmap_BKHW, mirrored[0].heatmap_BKHW, lag)
-    return decoder.read(heatmap_BKHW)
+def _read(decoder: Decoder, lag: float, seen: list[Maps]) -> Tensor:
+    """seen: the maps of the images and, with flip_test, those of the mirrored ones."""
+    if len(seen) > 1:
+        return decoder.read_flipped(seen[0].heatmap_BKHW, seen[1].heatmap_BKHW, lag)
+    return decoder.read(seen[0].heatmap_BKHW)
 
 
 def _clock(device: torch.device) -> float:

@@ -17,19 +17,15 @@ class Decoder:
     """read: heatmap_BKHW -> joints_BK2 in heatmap pixels.
 
     merges_maps: how a mirrored image is taken in: maps are averaged, one of them shifted by a pixel (SBL, HRNet), or
-    the joints are, displaced exactly. merge: another way, from both sets of maps to joints. undefined: which maps it
-    has no joint for, per B and K, where there are any.
+    the joints are, displaced exactly. undefined: which maps it has no joint for, per B and K, where there are any.
     """
 
     read: Callable[[Tensor], Tensor]
     merges_maps: bool = False
-    merge: Callable[[Tensor, Tensor, float], Tensor] | None = None
     undefined: Callable[[Tensor], Tensor] | None = None
 
     def read_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = decoding.MIRROR_LAG) -> Tensor:
         """mirrored_BKHW: of the mirrored image, mirrored back, left and right swapped. lag: see Method."""
-        if self.merge is not None:
-            return self.merge(heatmap_BKHW, mirrored_BKHW, lag)
         if self.merges_maps:
             return self.read(decoding.mean_map(heatmap_BKHW, mirrored_BKHW, lag))
         return self.read_exactly(heatmap_BKHW, mirrored_BKHW, lag)

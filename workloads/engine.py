@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -18,16 +19,22 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def network_input(image_BHW3: Tensor, device: torch.device, channels: Literal["rgb", "bgr"] = "rgb") -> Tensor:
+def network_input(
+    image_BHW3: Tensor,
+    device: torch.device,
+    channels: Literal["rgb", "bgr"] = "rgb",
+    mean: Sequence[float] = MEAN,
+    deviation: Sequence[float] = STD,
+) -> Tensor:
     """uint8 RGB images as normalised float images_B3HW; the layout in memory stays channels-last.
 
-    channels: the order in which the network wants them.
+    channels: the order in which the network wants them, and that of mean and deviation.
     """
     image_BHW3 = image_BHW3.to(device, non_blocking=True).float().div_(255)
     if channels == "bgr":
         image_BHW3 = image_BHW3.flip(-1)
-    mean, std = image_BHW3.new_tensor(MEAN), image_BHW3.new_tensor(STD)
-    return image_BHW3.sub_(mean).div_(std).permute(0, 3, 1, 2)
+    mean_3, deviation_3 = image_BHW3.new_tensor(mean), image_BHW3.new_tensor(deviation)
+    return image_BHW3.sub_(mean_3).div_(deviation_3).permute(0, 3, 1, 2)
 
 
 def engine_config(spec: TrialSpec, world_size: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from heatmark.datasets.boxes import in_boxes
+from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.formats import format_of
 from heatmark.datasets.geometry import apply_affine, crop_size, heatmap_to_input, invert_affine
 from heatmark.datasets.loader import Batch, CropLoader
-from heatmark.datasets.people import PoseDataset
+from heatmark.datasets.people import PoseDataset, Skeleton
 from heatmark.datasets.predictions import Metrics, Predictions, as_results, suppressed
 from heatmark.foundation.files import write_atomic
 from heatmark.models import decoding
@@ -173,13 +175,25 @@ def scored(
 
     person_N: rows of `people`, in any order. depth_NK: relative to the root, from a trial with depth.
     """
+    return scored_poses(spec.data, spec.method.least_confidence, people, person_N, joints_NK3, depth_NK)
+
+
+def scored_poses(
+    crop: CropSettings,
+    least_confidence: float,
+    people: PoseDataset,
+    person_N: Any,
+    joints_NK3: Array,
+    depth_NK: Array | None = None,
+) -> Predictions:
+    """`scored`, of whatever net. least_confidence: see Method."""
     order = np.argsort(person_N)
     person_N, joints_NK3 = person_N[order], joints_NK3[order]
     depth_NK = None if depth_NK is None else depth_NK[order]
     boxes = [people.people[row] for row in person_N.tolist()]
     box_score_N = np.array([person.box_score for person in boxes])
-    size_N2 = np.array([crop_size(each.box_xywh, spec.data.input_size, spec.data.padding) for each in boxes])
-    score_N = _person_scores(joints_NK3[..., 2], spec.method.least_confidence) * box_score_N
+    size_N2 = np.array([crop_size(each.box_xywh, crop.input_size, crop.padding) for each in boxes])
+    score_N = _person_scores(joints_NK3[..., 2], least_confidence) * box_score_N
     return Predictions(person_N, joints_NK3, score_N, size_N2.prod(axis=-1), depth_NK)
 
 
@@ -221,20 +235,20 @@ def _predict(
     samples: list[Sample] = []
     bad, short = set(unreadable), 0
     for batch in view.loader:
-        seen = all_maps(model, spec, people, batch, ranks.device)
+        seen = all_maps(model, spec, people.skeleton, batch["image_BHW3"], ranks.device)
         heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
         with shared(heatmap_BKHW):
             joints_BK2, short_maps = read_joints(spec, seen)
             certainty_BK = certainty(spec, seen)
             described = describe(spec, heatmap_BKHW, batch)
-            depth_BK = _depths(spec, seen)
+            depth_BK = depths_seen(spec, seen)
             read = read_with(decoders, heatmap_BKHW, mirrored_BKHW, spec.data.lag)
         joints_BK3 = image_joints(joints_BK2, certainty_BK, batch, spec.data.pitch)
         rows.append({"person": batch["person_B"].numpy(), "joints": joints_BK3} | described)
         for name, read_BK2 in read.items():
             rows[-1][reading_column(name)] = image_joints(read_BK2, certainty_BK, batch, spec.data.pitch)[..., :2]
         if depth_BK is not None:
-            rows[-1]["depth"] = depth_BK
+            rows[-1]["depth"] = depth_BK.double().cpu().numpy()
         samples += samples_of(spec, heatmap_BKHW, joints_BK2, batch, kept.sampled)
         bad |= {str(people.people[row].image_path) for row in batch["person_B"][batch["unreadable_B"]].tolist()}
         short += short_maps
@@ -244,15 +258,18 @@ def _predict(
 
 def read_joints(spec: TrialSpec, seen: list[Maps]) -> tuple[Tensor, int]:
     """Joints in heatmap pixels as the trial reads them, and how many maps had C <= n. seen: as `all_maps` gives it."""
-    heatmap_BKHW, mirrored_BKHW = _heatmaps_of(seen)
-    if mirrored_BKHW is not None:
-        joints_BK2 = spec.method.decode_flipped(heatmap_BKHW, mirrored_BKHW, spec.data.lag)
-    else:
-        joints_BK2 = spec.method.decode(heatmap_BKHW)
-    joints_BK2 = decoding.clamp_to_map(joints_BK2, heatmap_BKHW.shape[-2:])
+    heatmap_BKHW = seen[0].heatmap_BKHW
+    joints_BK2 = decoding.clamp_to_map(own_reading(spec, seen), heatmap_BKHW.shape[-2:])
     beta = getattr(spec.method, "beta", None)
     short = int(decoding.mass_is_short(heatmap_BKHW, beta).sum()) if beta is not None else 0
     return joints_BK2, short
+
+
+def own_reading(spec: TrialSpec, seen: list[Maps]) -> Tensor:
+    """joints_BK2 as the trial's method reads them, in heatmap pixels; they may lie beside the map."""
+    if len(seen) > 1:
+        return spec.method.read_flipped(seen[0], seen[1], spec.data.lag)
+    return spec.method.read(seen[0])
 
 
 def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
@@ -262,29 +279,33 @@ def certainty(spec: TrialSpec, seen: list[Maps]) -> Tensor:
     return spec.method.certainty(seen[0])
 
 
-def _depths(spec: TrialSpec, seen: list[Maps]) -> Array | None:
+def depths_seen(spec: TrialSpec, seen: list[Maps]) -> Tensor | None:
     """depth_BK of a trial with depth: the mean of what the crops and, with flip_test, the mirrored ones say."""
     depths = [
         spec.method.read_depth(each.heatmap_BKHW, each.depth_BKHW) for each in seen if each.depth_BKHW is not None
     ]
-    return torch.stack(depths).mean(0).double().cpu().numpy() if depths else None
+    return torch.stack(depths).mean(0) if depths else None
 
 
 def heatmaps(
     model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device
 ) -> tuple[Tensor, Tensor | None]:
     """heatmap_BKHW and, with flip_test, that of the mirrored crops: mirrored back, left and right swapped."""
-    return _heatmaps_of(all_maps(model, spec, people, batch, device))
+    return _heatmaps_of(all_maps(model, spec, people.skeleton, batch["image_BHW3"], device))
 
 
-def all_maps(model: nn.Module, spec: TrialSpec, people: PoseDataset, batch: Batch, device: torch.device) -> list[Maps]:
-    """The maps of the crops and, with flip_test, those of the mirrored ones, mirrored back."""
-    image_B3HW = network_input(batch["image_BHW3"], device, spec.channels)
-    order = people.skeleton.mirrored_order
-    seen = [split_maps(model(image_B3HW), len(order), spec.method.latent_maps)]
+def all_maps(
+    model: nn.Module, spec: TrialSpec, skeleton: Skeleton, image_BHW3: Tensor, device: torch.device
+) -> list[Maps]:
+    """The maps of uint8 RGB crops and, with flip_test, those of the mirrored ones, mirrored back."""
+    image_B3HW = network_input(image_BHW3, device, spec.channels)
+    order = skeleton.mirrored_order
+    split = partial(
+        split_maps, joints=len(order), latent=spec.method.latent_maps, reader=getattr(model, "reader", None)
+    )
+    seen = [split(model(image_B3HW))]
     if spec.train.flip_test:
-        mirrored = split_maps(model(image_B3HW.flip(-1)), len(order), spec.method.latent_maps)
-        seen.append(mirrored.mirrored_back(order))
+        seen.append(split(model(image_B3HW.flip(-1))).mirrored_back(order))
     return seen
 
 
@@ -295,8 +316,13 @@ def _heatmaps_of(seen: list[Maps]) -> tuple[Tensor, Tensor | None]:
 def image_joints(joints_BK2: Tensor, confidence_BK: Tensor, batch: Batch, pitch: npt.ArrayLike) -> Array:
     """Joints in heatmap pixels to image pixels, with their confidence: joints_BK3."""
     crop_BK2 = heatmap_to_input(joints_BK2.double().cpu().numpy(), pitch)
-    image_BK2 = apply_affine(invert_affine(batch["image_to_crop_B23"].numpy()), crop_BK2)
-    return np.concatenate([image_BK2, confidence_BK.double().cpu().numpy()[..., None]], axis=-1)
+    return from_crops(crop_BK2, confidence_BK.double().cpu().numpy(), batch)
+
+
+def from_crops(joints_BK2: Array, confidence_BK: Array, batch: Batch) -> Array:
+    """Joints in input pixels to image pixels, with their confidence: joints_BK3."""
+    image_BK2 = apply_affine(invert_affine(batch["image_to_crop_B23"].numpy()), joints_BK2)
+    return np.concatenate([image_BK2, confidence_BK[..., None]], axis=-1)
 
 
 def _person_scores(confidence_NK: Array, threshold: float) -> Array:

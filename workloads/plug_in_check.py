@@ -25,6 +25,8 @@ from heatmark.workloads.spec import TrialSpec
 Found = TypeVar("Found")
 Item = TypeVar("Item")
 PEOPLE, JOINTS = 2, 3
+# What a method may have in the place of a part that sees its heatmaps alone.
+OF_ALL_MAPS = {"decode": "read", "decode_flipped": "read_flipped", "confidence": "certainty", "losses": "terms"}
 
 
 def own_method(file: Path, name: str, **fields: Any) -> Method:
@@ -70,25 +72,21 @@ def check_method(method: Method, size: tuple[int, int] = (64, 48)) -> None:
     kind = type(method)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        maps = _maps(method, size)
+        given = _maps(method, size)
+        reader = _asked(kind, "reader", lambda: method.reader(JOINTS, torch.Size(size)))
+        maps = given if reader is None else _asked(kind, "reader", lambda: reader(given))
         joints_BK2 = torch.rand(PEOPLE, JOINTS, 2) * torch.tensor([size[1] - 1.0, size[0] - 1.0])
         labelled_BK = torch.ones(PEOPLE, JOINTS)
-        shape_BK, heatmap_BKHW = (PEOPLE, JOINTS), maps.heatmap_BKHW
-        _shaped(
-            kind, "decode", "joints_BK2, (x, y) in heatmap pixels", (*shape_BK, 2), lambda: method.decode(heatmap_BKHW)
-        )
-        mirrored_BKHW = heatmap_BKHW.flip(-1)
-        _shaped(
-            kind,
-            "decode_flipped",
-            "joints_BK2",
-            (*shape_BK, 2),
-            lambda: method.decode_flipped(heatmap_BKHW, mirrored_BKHW),
-        )
-        _shaped(kind, "confidence", "one number a joint", shape_BK, lambda: method.certainty(maps))
-        _shaped(kind, "density", "a weight a pixel", heatmap_BKHW.shape, lambda: method.density(heatmap_BKHW))
+        mirrored, heatmap_BKHW = maps.mirrored_back(range(JOINTS)), maps.heatmap_BKHW
+        for part, words, shape, ask in (
+            ("decode", "joints_BK2, (x, y) in heatmap pixels", (PEOPLE, JOINTS, 2), lambda: method.read(maps)),
+            ("decode_flipped", "joints_BK2", (PEOPLE, JOINTS, 2), lambda: method.read_flipped(maps, mirrored)),
+            ("confidence", "one number a joint", (PEOPLE, JOINTS), lambda: method.certainty(maps)),
+            ("density", "a weight a pixel", tuple(heatmap_BKHW.shape), lambda: method.density(heatmap_BKHW)),
+        ):
+            _shaped(kind, part, words, shape, ask)
         terms = _asked(kind, "losses", lambda: method.terms(maps, joints_BK2, labelled_BK, 0, method.learned()))
-        _check_terms(kind, terms, heatmap_BKHW)
+        _check_terms(kind, terms, given.heatmap_BKHW)
         counts = _asked(kind, "counts", lambda: method.counts(joints_BK2, labelled_BK, torch.Size(size), 0))
         unknown = sorted(set(counts) - set(terms))
         if unknown:
@@ -98,6 +96,7 @@ def check_method(method: Method, size: tuple[int, int] = (64, 48)) -> None:
 
 
 def _maps(method: Method, size: tuple[int, int]) -> Maps:
+    """As a network gives them before it has learned anything."""
     heatmap_BKHW = torch.randn(PEOPLE, JOINTS, *size).mul_(0.1).requires_grad_()
     latent = method.latent_maps
     latent_BLKHW = torch.randn(PEOPLE, latent, JOINTS, *size).requires_grad_() if latent else None
@@ -172,7 +171,7 @@ def _described(found: object) -> str:
 
 def _wrong(kind: type, part: str, words: str) -> InputError:
     """With the place where the class, or the part of it, is defined."""
-    thing: Any = vars(kind).get(part, kind)
+    thing: Any = vars(kind).get(part, vars(kind).get(OF_ALL_MAPS.get(part, ""), kind))
     file = inspect.getsourcefile(kind)
     try:
         line = inspect.getsourcelines(thing)[1]

@@ -12,16 +12,18 @@ import torch
 
 from heatmark.datasets.given_boxes import GivenBoxes
 from heatmark.datasets.images import ImageArray, read_image
-from heatmark.datasets.people import PoseDataset
+from heatmark.datasets.people import PoseDataset, Skeleton
 from heatmark.datasets.pose_drawing import Pen, draw_pose
 from heatmark.datasets.predictions import Predictions, as_results, suppressed
-from heatmark.workloads.evaluate import all_maps, certainty, image_joints, read_joints, scored
-from heatmark.workloads.process_group import Ranks
+from heatmark.foundation.errors import InputError
+from heatmark.workloads.crop_reader import CropReader, FileReader, TrialReader
+from heatmark.workloads.evaluate import from_crops
+from heatmark.workloads.export import opened
+from heatmark.workloads.export_formats import FORMATS, format_of_file
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.spec_file import read_spec
-from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.trained import newest_weights
-from heatmark.workloads.views import loader_of, skeleton_of
+from heatmark.workloads.views import skeleton_of
 
 Log = Callable[[str], None]
 # Of a pose on a picture whose longer side is PEN_SIDE pixels; more on a larger one.
@@ -50,32 +52,31 @@ class Poses:
 
 
 class Predictor:
-    """A run folder's newest weights, on the GPU where there is one.
+    """A run folder's newest weights, on the GPU where there is one, or a file that heatmark export wrote, on the CPU.
 
-    Raises InputError for a folder without a trial or without weights.
+    Raises InputError for a folder without a trial or without weights, and for a file that is no such export.
     """
 
-    def __init__(self, folder: Path, log: Log) -> None:
-        self.spec: TrialSpec = read_spec(folder / "spec.json")
-        self.skeleton = skeleton_of(self.spec)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        weights = newest_weights(self.spec, RunFolder(folder.absolute()), len(self.skeleton.joints), log)
-        self.model = weights.model.to(self.device).eval()
+    def __init__(self, place: Path, log: Log) -> None:
+        self.reader: CropReader = file_reader(place) if is_export(place) else _trial_reader(place, log)
 
-    @torch.no_grad()
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.reader.skeleton
+
     def poses(self, boxes: GivenBoxes, source: Path, progress: Callable[[int], None] = lambda _people: None) -> Poses:
         """A pose in every box, as an evaluation of the trial would read it; a detector's go through OKS-NMS.
 
         source: where the boxes are from, for messages. progress: told how many people a batch had.
         """
+        reader = self.reader
         people = PoseDataset(
-            self.spec.data.name, "val", self.skeleton, boxes.people, source, boxes.notes, detected=boxes.detected
+            reader.name, "val", reader.skeleton, boxes.people, source, boxes.notes, detected=boxes.detected
         )
         person, joints, dark = [], [], set(boxes.unreadable)
-        for batch in loader_of(self.spec, people, Ranks(0, 1, self.device), training=False):
-            seen = all_maps(self.model, self.spec, people, batch, self.device)
-            read_BK2, _ = read_joints(self.spec, seen)
-            joints_BK3 = image_joints(read_BK2, certainty(self.spec, seen), batch, self.spec.data.pitch)
+        for batch in reader.loader(people):
+            read = reader.read(batch["image_BHW3"])
+            joints_BK3 = from_crops(read.joints_BK2, read.confidence_BK, batch)
             sound_B = ~batch["unreadable_B"].numpy()
             person.append(batch["person_B"].numpy()[sound_B])
             joints.append(joints_BK3[sound_B])
@@ -85,8 +86,31 @@ class Predictor:
         joints_NK3 = np.concatenate(joints) if joints else np.zeros((0, len(self.skeleton.joints), 3))
         if not len(person_N):
             return Poses(people, Predictions(person_N, joints_NK3, np.zeros(0)), tuple(sorted(dark)))
-        found = suppressed(people, scored(self.spec, people, person_N, joints_NK3))
+        found = suppressed(people, reader.scored(people, person_N, joints_NK3, None))
         return Poses(people, found, tuple(sorted(dark)))
+
+
+def is_export(place: Path) -> bool:
+    """Whether it is a file, or would be by its name; run folders are folders."""
+    return place.is_file() or (place.suffix.lower() in FORMATS and not place.is_dir())
+
+
+def file_reader(path: Path) -> FileReader:
+    """The net in an exported file. Raises InputError for what is none."""
+    file_format = format_of_file(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give another file") from error
+    return opened(file_format, content, str(path))
+
+
+def _trial_reader(folder: Path, log: Log) -> TrialReader:
+    spec = read_spec(folder / "spec.json")
+    skeleton = skeleton_of(spec)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    weights = newest_weights(spec, RunFolder(folder.absolute()), len(skeleton.joints), log)
+    return TrialReader(spec, skeleton, weights.model.to(device).eval(), device)
 
 
 def drawn(poses: Poses) -> Iterator[tuple[Path, ImageArray]]:

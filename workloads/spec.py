@@ -186,6 +186,11 @@ class PlugInUse(Section):
     installed: bool = Field(description="In a package of the environment; else a copy lies in the run folder.")
     label: str = Field("", description="What people call a method, for where its plug-in is no longer there.")
 
+    @property
+    def source(self) -> str:
+        """The digits of the signature."""
+        return self.sha256[:12]
+
 
 def in_space() -> list[str]:
     """The formats whose joints are in 3D."""
@@ -251,7 +256,7 @@ class TrialSpec(Section):
     def _sources(self) -> dict[str, str]:
         """By part, the plug-ins that it comes from, told by their content: a renamed file is the same plug-in."""
         parts = sorted({each.of for each in self.plugins})
-        return {part: " ".join(sorted(each.sha256[:12] for each in self.plugins if each.of == part)) for part in parts}
+        return {part: " ".join(sorted(each.source for each in self.plugins if each.of == part)) for part in parts}
 
     @property
     def channels(self) -> Channels:

@@ -47,7 +47,7 @@ class TrainedTrial:
     def maps(self) -> Iterator[tuple[Batch, list[Maps]]]:
         """Batches of the validation split with all maps of the crops and, with flip_test, of the mirrored ones."""
         for batch in self.loader:
-            yield batch, all_maps(self.model, self.spec, self.people, batch, self.device)
+            yield batch, all_maps(self.model, self.spec, self.people.skeleton, batch["image_BHW3"], self.device)
 
 
 def open_trial(folder: Path, log: Log) -> TrainedTrial:

@@ -160,7 +160,7 @@ def collect(folder: Path) -> Sweep:
         raise InputError(f"{folder}: neither sweep.json nor a run folder in it, so not a sweep; {hint}")
     if plan is not None:
         return _planned_sweep(folder, plan, runs)
-    trials = tuple(_read_trial(run, run.signature) for run in runs.values())
+    trials = tuple(read_trial(run, run.signature) for run in runs.values())
     return Sweep(printable(folder.resolve().name), "", "", trials, _unread_costs(trials))
 
 
@@ -169,7 +169,7 @@ def _planned_sweep(folder: Path, plan: SweepRecord, runs: Mapping[str, RunFolder
     labels = {cell.signature: printable(cell.label) for cell in plan.cells}
     sources = {cell.signature: cell.source for cell in plan.cells}
     trials = tuple(
-        _read_trial(runs[signature], label, sources[signature])
+        read_trial(runs[signature], label, sources[signature])
         if signature in runs
         else Trial(printable(signature), label, "not run", _where_it_was(folder / signature))
         for signature, label in labels.items()
@@ -189,7 +189,8 @@ def _where_it_was(link: Path) -> str:
     return printable(f"Its run folder was {link.readlink()} and is gone; a copy of a sweep takes it along with cp -rL.")
 
 
-def _read_trial(run: RunFolder, label: str, source: str = "") -> Trial:
+def read_trial(run: RunFolder, label: str, source: str = "") -> Trial:
+    """What a run folder tells. label: where its spec cannot be read. source: as in Trial."""
     try:
         spec, result, failure = run.spec(), run.result(), run.failure()
         measured = run.measured()

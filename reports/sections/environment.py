@@ -26,7 +26,7 @@ class Environment(Section):
 
 
 def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
-    """Versions and machines of the finished trials; where they differ, every value with its number of trials."""
+    """Versions and machines of the finished trials, and plug-ins; where they differ, each with how many trials."""
     counts: dict[str, dict[str, int]] = {}
     for trial in trials:
         for entries in (trial.result.versions, trial.result.machine) if trial.result else ():
@@ -34,6 +34,9 @@ def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
                 values = counts.setdefault(printable(MACHINE.get(name, name)), {})
                 text = printable(_plain(value))
                 values[text] = values.get(text, 0) + 1
+    for use in (use for trial in trials if trial.spec for use in trial.spec.plugins):
+        values = counts.setdefault(f"Plug-in {printable(use.name)}", {})
+        values[use.source] = values.get(use.source, 0) + 1
     for name, values in counts.items():
         if len(values) == 1:
             yield name, next(iter(values))

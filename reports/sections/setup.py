@@ -22,11 +22,11 @@ class Setup(Section):
     half = True
 
     def blocks(self, study: Study) -> Iterator[Block]:
-        rows = tuple(_setup(study.trials))
+        rows = tuple(setup_rows(study.trials))
         yield Facts(rows) if rows else Words(("No trial has a readable spec yet.",))
 
 
-def _setup(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
+def setup_rows(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
     """How the trials were trained; where they differ, every value."""
     specs = [trial.spec for trial in trials if trial.spec]
     results = [trial.result for trial in trials if trial.result]

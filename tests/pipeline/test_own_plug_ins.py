@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -122,8 +121,10 @@ def test_a_method_of_ones_own_is_compared_and_a_broken_one_fails_alone(tmp_path:
     assert done.returncode != 0 and set(runs) == set(names), done.stdout + done.stderr
     assert "failed" in done.stdout
     reasons = {name: job_of(runs[name]).reason or "" for name in ("my_shape", "my_exit")}
-    shape = rf"my_shape\.py:{line_of(tmp_path / 'my_shape.py', 'def losses')}: MyShape.losses l_distance is a tensor of 2 x 3"
-    assert re.search(f"{shape}; expected a scalar", reasons["my_shape"])
+    line = line_of(tmp_path / "my_shape.py", "def losses")
+    assert (
+        f"my_shape.py:{line}: MyShape.losses l_distance is a tensor of 2 x 3; expected a scalar" in reasons["my_shape"]
+    )
     line = line_of(tmp_path / "my_exit.py", "raise SystemExit")
     assert f"plug-in my_exit.py, line {line}, in losses: SystemExit" in reasons["my_exit"]
     assert all(runs[name].finished for name in ("my_own", "detection"))
@@ -132,8 +133,19 @@ def test_a_method_of_ones_own_is_compared_and_a_broken_one_fails_alone(tmp_path:
     assert {each.data.tags["signature"] for each in tracked if "signature" in each.data.tags} == {
         run.signature for run in runs.values()
     }
+    (use,) = runs["my_own"].spec().plugins
+    tags = {
+        each.data.tags["signature"]: each.data.tags.get("plugin.method")
+        for each in tracked
+        if "signature" in each.data.tags
+    }
+    assert (tags[runs["my_own"].signature], tags[runs["detection"].signature]) == (f"my_own.py {use.source}", None)
     read = heatmark(HERE, tmp_path, "decode", runs["my_own"].path)
     assert read.returncode == 0 and "own" in read.stdout, read.stderr
+    # It goes with records that are kept.
+    assert heatmark(HERE, tmp_path, "records", "keep", sweep, tmp_path / "kept").returncode == 0
+    kept = RunFolder(tmp_path / "kept" / runs["my_own"].signature)
+    assert (kept.path / "plugins" / use.sha256[:8] / "my_own.py").is_file() and kept.spec().method.label == "My Own"
 
     # A file that is gone is needed for nothing that was trained; where its copy is gone too, numbers are still there.
     for each in tmp_path.glob("my_*.py"):
@@ -143,6 +155,7 @@ def test_a_method_of_ones_own_is_compared_and_a_broken_one_fails_alone(tmp_path:
     (own,) = (trial for trial in collect(sweep).trials if trial.signature == runs["my_own"].signature)
     assert own.finished and own.final_metric("EPE") is not None
     reported = heatmark(HERE, tmp_path, "report", sweep)
-    assert reported.returncode == 0 and "My Own β 10" in (sweep / "report.html").read_text(), reported.stderr
+    page = (sweep / "report.html").read_text()
+    assert reported.returncode == 0 and "My Own β 10" in page and use.source in page, reported.stderr
     read = heatmark(HERE, tmp_path, "decode", runs["my_own"].path)
     assert read.returncode == 2 and "plug-in my_own.py: no copy of it in" in read.stderr
