@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := foundation models datasets workloads pipeline reports
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: venv demo test coverage lint test-slurm chromium
+.PHONY: venv demo test coverage lint test-slurm chromium schema docs
 
 venv: $(VENV)/.installed
 
@@ -18,11 +18,21 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  else echo "heatmark needs venv; run: sudo apt-get install python3-venv"; exit 1; fi; fi
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) -e '.[test]'
+	$(PIP) -e '.[test,docs]'
 	@touch $@
 
 demo: venv
 	$(BIN)/heatmark sweep run sweeps/demo.yaml
+
+# What editors check sweep and site files by; to be written again after a method, a format or a key is added.
+schema: venv
+	$(BIN)/heatmark sweep schema --out sweeps/sweep.schema.json
+	$(BIN)/heatmark site schema --out slurm/site.schema.json
+
+# The manual, into build/manual; a link that leads nowhere is an error.
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "wrote build/manual/index.html"
 
 # For the tests that open the report and MLflow's pages; without it they are skipped, and say how to install it.
 chromium:

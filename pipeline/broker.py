@@ -34,7 +34,7 @@ BUDGETS: dict[EndKind, int] = {
 
 
 class Broker(threading.Thread):
-    """One per driver. want() may be called from any thread."""
+    """One per driver. want() may be called from any thread. names: what people call a trial, by its signature."""
 
     def __init__(
         self,
@@ -43,10 +43,11 @@ class Broker(threading.Thread):
         poll_s: float,
         log: Callable[[str], None],
         claims: Claims | None = None,
+        names: Callable[[str], str] = str,
     ) -> None:
         super().__init__(name="broker", daemon=True)
         self.cluster, self.retries, self.poll_s, self.log = cluster, retries, poll_s, log
-        self.claims = claims or Claims()
+        self.claims, self.names = claims or Claims(), names
         self._wanted: dict[str, RunFolder] = {}
         self._waits: set[str] = set()
         self._cancelling: set[str] = set()
@@ -113,13 +114,16 @@ class Broker(threading.Thread):
             try:
                 step = self._settle(folder, statuses.get(folder.signature))
             except Exception as error:
-                self._complain(f"{folder.signature}: {error}; trying again")
+                self._complain(f"{self._called(folder)}: {error}; trying again")
                 continue
             if step == "send":
                 to_send.append(folder)
         if to_send:
             self._send(to_send)
         self._tell_waits()
+
+    def _called(self, folder: RunFolder) -> str:
+        return self.names(folder.signature)
 
     def _is_ours(self, folder: RunFolder) -> bool:
         """Whether this driver looks after the trial: not where its sweep left it to others or another driver does."""
@@ -137,9 +141,9 @@ class Broker(threading.Thread):
                 self._forget(folder, f"failed: {job.end}")
             elif folder.signature not in self._waits:
                 self._waits.add(folder.signature)
-                self.log(f"{folder.signature}: waits for {other}")
+                self.log(f"{self._called(folder)}: waits for {other}")
         except Exception as error:
-            self._complain(f"{folder.signature}: {error}; trying again")
+            self._complain(f"{self._called(folder)}: {error}; trying again")
         return False
 
     def _is_taken_over(self, folder: RunFolder) -> bool:
@@ -150,7 +154,7 @@ class Broker(threading.Thread):
         if not decided and job is not None and job.state in ("failed", "cancelled"):
             self._forget(folder, f"{job.state}: {job.end}")
             return False
-        self.log(f"{folder.signature}: no other driver looks after it any more, this one does")
+        self.log(f"{self._called(folder)}: no other driver looks after it any more, this one does")
         return True
 
     def _wait_for(self, folder: RunFolder, job: JobRecord, words: str | None, usual: bool = False) -> JobRecord:
@@ -203,7 +207,7 @@ class Broker(threading.Thread):
             return
         another = bool(status.name) and job.job_id != status.job_id
         if job.state != "submitted" or job.job_id in (None, UNKNOWN_JOB) or another:
-            self.log(f"{folder.signature}: adopted job {status.job_id}")
+            self.log(f"{self._called(folder)}: adopted job {status.job_id}")
             job = _recorded(folder, job.submitted(status.job_id, adopted=True))
         job = self._wait_for(folder, job, status.waits_for, status.usual)
         if status.stuck and not job.killed_for:
@@ -216,7 +220,7 @@ class Broker(threading.Thread):
             return
         since = self._running_since.setdefault(status.job_id, time.time())
         if not job.killed_for and (reason := silence(folder, since)):
-            self.log(f"{folder.signature}: {reason}; its job {status.job_id} is ended")
+            self.log(f"{self._called(folder)}: {reason}; its job {status.job_id} is ended")
             _recorded(folder, job.killed(End(kind="hung", message=reason)))
             self._cancel(folder)
 
@@ -230,7 +234,7 @@ class Broker(threading.Thread):
         try:
             self.cluster.cancel(folder)
         except Exception as error:
-            self.log(f"{folder.signature}: cannot cancel: {error}; trying again")
+            self.log(f"{self._called(folder)}: cannot cancel: {error}; trying again")
         self._cancelling.discard(folder.signature)
 
     def _send(self, folders: list[RunFolder]) -> None:
@@ -256,7 +260,7 @@ class Broker(threading.Thread):
             job = self._job_of(folder)
             if folder.signature in sent:
                 _recorded(folder, job.submitted(sent[folder.signature], adopted=False))
-                self.log(f"{folder.signature}: submitted as {self.cluster.name} job {sent[folder.signature]}")
+                self.log(f"{self._called(folder)}: submitted as {self.cluster.name} job {sent[folder.signature]}")
             else:
                 self._wait_for(folder, job, waits_for)
 
@@ -277,7 +281,7 @@ class Broker(threading.Thread):
             return self._end(folder, job, "failed", End(kind=end.kind, message=end.message + after))
         _recorded(folder, job.pending())
         folder.failure_file.unlink(missing_ok=True)
-        self.log(f"{folder.signature}: {end}; sent again, {times} of {budget} times")
+        self.log(f"{self._called(folder)}: {end}; sent again, {times} of {budget} times")
         return "send"
 
     def _end(self, folder: RunFolder, job: JobRecord, state: State, end: End | None) -> str:
@@ -292,7 +296,7 @@ class Broker(threading.Thread):
     def _forget(self, folder: RunFolder, told: str | None) -> None:
         """Want the trial no longer. told: why, for people."""
         if told:
-            self.log(f"{folder.signature}: {told}")
+            self.log(f"{self._called(folder)}: {told}")
         self._waits.discard(folder.signature)
         self.claims.let_go(folder)
         with self._lock:

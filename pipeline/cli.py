@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -20,6 +21,7 @@ from heatmark.pipeline import (
     cli_data,
     cli_evaluate,
     cli_export,
+    cli_files,
     cli_new,
     cli_predict,
     cli_records,
@@ -44,8 +46,8 @@ MENDED_BY = {
     errno.EDQUOT: "make room in your quota, or give another folder",
 }
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-sweep_app = typer.Typer(no_args_is_help=True, help="Plan, run, follow and cancel a sweep.")
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+sweep_app = typer.Typer(no_args_is_help=True, help="Begin, plan, run, follow and cancel a sweep.")
 data_app = typer.Typer(no_args_is_help=True, help="Draw, check and show data sets.")
 app.add_typer(sweep_app, name="sweep")
 site_app = typer.Typer(no_args_is_help=True, help="Check what a SLURM cluster does before a sweep is sent to it.")
@@ -59,6 +61,7 @@ cli_predict.register(app)
 cli_export.register(app)
 cli_new.register(app)
 cli_site.register(site_app)
+cli_files.register(sweep_app, site_app)
 records_app = typer.Typer(no_args_is_help=True, help="Keep finished trials as small files, and restore them.")
 app.add_typer(records_app, name="records")
 cli_records.register(records_app)
@@ -85,16 +88,24 @@ def _plan(file: Path, changes: list[str] | None, out: Path, strict: bool = False
 
 @sweep_app.command("plan")
 def sweep_plan(
-    file: SweepArgument, changes: SetOption = None, out: OutOption = Path("runs"), as_json: JsonOption = False
+    file: SweepArgument,
+    changes: SetOption = None,
+    out: OutOption = Path("runs"),
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Estimate hours from about a minute of training on this machine.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the trials of a sweep and what they cost. Nothing is sent."""
+    from heatmark.pipeline.measured_pace import measure_paces
     from heatmark.pipeline.plan_view import plan_as_json, print_plan
 
     plan = _plan(file, changes, out)
+    measured = measure_paces(plan, plan.unfinished(), partial(print, file=sys.stderr)) if measure else None
     if as_json:
-        print(json.dumps(plan_as_json(plan)))
+        print(json.dumps(plan_as_json(plan, measured)))
     else:
-        print_plan(plan, _console())
+        print_plan(plan, _console(), measured)
 
 
 @sweep_app.command("run")
@@ -132,11 +143,24 @@ def sweep_driver_options(
 
 
 @sweep_app.command("status")
-def sweep_status(place: PlaceArgument, out: OutOption = Path("runs"), as_json: JsonOption = False) -> None:
-    """The state of every trial, from the run folders."""
-    from heatmark.pipeline.progress import print_status
+def sweep_status(
+    place: PlaceArgument,
+    out: OutOption = Path("runs"),
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again until all trials have ended.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The state of every trial, from the run folders: what needs attention first, and the sums."""
+    from heatmark.pipeline.status_view import print_status, watch_status
 
-    print_status(_sweep_folder(place, out), as_json, _console())
+    if not watch:
+        print_status(_sweep_folder(place, out), as_json, _console())
+        return
+    if as_json:
+        raise InputError("sweep status: --watch is for people, --json is printed once; leave one out")
+    with contextlib.suppress(KeyboardInterrupt):  # it is only looked at
+        watch_status(_sweep_folder(place, out), _console())
 
 
 @sweep_app.command("cancel")
@@ -346,7 +370,7 @@ def main() -> None:
     """The entry point: a user's mistake is one line and exit code 2, never a stack trace."""
     print_in_any_locale()
     try:
-        app()
+        app(prog_name="heatmark")  # completion goes by it, also under `python -m`
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_USERS)

@@ -18,7 +18,9 @@ def _minutes(given: Any) -> Any:
 
 
 # A whole number of minutes, or a text as SLURM writes it: `12:00:00`, `2-12:00:00`.
-Minutes = Annotated[int, BeforeValidator(_minutes), Field(ge=1)]
+Minutes = Annotated[
+    int, Field(ge=1), BeforeValidator(_minutes, json_schema_input_type=Annotated[int, Field(ge=1)] | str)
+]
 
 
 class StageSection(Section):
@@ -73,7 +75,7 @@ class SlurmKeys(Section):
     scratch: str | None = Field(None, description="TMPDIR of a job; made where it is absent.")
     stage: StageSection | None = Field(None, description="Data on a node's own disk; a text alone is its `to`.")
 
-    @field_validator("stage", mode="before")
+    @field_validator("stage", mode="before", json_schema_input_type=StageSection | str | None)
     @classmethod
     def _folder_alone(cls, given: Any) -> Any:
         return {"to": given} if isinstance(given, str) else given

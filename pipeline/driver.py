@@ -29,6 +29,7 @@ from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.shared_cluster import SharedCluster, cluster_of
 from heatmark.pipeline.tracking_uri import silence, tracking_uri
+from heatmark.pipeline.trial_labels import names_in
 from heatmark.workloads.run_folder.drivers import driver_lock
 from heatmark.workloads.run_folder.ends import EndKind
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
@@ -84,7 +85,7 @@ def _run_trials(plan: Plan, folders: list[RunFolder], claims: Claims, console: C
     cluster = plan.sweep.cluster
     where = SharedCluster(make_cluster(cluster, plan.folder), plan.folder)
     with live_progress(plan.folder, console) as log:
-        broker = Broker(where, cluster.retries, cluster.interval_s, log, claims)
+        broker = Broker(where, cluster.retries, cluster.interval_s, log, claims, names_in(plan.folder))
         broker.start()
         try:
             for folder in ending:
@@ -203,17 +204,17 @@ def cancel_sweep(sweep: Path, log: Log) -> int:
     A trial that another sweep wants, whose driver lives, is given up by this sweep alone: its job goes on.
     """
     unfinished = [folder for folder in run_folders(sweep) if not folder.finished]
-    folders = []
+    folders, names = [], names_in(sweep)
     for folder in unfinished:
         others = decide_cancel(folder, by="user", reason="cancelled by heatmark sweep cancel")
         if others:
-            log(f"{folder.signature}: left to sweep {', '.join(others)}, which wants it")
+            log(f"{names(folder.signature)}: left to sweep {', '.join(others)}, which wants it")
         else:
             folders.append(folder)
     cluster = SharedCluster(make_cluster(cluster_of(sweep), sweep), sweep)
     for signature, status in cluster.jobs(folders).items():
         if status.alive:
-            log(f"{signature}: job {status.job_id} is asked to save and stop")
+            log(f"{names(signature)}: job {status.job_id} is asked to save and stop")
             cluster.cancel(RunFolder(sweep / signature))
     for folder in folders:
         end_cancelled(folder, cluster.name)

@@ -18,6 +18,7 @@ from typing import Any
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_atomic
 from heatmark.foundation.plug_in_source import copies_in
+from heatmark.pipeline.trial_labels import name_of
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.result import Result
 from heatmark.workloads.run_folder.spec_file import write_spec
@@ -54,7 +55,7 @@ def keep_records(sweep: Path, kept: Path, on_trial: Callable[[str], None] = lamb
             there.append(folder.signature)
             continue
         size = _keep(folder, result, place)
-        on_trial(f"{folder.signature}: {size / 1000:.0f} kB")
+        on_trial(f"{name_of(folder.signature, folder.spec().label)}: {size / 1000:.0f} kB")
         written.append(folder.signature)
         total += size
     record.model_copy(update={"cluster": {}}).write(sweep_file(kept))

@@ -30,7 +30,7 @@ from heatmark.pipeline.tracking_uri import tracking_uri
 from heatmark.pipeline.trial_labels import trial_labels
 from heatmark.pipeline.wanted_measurements import ask_for, planned_again
 from heatmark.workloads.measurement import measurement_of
-from heatmark.workloads.run_folder.folder import RunFolder, run_folders
+from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.measured import Measurement
 from heatmark.workloads.run_folder.own_plug_ins import keep_plug_ins
 from heatmark.workloads.run_folder.spec_file import read_spec, write_spec
@@ -194,13 +194,3 @@ def data_notes(plan: Plan) -> list[str]:
         notes += known[key]
     write_json(path, known)
     return notes
-
-
-def measured_speed(folder: Path) -> dict[str, float]:
-    """Training speed seen so far in a sweep's folder: people per second by backbone."""
-    speeds: dict[str, list[float]] = {}
-    for run in run_folders(folder):
-        epochs = [record for record in run.epochs() if record.epoch >= 0]
-        if epochs:
-            speeds.setdefault(run.spec().backbone, []).append(epochs[-1].images_per_s)
-    return {backbone: sum(values) / len(values) for backbone, values in speeds.items()}

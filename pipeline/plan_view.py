@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ from rich.table import Table
 
 from heatmark.datasets.formats import format_of
 from heatmark.pipeline.data_sets import data_root
-from heatmark.pipeline.plan import Plan, measured_speed
+from heatmark.pipeline.estimate import Estimates, Hours
+from heatmark.pipeline.measured_pace import Kind, Pace
+from heatmark.pipeline.plan import Plan
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.store import sweeps_with
-from heatmark.workloads.spec import TrialSpec
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,11 @@ def people_to_train(plan: Plan) -> dict[str, int]:
     }
 
 
-def estimated_hours(trial: TrialSpec, people: int, speeds: dict[str, float]) -> float | None:
-    """Training time at the speed this sweep has shown for the backbone; None before any trial has shown one."""
-    speed = speeds.get(trial.backbone)
-    return people * trial.train.epochs / speed / 3600 if speed else None
-
-
-def plan_as_json(plan: Plan) -> dict[str, Any]:
-    """What `heatmark sweep plan --json` prints."""
-    people, speeds, labels = people_to_train(plan), measured_speed(plan.folder), plan.labels
-    there = what_is_there(plan)
+def plan_as_json(plan: Plan, measured: Mapping[Kind, Pace] | None = None) -> dict[str, Any]:
+    """What `heatmark sweep plan --json` prints. measured: as for Estimates."""
+    people, labels, there = people_to_train(plan), plan.labels, what_is_there(plan)
+    estimates = Estimates(plan, measured)
+    hours = {trial.signature: estimates.hours(trial, people[trial.signature]) for trial in plan.trials}
     return {
         "sweep": plan.sweep.name,
         "folder": str(plan.folder),
@@ -103,7 +99,8 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
                 "finished": there[trial.signature].state == "finished",
                 "state": there[trial.signature].state,
                 "sweeps": there[trial.signature].sweeps,
-                "hours": estimated_hours(trial, people[trial.signature], speeds),
+                "hours": known.expected if (known := hours[trial.signature]) else None,
+                "hours_range": [known.low, known.high] if known else None,
                 "spec": trial.model_dump(mode="json"),
             }
             for trial in plan.trials
@@ -111,19 +108,19 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """A table of trials and the sum of what is left to do."""
+def print_plan(plan: Plan, console: Console, measured: Mapping[Kind, Pace] | None = None) -> None:
+    """A table of trials and the sum of what is left to do. measured: as for Estimates."""
     script = batch_script(plan)
-    people, speeds, labels = people_to_train(plan), measured_speed(plan.folder), plan.labels
+    people, labels, estimates = people_to_train(plan), plan.labels, Estimates(plan, measured)
     there = what_is_there(plan)
     table = Table(title=f"sweep {plan.sweep.name}: {len(plan.trials)} trials", title_justify="left")
     for name in ("signature", "trial", "epochs", "people", "hours", "there"):
         table.add_column(name, justify="left" if name in ("signature", "trial", "there") else "right")
-    left: list[float | None] = []
+    left: list[Hours | None] = []
     for trial in plan.trials:
-        hours = estimated_hours(trial, people[trial.signature], speeds)
+        hours = estimates.hours(trial, people[trial.signature])
         left += [hours] if there[trial.signature].is_left else []
-        shown = "?" if hours is None else f"{hours:.2f}"
+        shown = "?" if hours is None else f"{hours.expected:.2f}"
         cost = str(trial.train.epochs), str(people[trial.signature]), shown
         table.add_row(trial.signature, labels[trial.signature], *cost, str(there[trial.signature]))
     console.print(table)
@@ -137,15 +134,28 @@ def print_plan(plan: Plan, console: Console) -> None:
         f"folder {plan.folder}",
         soft_wrap=True,
     )
-    if None in left:
-        console.print("Hours are known once a trial of the backbone has finished an epoch here.")
-    elif left:
-        total = sum(hours for hours in left if hours is not None)
-        console.print(f"Left to do: {total:.2f} job hours, about {total / cluster.parallel:.2f} hours.")
+    if left:
+        console.print(_left_to_do(left, estimates.source, cluster.parallel), soft_wrap=True)
     if script:
         console.print(f"\nThe batch script ({cluster.kind.sender}):\n")
         console.print(script, soft_wrap=True)
     console.print("Nothing was sent.")
+
+
+def _left_to_do(left: Sequence[Hours | None], source: str, parallel: int) -> str:
+    """The sum of what is to be trained, in words."""
+    if None in left:
+        return (
+            "Hours are known once a trial of the backbone has finished here, in any sweep, or an epoch in this one; "
+            "or from a minute of training now: --measure."
+        )
+    total = Hours.total(hours for hours in left if hours is not None)
+    at_once = min(parallel, len(left))
+    by_the_clock = [f"{hours / at_once:.2f}" for hours in (total.expected, total.low, total.high)]
+    return (
+        f"Left to do: {total.expected:.2f} job hours ({total.low:.2f} to {total.high:.2f}), so about {by_the_clock[0]} "
+        f"hours with {at_once} at a time ({by_the_clock[1]} to {by_the_clock[2]}), by {source}."
+    )
 
 
 def batch_script(plan: Plan) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from heatmark.pipeline.trial_labels import name_of
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.job_record import JobRecord
@@ -56,7 +57,7 @@ def follow(folder: RunFolder, poll_s: float) -> Iterator[EpochRecord]:
             break
         time.sleep(poll_s)
     if not folder.finished and job is not None and job.state == "failed":
-        raise TrialFailed(f"trial {folder.signature}: {job.reason}")
+        raise TrialFailed(f"trial {name_of(folder.signature, folder.spec().label)}: {job.reason}")
 
 
 def _has_ended(folder: RunFolder, job: JobRecord | None) -> bool:

@@ -6,10 +6,11 @@ import os
 import platform
 import socket
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import psutil
 import torch
+
+from heatmark.foundation.processor import processor_name
 
 PACKAGES = ("heatmark", "torch", "deepspeed", "ray", "mlflow", "submitit", "numpy", "opencv-python-headless")
 
@@ -30,18 +31,8 @@ def machine() -> dict[str, object]:
     return {
         "host": socket.gethostname(),
         "system": platform.platform(),
-        "cpu": _processor(),
+        "cpu": processor_name(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
     }
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown"

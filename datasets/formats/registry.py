@@ -13,6 +13,7 @@ from heatmark.datasets.people import PoseDataset, Split
 from heatmark.datasets.rhd import DELTA_MM
 from heatmark.datasets.synthetic.recipe import Recipe
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.known_names import KnownNames
 from heatmark.foundation.registry import Registry
 
 FormatT = TypeVar("FormatT", bound=Format)
@@ -41,7 +42,7 @@ def _known(name: str) -> str:
 
 
 # A format's name as a field of pydantic's.
-FormatName = Annotated[str, AfterValidator(_known)]
+FormatName = Annotated[str, AfterValidator(_known), KnownNames(lambda: FORMATS)]
 
 
 class HasFormat(Protocol):

@@ -4,6 +4,7 @@ A new one is such a file, with a class under `@register`, and needs no other cha
 """
 
 from heatmark.models.backbones.family import (
+    BACKBONE_NAMES,
     FAMILIES,
     BackboneName,
     Family,
@@ -15,6 +16,7 @@ from heatmark.models.backbones.family import (
 )
 
 __all__ = [
+    "BACKBONE_NAMES",
     "FAMILIES",
     "BackboneName",
     "Family",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, TypeVar
 
 from pydantic import AfterValidator
 
+from heatmark.foundation.known_names import KnownNames
 from heatmark.foundation.registry import LAST, Registry
 
 if TYPE_CHECKING:
@@ -84,4 +85,5 @@ def _known(name: str) -> str:
 
 
 # A backbone's name as a field of pydantic's.
-KnownBackbone = Annotated[str, AfterValidator(_known)]
+BACKBONE_NAMES = KnownNames(published, lambda: (f"{name}-" for name in FAMILIES))
+KnownBackbone = Annotated[str, AfterValidator(_known), BACKBONE_NAMES]

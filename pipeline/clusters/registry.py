@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import AfterValidator
 
+from heatmark.foundation.known_names import KnownNames
 from heatmark.foundation.registry import Registry
 from heatmark.pipeline.clusters.kind import ClusterKind
 
@@ -36,4 +37,4 @@ def _known(name: str) -> str:
 
 
 # The name of a kind as a field of pydantic's.
-KnownExecutor = Annotated[str, AfterValidator(_known)]
+KnownExecutor = Annotated[str, AfterValidator(_known), KnownNames(lambda: CLUSTERS)]

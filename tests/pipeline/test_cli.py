@@ -153,7 +153,7 @@ def test_files_and_folders_that_are_not_there_are_named(tmp_path: Path) -> None:
 def test_what_the_system_refuses_is_one_line(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refused() -> None:
+    def refused(**_options: str) -> None:
         raise OSError(number, os.strerror(number), "/runs/x")
 
     monkeypatch.setattr(cli, "app", refused)
@@ -201,7 +201,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     group: Any = get_command(app)
     assert {"sweep", "train", "score", "decode", "report", "ui", "data", "site"} <= set(group.commands)
     assert {"plan", "run", "status", "cancel"} <= set(group.commands["sweep"].commands)
-    assert set(group.commands["site"].commands) == {"check"}
+    assert set(group.commands["site"].commands) == {"check", "schema"}
     assert set(group.commands["records"].commands) == {"keep", "restore"}
     options = {option for parameter in group.commands["site"].commands["check"].params for option in parameter.opts}
     assert options == {"--site", "--set", "--out", "--wait", "--json"}

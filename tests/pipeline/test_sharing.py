@@ -17,10 +17,10 @@ from heatmark.pipeline.decisions import decide_cancel, reopen
 from heatmark.pipeline.driver import cancel_sweep
 from heatmark.pipeline.mirror import Mirror
 from heatmark.pipeline.plan_view import There, in_words
-from heatmark.pipeline.progress import trial_statuses
 from heatmark.pipeline.relay import TrialFailed, follow
 from heatmark.pipeline.shared_cluster import SharedCluster
 from heatmark.pipeline.submit import UNANSWERED, JobStatus
+from heatmark.pipeline.trial_status import trial_statuses
 from heatmark.workloads.lease import hold_lease
 from heatmark.workloads.run_folder.drivers import driver_lock
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders

@@ -16,9 +16,9 @@ from heatmark.pipeline.accounting import account
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_cluster import LocalCluster
-from heatmark.pipeline.progress import trial_statuses
 from heatmark.pipeline.slurm_client import SlurmClient
 from heatmark.pipeline.slurm_cluster import SlurmCluster
+from heatmark.pipeline.trial_status import trial_statuses
 from heatmark.workloads.run_folder.events import Ended
 from tests.made_up import job_of
 from tests.slurm.sent import Sent, prepare
