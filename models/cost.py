@@ -15,6 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from heatmark.models.backbones import parse_backbone
+from heatmark.models.maps import maps_per_joint, split_maps
+from heatmark.models.method import Method
 
 # Operations that multiply what has been learned or what was computed, by the words in their names. PyTorch has formulas
 # for most of them; one that it has none for would count as nothing.
@@ -22,6 +24,8 @@ MULTIPLYING = re.compile(
     r"(?:^|[_bd])mm(?:_|$)|matmul|conv(?!ert)|^(?!upsample).*linear|att(?:n|ention)|einsum|dot|(?:^|_|add)mv(?:_|$)"
     r"|rnn|lstm|gru|encoder_layer"
 )
+# Input pixels per heatmap pixel.
+STRIDE = 4
 PRINTED_LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
@@ -39,10 +43,19 @@ class Cost:
     paper_gflops: float
 
 
-def cost_of(backbone: str, joints: int, input_size: tuple[int, int]) -> Cost:
-    """Of a net by its name, without memory for its weights. input_size: width, height."""
+def cost_of(backbone: str, joints: int, input_size: tuple[int, int], method: Method | None = None) -> Cost:
+    """Of a net by its name, without memory for its weights. input_size: width, height.
+
+    method: whose maps the net gives, and whose own layers stand behind them; None is one that reads heatmaps alone.
+    What a loss alone learns is not counted.
+    """
     with torch.device("meta"):
-        net = parse_backbone(backbone).build(joints)
+        latent = method.latent_maps if method else 0
+        net = parse_backbone(backbone).build(joints * maps_per_joint(latent, depth=False))
+        width, height = input_size
+        reader = method.reader(joints, (height // STRIDE, width // STRIDE)) if method else None
+        if reader is not None:
+            net = nn.Sequential(net, _Behind(reader, joints, latent))
         true, printed = multiply_adds(net, input_size)
     return Cost(sum(each.numel() for each in net.parameters()), true / 1e9, printed / 1024**3)
 
@@ -71,6 +84,17 @@ def multiply_adds(net: nn.Module, input_size: tuple[int, int]) -> tuple[int, int
         for handle in handles:
             handle.remove()
     return counter.multiply_adds, printed
+
+
+class _Behind(nn.Module):
+    """A method's own layers, on the maps of a network as it gives them."""
+
+    def __init__(self, reader: nn.Module, joints: int, latent: int) -> None:
+        super().__init__()
+        self.reader, self.joints, self.latent = reader, joints, latent
+
+    def forward(self, maps_BCHW: Tensor) -> Tensor:
+        return split_maps(maps_BCHW, self.joints, self.latent, self.reader).heatmap_BKHW
 
 
 class _Counter(TorchDispatchMode):

@@ -1,4 +1,4 @@
-"""What a heatmap is trained with: Gaussian targets, L_de (Eq. 4), L_re (Eq. 5), L_reg (Eq. 15) and DSNT's two terms.
+"""What a heatmap is trained with: Gaussian targets, L_de (Eq. 4), L_re (Eq. 5), L_reg (Eq. 15) and DSNT's terms.
 
 All in fp32 or wider, averaged over the joints that count: labelled, and inside the map where the term asks for it.
 """
@@ -140,6 +140,23 @@ def jensen_shannon(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labell
     middle_BKHW = (wanted_BKHW + found_BKHW) / 2
     divergence_BK = (_relative_entropy(wanted_BKHW, middle_BKHW) + _relative_entropy(found_BKHW, middle_BKHW)) / 2
     return mean_over(divergence_BK, weight_BK)
+
+
+def variance_error(heatmap_BKHW: Tensor, beta: float, joints_BK2: Tensor, labelled_BK: Tensor, sigma: float) -> Tensor:
+    """(Var x - s^2)^2 + (Var y - s^2)^2 of softmax(beta h) where the map is 2 wide and 2 high (DSNT).
+
+    sigma: s, in heatmap pixels. Averaged over the labelled joints inside the map.
+    """
+    size = heatmap_BKHW.shape[-2:]
+    density_BKHW = softmax_map(heatmap_BKHW, beta)
+    error_BK = torch.zeros_like(density_BKHW[..., 0, 0])
+    for share_BKA in (density_BKHW.sum(-2), density_BKHW.sum(-1)):
+        pixels = share_BKA.shape[-1]
+        place_A = pixel_index(pixels, share_BKA)
+        mean_BK1 = (share_BKA * place_A).sum(-1, keepdim=True)
+        variance_BK = (share_BKA * (place_A - mean_BK1) ** 2).sum(-1)
+        error_BK = error_BK + ((variance_BK - sigma**2) * (2 / pixels) ** 2).square()
+    return mean_over(error_BK, labelled_BK * inside(joints_BK2, size))
 
 
 def normal_map(joints_BK2: Tensor, size: Size, sigma: float) -> Tensor:

@@ -53,6 +53,14 @@ class Method(BaseModel):
         """What the loss itself learns, new: trained, saved and counted with the network, and not used in reading."""
         return None
 
+    def reader(self, joints: int, size: Size) -> nn.Module | None:
+        """Layers of the method's own behind the network's maps, new: Maps -> Maps, with what they made beside them.
+
+        They are trained, saved and counted with the network, and used in training and in reading. size: rows and
+        columns of a map. The heatmap that they give is described and read by other decoders as any is.
+        """
+        return None
+
     def terms(
         self, maps: Maps, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int, learned: nn.Module | None
     ) -> dict[str, Tensor]:

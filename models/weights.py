@@ -20,12 +20,12 @@ __all__ = ["Checkpoint", "Fit", "WeightsError", "load_weights", "read_checkpoint
 
 # mmpose 0.x and 1.x -> here; the numbers behind are the same.
 MMPOSE_PREFIXES = {"backbone.": "", "head.simplebaseline_head.": "", "keypoint_head.": "", "head.": ""}
-# A head is new where the joints are others, and what a loss learns where the method is: these may be missing or of
-# another shape.
-HEAD = ("deconv_layers.", "final_layer.", "learned.")
-# Classifiers, branches that only a classifier reads, and what another loss learned: these may be left over.
+# A head is new where the joints are others, and what a loss learns or a read-out's own layers where the method is:
+# these may be missing or of another shape.
+HEAD = ("deconv_layers.", "final_layer.", "learned.", "reader.")
+# Classifiers, branches that only a classifier reads, and what another method learned: these may be left over.
 LEFTOVERS = re.compile(
-    r"fc\.|classifier\.|learned\.|incre_modules\.|downsamp_modules\.|final_layer\.0\.|linspace_[xy]|stage4\.2\.fuse_layers\.[123]\."
+    r"fc\.|classifier\.|learned\.|reader\.|incre_modules\.|downsamp_modules\.|final_layer\.0\.|linspace_[xy]|stage4\.2\.fuse_layers\.[123]\."
 )
 _HASH_IN_NAME = re.compile(r"-(?!20\d\d[01]\d[0-3]\d[._])([0-9a-f]{8})(?=[._])")
 

@@ -290,12 +290,13 @@ def models(
     names: Annotated[list[str] | None, typer.Argument(metavar="BACKBONE", help="None: the published nets.")] = None,
     joints: Annotated[int, typer.Option(min=1, help="17 for COCO, 16 for MPII, 21 for a hand.")] = 17,
     input_size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of a crop in pixels.")] = "192x256",
+    method: Annotated[str, typer.Option(help="Whose maps and layers are counted too.")] = "detection",
     as_json: JsonOption = False,
 ) -> None:
     """List backbones: parameters, true multiply-adds, and the GFLOPs that papers print."""
     from heatmark.pipeline.models_view import costs, print_costs
 
-    found = costs(names or [], joints, input_size)
+    found = costs(names or [], joints, input_size, method)
     if as_json:
         print(json.dumps(found))
     else:

@@ -10,15 +10,20 @@ from rich.table import Table
 
 from heatmark.foundation.errors import InputError
 from heatmark.models.backbones import published
+from heatmark.models.methods import METHODS
 
 
-def costs(names: list[str], joints: int, input_size: str) -> dict[str, dict[str, Any]]:
-    """Parameters, true multiply-adds and papers' GFLOPs by backbone. No name: the published nets."""
+def costs(names: list[str], joints: int, input_size: str, method: str = "detection") -> dict[str, dict[str, Any]]:
+    """Parameters, true multiply-adds and papers' GFLOPs by backbone. No name: the published nets.
+
+    method: by its name, whose maps and layers are counted with them.
+    """
     from heatmark.models.cost import cost_of
 
     size = _size(input_size)
     try:
-        return {name: asdict(cost_of(name, joints, size)) for name in names or published()}
+        kind = METHODS.named(method)
+        return {name: asdict(cost_of(name, joints, size, kind())) for name in names or published()}
     except ValueError as error:
         raise InputError(f"models: {error}") from error
 

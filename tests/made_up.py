@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor, nn
 
 from heatmark.datasets.people import FloatArray
 from heatmark.foundation.clock import utc_now
+from heatmark.models.maps import Maps, split_maps
 from heatmark.models.method import Method
 from heatmark.workloads.run_folder.ends import EndKind
 from heatmark.workloads.run_folder.epoch import EpochRecord
@@ -60,6 +62,11 @@ def planned_sweep(sweep: Path, specs: Sequence[TrialSpec] = (), name: str | None
     content = {"created": "2026-03-04T09:59:00.000Z", "scheduler": "fifo", "cluster": {}, "cells": cells}
     content["targets"] = {}
     SweepRecord(**{"name": name or sweep.name, **content, **changes}).write(sweep_file(sweep))
+
+
+def split_for(method: Method, maps_BCHW: Tensor, joints: int, reader: nn.Module | None = None) -> Maps:
+    """A network's maps as the method has them. reader: its own layers, new where none are given."""
+    return split_maps(maps_BCHW, joints, method.latent_maps, reader or method.reader(joints, maps_BCHW.shape[-2:]))
 
 
 def gaussian_HW(size: tuple[int, int], joint: tuple[float, float], sigma: float = 2.0) -> FloatArray:

@@ -299,11 +299,15 @@ def all_maps(
     """The maps of uint8 RGB crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(image_BHW3, device, spec.channels)
     order = skeleton.mirrored_order
-    seen = [split_maps(model(image_B3HW), len(order), spec.method.latent_maps)]
+    seen = [maps_of(model, spec, len(order), model(image_B3HW))]
     if spec.train.flip_test:
-        mirrored = split_maps(model(image_B3HW.flip(-1)), len(order), spec.method.latent_maps)
-        seen.append(mirrored.mirrored_back(order))
+        seen.append(maps_of(model, spec, len(order), model(image_B3HW.flip(-1))).mirrored_back(order))
     return seen
+
+
+def maps_of(model: nn.Module, spec: TrialSpec, joints: int, maps_BCHW: Tensor) -> Maps:
+    """What a network gave, taken apart."""
+    return split_maps(maps_BCHW, joints, spec.method.latent_maps, getattr(model, "reader", None))
 
 
 def _heatmaps_of(seen: list[Maps]) -> tuple[Tensor, Tensor | None]:

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from heatmark.datasets.people import Skeleton
 from heatmark.models.decoding import clamp_to_map
-from heatmark.models.maps import Maps, split_maps
-from heatmark.workloads.evaluate import certainty, depths_seen, own_reading
+from heatmark.models.maps import Maps, changed
+from heatmark.workloads.evaluate import certainty, depths_seen, maps_of, own_reading
 from heatmark.workloads.spec import TrialSpec
 
 
@@ -39,13 +39,11 @@ class PoseNet(nn.Module):
 
     def _maps(self, image_B3HW: Tensor) -> list[Maps]:
         """As evaluate.all_maps, in fp64."""
-        joints, latent = len(self.order), self.spec.method.latent_maps
         if not self.spec.train.flip_test:
-            return [split_maps(self.model(image_B3HW).double(), joints, latent)]
-        both_BCHW = self.model(torch.cat([image_B3HW, image_B3HW.flip(-1)])).double()
+            return [self._apart(self.model(image_B3HW))]
         people = image_B3HW.shape[0]
-        own_BCHW, mirrored_BCHW = both_BCHW[:people], both_BCHW[people:]
-        return [
-            split_maps(own_BCHW, joints, latent),
-            split_maps(mirrored_BCHW, joints, latent).mirrored_back(self.order),
-        ]
+        both_BCHW = self.model(torch.cat([image_B3HW, image_B3HW.flip(-1)]))
+        return [self._apart(both_BCHW[:people]), self._apart(both_BCHW[people:]).mirrored_back(self.order)]
+
+    def _apart(self, maps_BCHW: Tensor) -> Maps:
+        return changed(maps_of(self.model, self.spec, len(self.order), maps_BCHW), Tensor.double)

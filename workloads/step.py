@@ -68,7 +68,9 @@ def loss_terms(engine: Any, spec: TrialSpec, ranks: Ranks, batch: Batch, epoch: 
     weights = ranks.weights_later(_counts(spec, joints_BK2, labelled_BK, epoch)) if ranks.world_size > 1 else None
     maps_BCHW = engine(network_input(batch["image_BHW3"], device, spec.channels))
     with full_precision(device):
-        maps = split_maps(maps_BCHW, labelled_BK.shape[1], spec.method.latent_maps)
+        maps = split_maps(
+            maps_BCHW, labelled_BK.shape[1], spec.method.latent_maps, getattr(engine.module, "reader", None)
+        )
         learned = getattr(engine.module, "learned", None)
         terms = spec.method.terms(maps, joints_BK2, labelled_BK, epoch, learned)
         if maps.depth_BKHW is not None:

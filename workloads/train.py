@@ -47,13 +47,18 @@ class DivergedError(RuntimeError):
 def build_model(spec: TrialSpec, joints: int) -> nn.Module:
     """The untrained network of a trial; its weights depend on the seed alone.
 
-    What the method's loss learns is a part of it under the name `learned`, which no backbone uses.
+    What the method's loss learns is a part of it under the name `learned`, and the method's own layers behind the maps
+    under `reader`; no backbone uses these.
     """
     seed_everything(spec.seed)
     model = parse_backbone(spec.backbone).build(joints * maps_per_joint(spec.method.latent_maps, spec.train.depth))
     learned = spec.method.learned()
     if learned is not None:
         model.add_module("learned", learned)
+    width, height = spec.data.heatmap_size
+    reader = spec.method.reader(joints, (height, width))
+    if reader is not None:
+        model.add_module("reader", reader)
     return model
 
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from heatmark.models.cost import multiply_adds
+from heatmark.models.cost import cost_of, multiply_adds
+from heatmark.models.methods import METHODS
 
 CHANNELS, SIDE = 16, 8
 PIXELS = SIDE * SIDE
@@ -61,3 +62,13 @@ def test_what_cannot_be_counted_is_refused_with_the_modules_name() -> None:
     with pytest.raises(ValueError, match=r"^mixer.* \(\w+\): the multiply-adds of aten::\w+ cannot be counted"):
         multiply_adds(net, (32, 32))
     assert net.training and not net.stem._forward_hooks and not net.mixer._forward_hooks
+
+
+def test_a_methods_maps_and_layers_are_counted() -> None:
+    """At 64 x 96: three maps a joint instead of one; SimCC's two layers from 16 x 24 pixels to 128 and 192 bins."""
+    plain, rle, simcc = (cost_of("sbl-r18-w8", 5, (64, 96), METHODS[name]()) for name in ("ipr", "rle", "simcc"))
+    assert plain == cost_of("sbl-r18-w8", 5, (64, 96))
+    assert rle.parameters - plain.parameters == 2 * 5 * (32 + 1)
+    assert simcc.parameters - plain.parameters == (16 * 24 + 1) * (128 + 192)
+    assert simcc.gmac - plain.gmac == pytest.approx(5 * 16 * 24 * (128 + 192) / 1e9)
+    assert simcc.paper_gflops - plain.paper_gflops == pytest.approx(5 * 16 * 24 * (128 + 192) / 1024**3)

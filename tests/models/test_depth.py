@@ -89,7 +89,7 @@ def test_the_depth_map_of_detection_learns_under_the_gaussian() -> None:
 def test_gradients_are_finite_for_untrained_and_for_wild_maps(name: str, scale: float) -> None:
     torch.manual_seed(1)
     maps = (scale * torch.randn(2, 4, 16, 12)).requires_grad_()
-    heatmap, _, depth = split_maps(maps, 2)
+    heatmap, _, depth, _ = split_maps(maps, 2)
     assert depth is not None
     joints, true, labelled = JOINTS.expand(2, 2, 2), torch.randn(2, 2), torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     method_of(name).depth_loss(heatmap, depth, joints, true, labelled).backward()
@@ -110,7 +110,7 @@ def test_the_gradient_of_an_expected_depth_is_the_weight_of_each_pixel() -> None
 @pytest.mark.parametrize("name", METHODS)
 def test_half_precision_is_read_in_single(name: str) -> None:
     maps = torch.randn(1, 4, 16, 12).to(torch.bfloat16)
-    heatmap, _, depth = split_maps(maps, 2)
+    heatmap, _, depth, _ = split_maps(maps, 2)
     assert method_of(name).read_depth(heatmap, depth).dtype == torch.float32
 
 

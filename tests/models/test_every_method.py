@@ -10,9 +10,10 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from heatmark.models.maps import Maps, maps_per_joint, split_maps
+from heatmark.models.maps import Maps, maps_per_joint
 from heatmark.models.methods import METHODS, AnyMethod
 from heatmark.reports.rendering.method_colors import method_color
+from tests.made_up import split_for
 
 SAMPLES, JOINTS, HEIGHT, WIDTH = 2, 3, 24, 20
 TRUE_BK2 = torch.tensor([[[10.0, 15.0], [3.25, 8.5], [12.0, 6.0]], [[11.0, 4.0], [7.5, 4.0], [5.0, 20.0]]])
@@ -30,7 +31,7 @@ def maps_of(method: Any, dtype: torch.dtype = torch.float32) -> tuple[torch.Tens
     torch.manual_seed(0)
     channels = JOINTS * maps_per_joint(method.latent_maps, False)
     network = torch.randn(SAMPLES, channels, HEIGHT, WIDTH).to(dtype).requires_grad_()
-    return network, split_maps(network, JOINTS, method.latent_maps)
+    return network, split_for(method, network, JOINTS)
 
 
 @every_method
@@ -44,7 +45,7 @@ def test_terms_are_finite_numbers_in_full_precision_and_reach_the_maps(name: str
         assert terms and all(key.startswith("l_") for key in terms)
         for term in terms.values():
             assert term.shape == () and term.dtype == torch.float32 and term.isfinite()
-        (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), network)
+        (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), network, retain_graph=True)
         assert gradient.isfinite().all()
         heatmap_gradient_BK = gradient[:, :JOINTS].abs().amax((-2, -1))
         assert (heatmap_gradient_BK[LABELLED_BK > 0] > 0).all()
@@ -66,9 +67,10 @@ def test_the_loss_is_that_of_the_global_batch_on_any_number_of_ranks(name: str, 
     torch.manual_seed(1)
     network = torch.randn(4, JOINTS * maps_per_joint(method.latent_maps, depth), HEIGHT, WIDTH).requires_grad_()
     true_BK, learned, size = torch.rand(4, JOINTS), method.learned(), (HEIGHT, WIDTH)
+    reader = method.reader(JOINTS, size)
 
     def terms_of(people: slice) -> dict[str, torch.Tensor]:
-        maps = split_maps(network[people], JOINTS, method.latent_maps)
+        maps = split_for(method, network[people], JOINTS, reader)
         labels = UNLIKE_BK2[people], UNLIKE_BK[people]
         terms = method.terms(maps, *labels, 0, learned)
         if depth:
@@ -108,7 +110,7 @@ def test_a_joint_is_read_within_the_map_in_full_precision(name: str, dtype: torc
     joints_BK2 = method.decode(heatmap_BKHW)
     assert joints_BK2.shape == (1, 1, 2) and joints_BK2.dtype == torch.float32
     assert (joints_BK2 - torch.tensor([5.0, 10.0])).abs().max() < 1.5
-    found_BK2, sure_BK = method.decode(maps.heatmap_BKHW), method.certainty(maps)
+    found_BK2, sure_BK = method.read(maps), method.certainty(maps)
     assert found_BK2.shape == (SAMPLES, JOINTS, 2) and found_BK2.dtype == torch.float32
     assert sure_BK.shape == (SAMPLES, JOINTS) and sure_BK.dtype == torch.float32 and sure_BK.isfinite().all()
 
@@ -117,11 +119,13 @@ def test_a_joint_is_read_within_the_map_in_full_precision(name: str, dtype: torc
 def test_a_map_and_the_same_map_merge_to_what_it_says(name: str) -> None:
     """A mirror that agrees changes nothing where maps do not lag."""
     method = method_of(name)
-    heatmap_BKHW = maps_of(method)[1].heatmap_BKHW.detach()
+    _, maps = maps_of(method)
+    heatmap_BKHW = maps.heatmap_BKHW.detach()
     read_BK2 = method.decode(heatmap_BKHW)
     torch.testing.assert_close(method.decode_flipped(heatmap_BKHW, heatmap_BKHW, 0.0), read_BK2)
-    lagging_BK2 = method.decode_flipped(heatmap_BKHW, heatmap_BKHW, 0.75)
-    assert lagging_BK2.shape == read_BK2.shape and lagging_BK2.dtype == torch.float32 and lagging_BK2.isfinite().all()
+    for lagging_BK2 in (method.decode_flipped(heatmap_BKHW, heatmap_BKHW, 0.75), method.read_flipped(maps, maps, 0.75)):
+        assert lagging_BK2.shape == read_BK2.shape and lagging_BK2.dtype == torch.float32
+        assert lagging_BK2.isfinite().all()
 
 
 @every_method

@@ -10,14 +10,21 @@ from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from heatmark.models import decoding
-from heatmark.models.maps import Maps, maps_per_joint, split_maps
+from heatmark.models.maps import Maps, maps_per_joint
 from heatmark.models.methods import METHODS, AnyMethod, BiasCompensated, Detection, IntegralRegression
 from heatmark.models.methods.ipr_debias import DebiasedIntegral
 from heatmark.models.methods.ipr_l_de import IntegralWithPrior
 from heatmark.models.methods.ipr_l_reg import RegularizedIntegral
+from tests.made_up import split_for
 
 JOINTS = torch.tensor([[[10.0, 15.0], [3.25, 8.5]], [[11.0, 4.0], [100.0, 4.0]]])
 LABELLED = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+
+
+# Pixels that share nothing are narrow before they are in place where their width is all that counts at first.
+ON_FREE_PIXELS = {"dsnt_var": {"variance_weight": 1.0}}
+# A joint is drawn for anew in each epoch; of all others the epoch stays the first.
+DRAWING = {"sampling_argmax"}
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +37,12 @@ def random_maps(method: Any, samples: int, scale: float = 1.0) -> torch.Tensor:
     return scale * torch.randn(samples, 2 * maps_per_joint(method.latent_maps, False), 24, 20)
 
 
-def maps_of(method: Any, maps: torch.Tensor) -> Maps:
-    return split_maps(maps, 2, method.latent_maps)
+def maps_of(method: Any, maps: torch.Tensor, reader: nn.Module | None = None) -> Maps:
+    return split_for(method, maps, 2, reader)
+
+
+def weights_of(*layers: nn.Module | None) -> list[nn.Parameter]:
+    return [each for own in layers if own for each in own.parameters()]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -48,20 +59,22 @@ def test_a_method_learns_where_two_joints_are(name: str) -> None:
 
     Weights of the loss learn as they do in a trial, at SimpleBaseline's rate.
     """
-    method: Any = METHODS[name]().resolved(10)
+    method: Any = METHODS[name].model_validate(ON_FREE_PIXELS.get(name, {})).resolved(10)
     free, learned = nn.Parameter(random_maps(method, 2, 1e-3)), method.learned()
-    weights = [{"params": learned.parameters(), "lr": 1e-3}] if learned else []
-    optimizer = torch.optim.Adam([{"params": [free]}, *weights], lr=0.05)
+    reader = method.reader(2, (24, 20))
+    groups: list[dict[str, Any]] = [{"params": [free]}, {"params": weights_of(learned, reader), "lr": 1e-3}]
+    optimizer = torch.optim.Adam(groups, lr=0.05)
     losses = []
-    for _ in range(300):
-        terms = method.terms(maps_of(method, free), JOINTS, LABELLED, 0, learned)
+    for step in range(300):
+        epoch = step if name in DRAWING else 0
+        terms = method.terms(maps_of(method, free, reader), JOINTS, LABELLED, epoch, learned)
         loss = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
-    error = (method.decode(free.detach()[:, :2]) - JOINTS)[LABELLED > 0].abs().max()
+    error = (method.read(maps_of(method, free.detach(), reader)) - JOINTS)[LABELLED > 0].abs().max()
     assert error < 1.0, (name, error)
 
 
@@ -70,15 +83,21 @@ def test_a_method_learns_where_two_joints_are(name: str) -> None:
 def test_a_method_reads_random_maps_finitely(name: str, scale: float) -> None:
     method: Any = METHODS[name]().resolved(10)
     maps, mirrored, learned = random_maps(method, 3, scale), random_maps(method, 3, scale), method.learned()
-    heatmap = maps[:, :2]
-    for joints in (method.decode(heatmap), method.decode_flipped(heatmap, mirrored[:, :2])):
+    reader = method.reader(2, (24, 20))
+    seen, seen_mirrored = (maps_of(method, each, reader) for each in (maps, mirrored))
+    for joints in (
+        method.read(seen),
+        method.read_flipped(seen, seen_mirrored),
+        method.decode(maps[:, :2]),
+        method.decode_flipped(maps[:, :2], mirrored[:, :2]),
+    ):
         assert joints.shape == (3, 2, 2)
         assert joints.isfinite().all()
-    certainty = method.certainty(maps_of(method, maps))
-    assert certainty.shape == (3, 2) and certainty.isfinite().all()
+    for certainty in (method.certainty(seen), method.certainty_flipped(seen, seen_mirrored)):
+        assert certainty.shape == (3, 2) and certainty.isfinite().all()
     maps.requires_grad_()
-    terms = method.terms(maps_of(method, maps), JOINTS[[0, 1, 1]], LABELLED[[0, 1, 1]], 0, learned)
-    weights = list(learned.parameters()) if learned else []
+    terms = method.terms(maps_of(method, maps, reader), JOINTS[[0, 1, 1]], LABELLED[[0, 1, 1]], 0, learned)
+    weights = weights_of(learned, reader)
     for gradient in torch.autograd.grad(torch.stack(list(terms.values())).sum(), [maps, *weights]):
         assert gradient.isfinite().all()
 
@@ -129,6 +148,11 @@ def test_terms_are_those_of_the_paper() -> None:
         ("udp", {"l_de"}),
         ("dsnt", {"l_re", "l_js"}),
         ("rle", {"l_laplace", "l_flow"}),
+        ("simcc", {"l_x", "l_y"}),
+        ("cross_entropy", {"l_ce"}),
+        ("sampling_argmax", {"l_re"}),
+        ("offset", {"l_disk", "l_offset"}),
+        ("dsnt_var", {"l_re", "l_var"}),
     ],
 )
 def test_terms_of_the_variants(name: str, terms: set[str]) -> None:

@@ -20,20 +20,20 @@ def test_no_method_asks_the_device_for_a_number(name: str, depth: bool) -> None:
     method = METHODS[name]().resolved(140)
     with torch.device("meta"):
         network = parse_backbone("sbl-r18-w8").build(JOINTS * maps_per_joint(method.latent_maps, depth))
-        learned = method.learned()
+        learned, reader = method.learned(), method.reader(JOINTS, (16, 16))
         image_B3HW = torch.empty(2, 3, 64, 64)
         joints_BK2, labelled_BK = torch.empty(2, JOINTS, 2), torch.empty(2, JOINTS)
-    maps = split_maps(network(image_B3HW), JOINTS, method.latent_maps)
+    maps = split_maps(network(image_B3HW), JOINTS, method.latent_maps, reader)
     terms = method.terms(maps, joints_BK2, labelled_BK, 0, learned)
     if maps.depth_BKHW is not None:
         terms["l_depth"] = method.depth_loss(maps.heatmap_BKHW, maps.depth_BKHW, joints_BK2, labelled_BK, labelled_BK)
     torch.stack(list(terms.values())).sum().backward()
     with torch.no_grad():
         mirrored = maps.mirrored_back(ORDER)
-        found_BK2 = method.decode_flipped(maps.heatmap_BKHW, mirrored.heatmap_BKHW)
+        found_BK2 = method.read_flipped(maps, mirrored)
         assert clamp_to_map(found_BK2, maps.heatmap_BKHW.shape[-2:]).shape == (2, JOINTS, 2)
-        assert method.decode(maps.heatmap_BKHW).device.type == "meta"
-        assert method.certainty(maps).shape == (2, JOINTS)
+        assert method.read(maps).device.type == "meta"
+        assert method.certainty(maps).shape == method.certainty_flipped(maps, mirrored).shape == (2, JOINTS)
         density_BKHW = method.visible_density(maps.heatmap_BKHW)
         diagnostics.chi_square(density_BKHW, joints_BK2, 4, (1.0, 2.0))
         diagnostics.activation_sum(density_BKHW, joints_BK2, range(5))

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from heatmark.models import decoding, decoding_refined, diagnostics
 from heatmark.models.backbones import parse_backbone
-from heatmark.models.maps import maps_per_joint, split_maps
+from heatmark.models.maps import maps_per_joint
 from heatmark.models.methods import METHODS
-from tests.made_up import gaussian_HW
+from tests.made_up import gaussian_HW, split_for
 
 HALVES = [torch.bfloat16, torch.float16]
 JOINTS = torch.tensor([[[10.0, 15.0], [3.25, 8.5]], [[11.0, 4.0], [17.0, 4.0]]])
@@ -61,12 +61,13 @@ def test_losses_and_their_gradients_are_the_same_under_autocast(name: str, half:
     method: Any = METHODS[name]().resolved(10)
     torch.manual_seed(0)
     learned = method.learned()
-    weights = list(learned.parameters()) if learned else []
+    reader = method.reader(2, (24, 20))
+    weights = [each for layers in (learned, reader) if layers for each in layers.parameters()]
 
     def learn(cast: bool) -> tuple[dict[str, torch.Tensor], tuple[torch.Tensor, ...]]:
         free = maps().repeat(1, maps_per_joint(method.latent_maps, False), 1, 1).requires_grad_()
         with torch.autocast("cpu", dtype=half, enabled=cast):
-            terms = method.terms(split_maps(free, 2, method.latent_maps), JOINTS, LABELLED, 0, learned)
+            terms = method.terms(split_for(method, free, 2, reader), JOINTS, LABELLED, 0, learned)
             loss = torch.stack(list(terms.values())).sum()
         # A trial goes back outside autocast, which would cast the matrix products of a loss with weights.
         with torch.autocast("cpu", dtype=half, enabled=cast and not weights):

@@ -135,6 +135,7 @@ def test_everything_that_is_registered_is_known_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     methods = ["detection", "ipr", "bcir", "ipr+l_reg", "ipr+l_de", "ipr+debias", "dark", "udp", "dsnt", "rle"]
+    methods += ["simcc", "cross_entropy", "sampling_argmax", "offset", "dsnt_var"]
     others = ["coco", "mpii", "lspet", "rhd", "keypoints", "sbl", "hrnet", "local", "slurm"]
     assert done.stdout.split() == [*methods, *others]
 
@@ -152,6 +153,11 @@ def test_everything_that_is_registered_is_known_without_torch() -> None:
         ("udp", "c84a63fae9613cfc", "790d478d1adb81d8"),
         ("dsnt", "5282bca18adb77ba", "e371249f6b22d6b0"),
         ("rle", "87fdd8564a1f70d9", "15c032ae09bd8e61"),
+        ("simcc", "73db39b8892051eb", "b3028170fef62494"),
+        ("cross_entropy", "d0b36420584e8b2b", "1fc0945ac961f762"),
+        ("sampling_argmax", "6defc4096f231594", "dfe9592286693e5a"),
+        ("offset", "5e66242fdebaf459", "9b2f3861015b929a"),
+        ("dsnt_var", "f2d72863ad3662e1", "0b208183f071b204"),
     ],
 )
 def test_a_trial_of_each_method_keeps_its_signature(name: str, signature: str, second: str) -> None:
