@@ -23,8 +23,8 @@ class HeatmapOffset(Method):
     The heatmap learns by the logistic loss which pixels lie within a radius of the joint; two latent maps learn there,
     by Huber's loss, how far it is across and down in heatmap pixels. Both losses are sums over pixels, averaged here
     over the labelled joints whose disk is on the map, and weighted 4 to 1 as published.
-    A map of 0 is as likely everywhere as the disk is large, as RetinaNet begins (Lin et al. 2017): from a half, the first
-    epochs would be spent on learning that nearly nothing is a disk.
+    A map of 0 is as likely everywhere as the disk is large, as RetinaNet begins (Lin et al. 2017): from a half, the
+    first epochs would be spent on learning that nearly nothing is a disk.
     Every pixel votes, by its probability and a bilinear kernel, for the place it points to. G-RMI enlarges its maps to
     the crop and takes the pixel with most votes; here, on the maps themselves, the joint is the mean of the votes that
     this pixel got. The score is their sum over the disk's area, as published. An image and its mirror give the mean of
