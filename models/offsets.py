@@ -18,6 +18,12 @@ from heatmark.models.losses import Size, mean_over
 PUBLISHED_SHARE = 25 / 353
 
 
+def prior_logit(size: Size, radius: float) -> float:
+    """ln(p / (1 - p)) with p the disk's share of the map, at most a half."""
+    share = min(0.5, math.pi * radius**2 / (size[0] * size[1]))
+    return math.log(share / (1 - share))
+
+
 def way_to(joints_BK2: Tensor, size: Size) -> Tensor:
     """way_B2KHW from each pixel to the joint."""
     height, width = size

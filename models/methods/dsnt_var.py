@@ -23,7 +23,9 @@ class DsntVariance(SoftmaxRegression):
     authors' `dsntnn` has the variance in pixels, which on a map of n x n makes it n^4 / 16 times as much.
     beta and sigma as in `dsnt`, 1 and 1 pixel.
     variance_weight: its lambda, 100 in the authors' experiments (dsnt-pose2d, experiments/reg.json), where the
-        divergences have 1: in these units a variance of 2 pixels too much on a map of 64 x 64 costs 4e-6 an axis.
+        divergences have 1: in these units a variance of 2 pixels too much on a map of 64 x 64 costs 4e-6 an axis. It
+        falls with the fourth power of a map's side; theirs had 28, and on much smaller ones maps are narrow first and
+        in place later.
     """
 
     label: ClassVar[str] = "DSNT + variance"

@@ -23,6 +23,8 @@ class HeatmapOffset(Method):
     The heatmap learns by the logistic loss which pixels lie within a radius of the joint; two latent maps learn there,
     by Huber's loss, how far it is across and down in heatmap pixels. Both losses are sums over pixels, averaged here
     over the labelled joints whose disk is on the map, and weighted 4 to 1 as published.
+    A map of 0 is as likely everywhere as the disk is large, as RetinaNet begins (Lin et al. 2017): from a half, the
+    first epochs would be spent on learning that nearly nothing is a disk.
     Every pixel votes, by its probability and a bilinear kernel, for the place it points to. G-RMI enlarges its maps to
     the crop and takes the pixel with most votes; here, on the maps themselves, the joint is the mean of the votes that
     this pixel got. The score is their sum over the disk's area, as published. An image and its mirror give the mean of
@@ -53,6 +55,17 @@ class HeatmapOffset(Method):
 
         return max(1.0, PUBLISHED_SHARE * max(size)) if self.radius is None else self.radius
 
+    def _logit(self, heatmap_BKHW: Tensor) -> Tensor:
+        """A map of 0 gives every pixel the disk's share of the map."""
+        from heatmark.models import offsets
+        from heatmark.models.decoding import at_least_fp32
+
+        size = heatmap_BKHW.shape[-2:]
+        return at_least_fp32(heatmap_BKHW) + offsets.prior_logit(size, self.reach(size))
+
+    def _share(self, heatmap_BKHW: Tensor) -> Tensor:
+        return self._logit(heatmap_BKHW).sigmoid()
+
     def terms(
         self, maps: Maps, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int, learned: nn.Module | None
     ) -> dict[str, Tensor]:
@@ -64,7 +77,7 @@ class HeatmapOffset(Method):
         weight_BK = labelled_BK * (disk_BKHW.amax((-2, -1)) > 0)
         l_offset = offsets.offset_loss(_offsets(maps), way_B2KHW, disk_BKHW, weight_BK)
         return {
-            "l_disk": self.heatmap_weight * offsets.disk_loss(maps.heatmap_BKHW, disk_BKHW, weight_BK),
+            "l_disk": self.heatmap_weight * offsets.disk_loss(self._logit(maps.heatmap_BKHW), disk_BKHW, weight_BK),
             "l_offset": self.offset_weight * l_offset,
         }
 
@@ -75,7 +88,7 @@ class HeatmapOffset(Method):
         from heatmark.models import offsets
         from heatmark.models.pixel_classes import peak_pixel
 
-        share_BKHW = _share(maps.heatmap_BKHW)
+        share_BKHW = self._share(maps.heatmap_BKHW)
         votes_BKHW = offsets.vote_map(share_BKHW, _offsets(maps), self.reach(share_BKHW.shape[-2:]))
         return offsets.mean_vote(share_BKHW, _offsets(maps), peak_pixel(votes_BKHW))
 
@@ -87,7 +100,7 @@ class HeatmapOffset(Method):
     def certainty(self, maps: Maps) -> Tensor:
         from heatmark.models import offsets
 
-        share_BKHW = _share(maps.heatmap_BKHW)
+        share_BKHW = self._share(maps.heatmap_BKHW)
         return offsets.vote_map(share_BKHW, _offsets(maps), self.reach(share_BKHW.shape[-2:])).amax((-2, -1))
 
     def certainty_flipped(self, maps: Maps, mirrored: Maps, lag: float = 0.75) -> Tensor:
@@ -109,17 +122,17 @@ class HeatmapOffset(Method):
         """The probabilities over their sum."""
         from heatmark.models.density import positive_map
 
-        return positive_map(_share(heatmap_BKHW))
+        return positive_map(self._share(heatmap_BKHW))
 
     def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
         """Without the offsets: the largest probability."""
-        return _share(heatmap_BKHW).amax((-2, -1))
+        return self._share(heatmap_BKHW).amax((-2, -1))
 
     def read_depth(self, heatmap_BKHW: Tensor, depth_BKHW: Tensor) -> Tensor:
         """The depth at the heatmap's peak."""
         from heatmark.models import depth
 
-        return depth.depth_at_peak(_share(heatmap_BKHW), depth_BKHW)
+        return depth.depth_at_peak(self._share(heatmap_BKHW), depth_BKHW)
 
     def depth_loss(
         self, heatmap_BKHW: Tensor, depth_BKHW: Tensor, joints_BK2: Tensor, true_BK: Tensor, labelled_BK: Tensor
@@ -138,12 +151,6 @@ class HeatmapOffset(Method):
 
         disk_BKHW = offsets.disk(offsets.way_to(joints_BK2, size), self.reach(size))
         return (labelled_BK * (disk_BKHW.amax((-2, -1)) > 0)).sum()
-
-
-def _share(heatmap_BKHW: Tensor) -> Tensor:
-    from heatmark.models.decoding import at_least_fp32
-
-    return at_least_fp32(heatmap_BKHW).sigmoid()
 
 
 def _offsets(maps: Maps) -> Tensor:

@@ -29,7 +29,7 @@ POINTS_PER_INCH = 72
 HOVER_RADIUS = 5
 # Values that are further apart are shown on a log scale.
 LOG_FROM_RATIO = 4
-# Of a line of a legend, and inches of it.
+# Of a line of a legend as wide as the text, and inches of it.
 LEGEND_LETTERS, LEGEND_LINE = 110, 0.17
 # Of more points than these only every second, third and so on says something: the page would grow without end.
 MOST_WORDS = 3000
@@ -87,9 +87,10 @@ class Drawing:
 
     def legend(self, handles: Sequence[Artist], *, below: bool = False, most: int = 4) -> None:
         """Above or below all axes, in as many columns as the labels leave room for; the figure grows by its rows."""
-        labels = [textwrap.fill(str(handle.get_label()), LEGEND_LETTERS - 10) for handle in handles]
+        room = round(LEGEND_LETTERS * self.figure.get_figwidth() / WIDTH)
+        labels = [textwrap.fill(str(handle.get_label()), room - 10) for handle in handles]
         longest = max((len(line) for label in labels for line in label.splitlines()), default=0)
-        columns = max(1, min(len(handles), most, LEGEND_LETTERS // (8 + longest)))
+        columns = max(1, min(len(handles), most, room // (8 + longest)))
         lines = sum(label.count("\n") for label in labels) + -(-len(handles) // columns)
         self.figure.set_figheight(self.figure.get_figheight() + LEGEND_LINE * (lines - 1))
         where: Literal["outside lower center", "outside upper center"]

@@ -9,8 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from heatmark.datasets.geometry import Convention, heatmap_pitch, heatmap_to_input, input_to_heatmap, mirror_lag
-from heatmark.datasets.geometry import mirror_points as mirrored_points
+from heatmark.datasets.geometry import (
+    Convention,
+    heatmap_pitch,
+    heatmap_to_input,
+    input_to_heatmap,
+    mirror_lag,
+    mirror_points,
+)
 from heatmark.models import offsets
 from heatmark.models.maps import Maps
 from heatmark.models.methods.offset import HeatmapOffset
@@ -43,7 +49,7 @@ def test_a_joint_comes_back(radius: float | None) -> None:
 def test_so_does_one_of_an_image_and_its_mirror(geometry: Convention) -> None:
     method, joints_BK2, lag = HeatmapOffset(radius=3.0), places(), mirror_lag(4, geometry)
     pitch_2 = heatmap_pitch((4 * WIDTH, 4 * HEIGHT), 4, geometry)
-    crop_BK2 = mirrored_points(heatmap_to_input(joints_BK2.numpy(), pitch_2), 4 * WIDTH)
+    crop_BK2 = mirror_points(heatmap_to_input(joints_BK2.numpy(), pitch_2), 4 * WIDTH)
     mirrored_BK2 = torch.from_numpy(input_to_heatmap(crop_BK2, pitch_2))[:, list(ORDER)]
     there = perfect(mirrored_BK2, method).mirrored_back(ORDER)
     found_BK2 = method.read_flipped(perfect(joints_BK2, method), there, lag)
@@ -57,7 +63,7 @@ def test_losses_are_those_of_the_formula() -> None:
     maps = Maps(torch.randn(2, 2, 6, 5).double(), 2 * torch.randn(2, 2, 2, 6, 5).double())
     joints_BK2 = torch.tensor([[[1.3, 2.6], [-9.0, 2.0]], [[3.9, 4.2], [2.0, 2.0]]]).double()
     labelled_BK = torch.tensor([[1.0, 1.0], [1.0, 0.0]]).double()
-    logistic = huber = 0.0
+    logistic, huber, prior = 0.0, 0.0, math.pi * 1.5**2 / 30
     assert maps.latent_BLKHW is not None
     for person in (0, 1):
         x, y = joints_BK2[person, 0].tolist()
@@ -67,6 +73,7 @@ def test_losses_are_those_of_the_formula() -> None:
                     maps.heatmap_BKHW[person, 0, row, column].item(),
                     math.dist((x, y), (column, row)) <= 1.5,
                 )
+                score += math.log(prior / (1 - prior))
                 logistic += math.log(1 + math.exp(-score if inside else score))
                 for axis, wanted in enumerate((x - column, y - row)):
                     error = abs(maps.latent_BLKHW[person, axis, 0, row, column].item() - wanted)
@@ -97,6 +104,11 @@ def test_the_disk_is_the_published_share_of_the_map() -> None:
     assert HeatmapOffset().reach((353, 257)) == pytest.approx(25)
     assert HeatmapOffset().reach((8, 8)) == 1.0
     assert HeatmapOffset(radius=2.5).reach((353, 257)) == 2.5
+
+
+def test_an_empty_map_is_as_likely_as_the_disk_is_large() -> None:
+    method, empty_BKHW = HeatmapOffset(radius=2.0), torch.zeros(1, 1, HEIGHT, WIDTH)
+    assert method.confidence(empty_BKHW).item() == pytest.approx(4 * math.pi / (HEIGHT * WIDTH), rel=1e-5)
 
 
 def test_the_losses_have_the_gradient_of_finite_differences() -> None:
