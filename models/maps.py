@@ -7,9 +7,11 @@ kind for all joints before the next. What a method's own layers make of them (`M
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor
+
+Group = TypeVar("Group", bound=tuple[Any, ...])
 
 
 class Axes(NamedTuple):
@@ -46,16 +48,6 @@ class Maps(NamedTuple):
             None if self.axes is None else self.axes.mirrored_back(order),
         )
 
-    def double(self) -> Maps:
-        """The same in fp64."""
-        heatmap, latent, depth, axes = self
-        return Maps(
-            heatmap.double(),
-            None if latent is None else latent.double(),
-            None if depth is None else depth.double(),
-            None if axes is None else Axes(axes.across_BKX.double(), axes.down_BKY.double()),
-        )
-
 
 def maps_per_joint(latent: int, depth: bool) -> int:
     """How many maps a network must give for each joint."""
@@ -74,3 +66,14 @@ def split_maps(maps_BCHW: Tensor, joints: int, latent: int = 0, reader: Callable
         depth_BKHW if depth_BKHW.shape[1] else None,
     )
     return maps if reader is None else reader(maps)
+
+
+def changed(maps: Group, change: Callable[[Tensor], Tensor]) -> Group:
+    """The same with every tensor in it changed, also those that are grouped further."""
+    return type(maps)(*(_changed(kind, change) for kind in maps))
+
+
+def _changed(kind: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if kind is None:
+        return None
+    return change(kind) if isinstance(kind, Tensor) else changed(kind, change)

@@ -112,7 +112,8 @@ def _run(export: Export, facts: CardFacts) -> Iterator[str]:
     yield f"- Input `image`: float32, N x 3 x {height} x {width}, {order}, (value / 255 - mean) / deviation. Any N."
     yield (
         f"- mean {list(about.mean)}, deviation {list(about.deviation)}, in the order of the colours. "
-        f"The crop is the person's box, grown to {width}:{height} about its centre, then by {about.padding:g}."
+        f"The crop is the person's box, grown to {width}:{height} about its centre, then by {about.padding:g}; "
+        f"geometry {about.geometry} (datasets/geometry.py)."
     )
     yield f"- Output `joints`: float32, N x {len(about.joints.joints)} x 2, (x, y) in pixels of the crop, from 0."
     yield f"- Output `confidences`: float32, N x {len(about.joints.joints)}, how sure each joint is."
@@ -131,7 +132,9 @@ def _run(export: Export, facts: CardFacts) -> Iterator[str]:
 def _training(export: Export, trial: Trial) -> Iterator[str]:
     yield "\n## What it was trained on\n"
     yield from (f"- {name}: {text}" for name, text in setup_rows([trial]))
-    yield f"- Weights: after epoch {export.about.epoch} of {export.spec.train.epochs}"
+    weights = f"after epoch {export.about.epoch} of {export.spec.train.epochs}"
+    seen = {epoch.number: epoch.samples_seen for epoch in trial.epochs}.get(export.about.epoch)
+    yield f"- Weights: {weights}{f', {seen:,.0f} crops of people seen' if seen else ''}"
     yield f"- Signature: {export.about.signature}"
     if trial.result is not None:
         versions = ", ".join(f"{name} {version}" for name, version in sorted(trial.result.versions.items()))
@@ -149,7 +152,10 @@ def _numbers(export: Export, trial: Trial, records: Records | None) -> Iterator[
         return
     intervals = _intervals(digest(records)) if records is not None else {}
     flip = "with" if trial.spec is None or trial.spec.train.flip_test else "without"
-    yield f"On the validation people of {printable(export.about.data)}, {title_of(boxes)}, {flip} flip test."
+    who = "the validation people"
+    if records is not None:
+        who = f"{len(records):,} validation people on {len(np.unique(records.image_N)):,} images"
+    yield f"On {who} of {printable(export.about.data)}, {title_of(boxes)}, {flip} flip test."
     if trial.spec is not None and trial.spec.train.flip_test != export.about.flip_test:
         yield f"The file is {'with' if export.about.flip_test else 'without'} flip test: its own numbers differ."
     yield "\n| Metric | Value | 95 % interval |\n|---|---|---|"
@@ -209,7 +215,7 @@ def _failures(records: Records | None) -> Iterator[str]:
     rows = ranked(records)[:WORST_PEOPLE]
     if rows:
         yield "- People of the largest error for their size:\n"
-        yield "| Image | Annotation | Mean error | Of it | Most of its joints |\n|---|---|---|---|---|"
+        yield "| Image | Annotation | Mean error | By root of area | Most of its joints |\n|---|---|---|---|---|"
         yield from (_case(records, row) for row in rows)
 
 
@@ -220,7 +226,7 @@ def _case(records: Records, row: int) -> str:
     share = mean / float(records.numbers["root_of_area"][row])
     kinds = _kinds(records.kind_NK[row][labelled_K].tolist()) if records.kind_NK is not None else "-"
     place = f"| {records.image_N[row]} | {records.annotation_N[row]} "
-    return f"{place}| {mean:.1f} px | {100 * share:.0f} % of the root of its area | {kinds} |"
+    return f"{place}| {mean:.1f} px | {100 * share:.0f} % | {kinds} |"
 
 
 def _kinds(kinds: Sequence[int]) -> str:

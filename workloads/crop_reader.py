@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from heatmark.datasets.geometry import heatmap_to_input
 from heatmark.datasets.loader import CropLoader, make_loader
 from heatmark.datasets.people import PoseDataset, Skeleton
 from heatmark.datasets.predictions import Predictions
-from heatmark.models.maps import Maps
+from heatmark.models.maps import Maps, changed
 from heatmark.workloads.engine import network_input
 from heatmark.workloads.evaluate import Array, all_maps, certainty, depths_seen, read_joints, scored, scored_poses
 from heatmark.workloads.exported import Exported
@@ -92,7 +93,7 @@ class TrialReader:
         draw = torch.Generator(self.device).manual_seed(0)
         moved_BK = np.zeros_like(own.confidence_BK)
         for _ in range(DRAWS):
-            other = self._read([_disturbed(maps, draw) for maps in seen])
+            other = self._read([changed(maps, partial(_with_noise, draw)) for maps in seen])
             moved_BK = np.maximum(moved_BK, apart(own, other))
         return moved_BK
 
@@ -109,11 +110,7 @@ class TrialReader:
         return scored(self.spec, people, person_N, joints_NK3, depth_NK)
 
 
-def _disturbed(maps: Maps, draw: torch.Generator) -> Maps:
-    return Maps(*(None if kind is None else _with_noise(kind, draw) for kind in maps))  # type: ignore[arg-type]
-
-
-def _with_noise(maps: Tensor, draw: torch.Generator) -> Tensor:
+def _with_noise(draw: torch.Generator, maps: Tensor) -> Tensor:
     noise = torch.randn(maps.shape, generator=draw, device=maps.device, dtype=maps.dtype)
     return maps + ROUNDING * maps.abs().amax((-2, -1), keepdim=True) * noise
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -300,13 +299,15 @@ def all_maps(
     """The maps of uint8 RGB crops and, with flip_test, those of the mirrored ones, mirrored back."""
     image_B3HW = network_input(image_BHW3, device, spec.channels)
     order = skeleton.mirrored_order
-    split = partial(
-        split_maps, joints=len(order), latent=spec.method.latent_maps, reader=getattr(model, "reader", None)
-    )
-    seen = [split(model(image_B3HW))]
+    seen = [maps_of(model, spec, len(order), model(image_B3HW))]
     if spec.train.flip_test:
-        seen.append(split(model(image_B3HW.flip(-1))).mirrored_back(order))
+        seen.append(maps_of(model, spec, len(order), model(image_B3HW.flip(-1))).mirrored_back(order))
     return seen
+
+
+def maps_of(model: nn.Module, spec: TrialSpec, joints: int, maps_BCHW: Tensor) -> Maps:
+    """What a network gave, taken apart."""
+    return split_maps(maps_BCHW, joints, spec.method.latent_maps, getattr(model, "reader", None))
 
 
 def _heatmaps_of(seen: list[Maps]) -> tuple[Tensor, Tensor | None]:

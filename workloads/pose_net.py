@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from heatmark.datasets.people import Skeleton
 from heatmark.models.decoding import clamp_to_map
-from heatmark.models.maps import Maps, split_maps
-from heatmark.workloads.evaluate import certainty, depths_seen, own_reading
+from heatmark.models.maps import Maps, changed
+from heatmark.workloads.evaluate import certainty, depths_seen, maps_of, own_reading
 from heatmark.workloads.spec import TrialSpec
 
 
@@ -38,14 +38,12 @@ class PoseNet(nn.Module):
         return tuple(each.float() for each in found)
 
     def _maps(self, image_B3HW: Tensor) -> list[Maps]:
-        """As evaluate.all_maps, in fp64 once the layers of the net and of its method are behind them."""
+        """As evaluate.all_maps, in fp64."""
         if not self.spec.train.flip_test:
-            return [self._split(self.model(image_B3HW)).double()]
-        both_BCHW = self.model(torch.cat([image_B3HW, image_B3HW.flip(-1)]))
+            return [self._apart(self.model(image_B3HW))]
         people = image_B3HW.shape[0]
-        own, mirrored = self._split(both_BCHW[:people]), self._split(both_BCHW[people:])
-        return [own.double(), mirrored.mirrored_back(self.order).double()]
+        both_BCHW = self.model(torch.cat([image_B3HW, image_B3HW.flip(-1)]))
+        return [self._apart(both_BCHW[:people]), self._apart(both_BCHW[people:]).mirrored_back(self.order)]
 
-    def _split(self, maps_BCHW: Tensor) -> Maps:
-        reader = getattr(self.model, "reader", None)
-        return split_maps(maps_BCHW, len(self.order), self.spec.method.latent_maps, reader)
+    def _apart(self, maps_BCHW: Tensor) -> Maps:
+        return changed(maps_of(self.model, self.spec, len(self.order), maps_BCHW), Tensor.double)

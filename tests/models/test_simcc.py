@@ -77,6 +77,27 @@ def test_so_does_one_of_an_image_and_its_mirror(geometry: Convention, split_rati
         assert error_BK2.mean((0, 1)).abs().max() < 4 * half / math.sqrt(3 * 800)
 
 
+def test_the_published_average_lies_half_a_bin_to_the_right() -> None:
+    """Scores that know the joint's very place; a lag of 7/8 leaves the mirror's bins where they are."""
+    joints_BK2 = places()
+    crop_BK2 = mirror_points(4 * joints_BK2.numpy(), 4 * WIDTH) / 4
+    mirrored_BK2 = torch.from_numpy(crop_BK2)[:, list(ORDER)]
+    here, back = (seen(_exact(each)) for each in (joints_BK2, mirrored_BK2))
+    there = back.mirrored_back(ORDER)
+    errors = [(SimCC().read_flipped(here, there, lag) - joints_BK2).mean((0, 1)) * 8 for lag in (7 / 8, 3 / 4)]
+    noise = 4 * 0.5 / math.sqrt(3 * 800)
+    assert errors[0].tolist() == pytest.approx([0.5, 0.0], abs=noise)
+    assert errors[1].tolist() == pytest.approx([0.0, 0.0], abs=noise)
+
+
+def _exact(joints_BK2: Tensor) -> Axes:
+    across_BKX, down_BKY = (
+        -((torch.arange(8 * pixels) - 8 * joints_BK2[..., axis, None]) ** 2) / 50
+        for axis, pixels in ((0, WIDTH), (1, HEIGHT))
+    )
+    return Axes(across_BKX, down_BKY)
+
+
 def test_labels_and_losses_are_those_of_the_formula() -> None:
     method = SimCC()
     joints_BK2 = torch.tensor([[[3.3, 7.9], [25.0, 1.0]], [[19.4, 22.9], [5.0, 5.0]]])

@@ -62,6 +62,9 @@ def test_a_backbone_is_in_the_grid_and_has_a_cost(tmp_path: Path) -> None:
     environment = install(tmp_path / "site", "backbones")
     plan = planned(environment, tmp_path, grid={"backbone": ["plain-w4"]})
     assert [trial["spec"]["backbone"] for trial in plan["trials"]] == ["plain-w4"]
+    # Whatever of a trial is an installed package's is in its signature, by its content.
+    (use,) = plan["trials"][0]["spec"]["plugins"]
+    assert (use["of"], use["installed"], use["name"]) == ("backbone", True, "their_backbones")
     done = heatmark(environment, tmp_path, "models", "plain-w4", "--joints", 3, "--input-size", "64x64", "--json")
     assert json.loads(done.stdout)["plain-w4"]["parameters"] == 3 * 4 * 9 + 4 + 4 * 4 * 9 + 4 + 4 * 3 + 3
     done = heatmark(environment, tmp_path, "models", "plane-w4")

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from heatmark.datasets.loader import heatmap_joints
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.models.maps import maps_per_joint, split_maps
+from heatmark.models.maps import maps_per_joint
 from heatmark.models.method import Method
 from heatmark.workloads import checkpoint
 from heatmark.workloads.engine import network_input
+from heatmark.workloads.evaluate import maps_of
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
@@ -37,17 +38,29 @@ def spec_of(root: Path, method: str | dict[str, Any] | Method, **train: Any) -> 
     return made_spec(method, train=section, data={"input_size": [64, 64]}, runtime={"data_root": str(root)})
 
 
+class SmallNet(nn.Module):
+    """Few layers, whose graph is soon written, that see far enough to know a person again."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(3, 32, 7, 2, 3), nn.ReLU(), nn.Conv2d(32, 32, 3, 2, 1), nn.ReLU()]
+        for reach in (2, 4, 2):
+            layers += [nn.Conv2d(32, 32, 3, 1, reach, reach), nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+        self.final_layer = nn.Conv2d(32, maps, 1)
+
+    def forward(self, image_B3HW: Tensor) -> Tensor:
+        found: Tensor = self.final_layer(self.layers(image_B3HW))
+        return found
+
+
 def small_net(spec: TrialSpec) -> nn.Module:
-    """A net of few layers, whose graph is soon written, that sees far enough to know a person again."""
+    """With what build_model adds for the method."""
     torch.manual_seed(0)
-    layers: list[nn.Module] = [nn.Conv2d(3, 32, 7, 2, 3), nn.ReLU(), nn.Conv2d(32, 32, 3, 2, 1), nn.ReLU()]
-    for reach in (2, 4, 2):
-        layers += [nn.Conv2d(32, 32, 3, 1, reach, reach), nn.ReLU()]
-    net = nn.Sequential(*layers)
-    net.add_module("final_layer", nn.Conv2d(32, JOINTS * maps_per_joint(spec.method.latent_maps, False), 1))
-    learned = spec.method.learned()
-    if learned is not None:
-        net.add_module("learned", learned)
+    net = SmallNet(JOINTS * maps_per_joint(spec.method.latent_maps, False))
+    for name, layers in (("learned", spec.method.learned()), ("reader", spec.method.reader(JOINTS, (16, 16)))):
+        if layers is not None:
+            net.add_module(name, layers)
     return net
 
 
@@ -73,7 +86,7 @@ def learn(model: nn.Module, spec: TrialSpec, steps: int) -> None:
     model.train()
     for step in range(steps):
         batch = batches[step % len(batches)]
-        maps = split_maps(model(network_input(batch["image_BHW3"], CPU)), JOINTS, spec.method.latent_maps)
+        maps = maps_of(model, spec, JOINTS, model(network_input(batch["image_BHW3"], CPU)))
         joints_BK2 = heatmap_joints(batch, spec.data.pitch)
         terms = spec.method.terms(maps, joints_BK2, batch["labelled_BK"], 0, getattr(model, "learned", None))
         optimiser.zero_grad()
@@ -82,8 +95,8 @@ def learn(model: nn.Module, spec: TrialSpec, steps: int) -> None:
     model.eval()
 
 
-def begun(spec: TrialSpec, state: State, build: Build = usual_net) -> nn.Module:
-    """A net with what of those weights fits, its maps scaled to the method's beta."""
+def begun(spec: TrialSpec, state: State, build: Build = usual_net, steps: int = 0) -> nn.Module:
+    """A net with what of those weights fits, its maps scaled to the method's beta, and some steps of its own."""
     model = build(spec)
     own = dict(model.state_dict())
     for name, value in state.items():
@@ -92,6 +105,7 @@ def begun(spec: TrialSpec, state: State, build: Build = usual_net) -> nn.Module:
             if name.startswith("final_layer"):
                 own[name][: len(value)] *= 10 / getattr(spec.method, "beta", 10)
     model.load_state_dict(own)
+    learn(model, spec, steps)
     return model.eval()
 
 

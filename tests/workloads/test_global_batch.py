@@ -37,7 +37,8 @@ with process_group(Launch("job", rank=rank, world_size=ranks, local_rank=rank), 
         image_to_crop_B23=torch.zeros(8, 2, 3)[people],
         unreadable_B=torch.zeros(8, dtype=torch.bool)[people],
     )
-    spec = made_spec("bcir", data={"input_size": [64, 64]})
+    spec = made_spec(sys.argv[4], data={"input_size": [64, 64]})
+    net.module.reader = spec.method.reader(17, (16, 16))
     terms = loss_terms(net, spec, group, batch, 0)
     loss = torch.stack(list(terms.values())).sum()
     loss.backward()
@@ -46,12 +47,13 @@ with process_group(Launch("job", rank=rank, world_size=ranks, local_rank=rank), 
 """
 
 
-def over(ranks: int, folder: Path) -> list[float]:
+def over(ranks: int, folder: Path, method: str) -> list[float]:
     """The loss, and a part of its gradient, averaged over the ranks as DeepSpeed does."""
     folder.mkdir()
     command = [sys.executable, "-c", RANK, str(folder)]
     jobs = [
-        subprocess.Popen([*command, str(rank), str(ranks)], stdout=subprocess.PIPE, text=True) for rank in range(ranks)
+        subprocess.Popen([*command, str(rank), str(ranks), method], stdout=subprocess.PIPE, text=True)
+        for rank in range(ranks)
     ]
     outputs = [job.communicate(timeout=250)[0] for job in jobs]
     assert all(job.returncode == 0 for job in jobs), outputs
@@ -60,8 +62,9 @@ def over(ranks: int, folder: Path) -> list[float]:
     return list(found[0])
 
 
-def test_one_two_and_four_ranks_have_the_same_loss_and_gradient(tmp_path: Path) -> None:
-    alone = over(1, tmp_path / "1")
+@pytest.mark.parametrize("method", ["bcir", "simcc", "sampling_argmax"])
+def test_one_two_and_four_ranks_have_the_same_loss_and_gradient(method: str, tmp_path: Path) -> None:
+    alone = over(1, tmp_path / "1", method)
     assert len(alone) > 60 and any(abs(value) > 1e-3 for value in alone[1:])
     for ranks in (2, 4):
-        assert over(ranks, tmp_path / str(ranks)) == pytest.approx(alone, rel=1e-5, abs=1e-5)
+        assert over(ranks, tmp_path / str(ranks), method) == pytest.approx(alone, rel=1e-5, abs=1e-5)

@@ -19,6 +19,8 @@ from heatmark.datasets.picture_list import pictures_of
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.contact_sheet import write_png
 from heatmark.workloads.evaluate import evaluate
+from heatmark.workloads.export import export_trial
+from heatmark.workloads.export_formats import FORMATS
 from heatmark.workloads.predict import Predictor, drawn
 from heatmark.workloads.process_group import Ranks
 from heatmark.workloads.run_folder.folder import RunFolder
@@ -115,6 +117,33 @@ def test_without_boxes_a_picture_is_one_box_and_a_broken_one_is_named(tmp_path: 
         before_HW3, after_HW3 = picture(next(pictures.glob(f"{name}.*"))), picture(out / "overlays" / f"{name}.png")
         assert before_HW3.shape == after_HW3.shape and 0 < (before_HW3 != after_HW3).any(-1).mean() < 0.5
     assert {path.name for path in (out / "overlays").iterdir()} == {"a.png", "b.png"}
+
+
+@pytest.mark.parametrize("suffix", [".ts", pytest.param(".onnx", marks=pytest.mark.slow)])
+def test_an_exported_file_predicts_what_its_run_folder_does(tmp_path: Path, people: Path, suffix: str) -> None:
+    folder, spec, _ = trial(tmp_path, people, {"name": "bcir"}, True)
+    file = tmp_path / f"model{suffix}"
+    file.write_bytes(export_trial(folder.path, FORMATS[suffix], str(file), silent).content)
+    val = load_split(spec, "val")
+    boxes = annotated(tmp_path / "boxes.json", val)
+    given = boxes_in(boxes, sorted((people / "val2017").iterdir()), 17)
+    own, other = (Predictor(place, silent).poses(given, boxes) for place in (folder.path, file))
+    assert [each["image_id"] for each in other.results()] == [each["image_id"] for each in own.results()]
+    pixels_N = [max(person.box_xywh[2:]) * spec.data.padding / 64 for person in own.predictions.people(own.people)]
+    apart_NK = np.linalg.norm((own.predictions.joints_NK3 - other.predictions.joints_NK3)[..., :2], axis=-1)
+    assert (apart_NK.max(axis=1) < 1e-4 * np.array(pixels_N)).all(), "in pixels of the crop"
+    np.testing.assert_allclose(other.predictions.score_N, own.predictions.score_N, atol=1e-6)
+
+
+def test_a_file_that_is_no_export_is_said(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"no net")
+    with pytest.raises(InputError, match=r"broken\.onnx: onnxruntime cannot run it \(.*give a file that"):
+        Predictor(tmp_path / "broken.onnx", silent)
+    with pytest.raises(InputError, match=r"gone\.onnx: cannot be read \(No such file"):
+        Predictor(tmp_path / "gone.onnx", silent)
+    (tmp_path / "notes.txt").write_text("no net")
+    with pytest.raises(InputError, match=r"notes\.txt: no format of an export by its suffix"):
+        Predictor(tmp_path / "notes.txt", silent)
 
 
 def test_poses_are_drawn_where_they_are(tmp_path: Path, people: Path) -> None:
