@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from heatmark.pipeline.manual.commands import commands_page
 from heatmark.pipeline.manual.keys import site_page, sweep_page
 from heatmark.pipeline.manual.metrics import metrics_page
+from heatmark.pipeline.manual.paper import paper_page
 from heatmark.pipeline.manual.report import report_page
 from heatmark.pipeline.manual.run_folder import run_folder_page
 from heatmark.pipeline.manual.skeletons import skeletons_page
@@ -20,4 +21,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/skeletons.md": skeletons_page,
     "reference/run-folder.md": run_folder_page,
     "reference/report.md": report_page,
+    "reference/paper.md": paper_page,
 }

@@ -15,6 +15,8 @@ from heatmark.workloads import run_folder
 from heatmark.workloads.run_folder import folder as folder_module
 from heatmark.workloads.run_folder.record import Part, Record
 
+# How the docstring of a module begins that has one file: `result.json: written last`.
+_FILE = re.compile(r"([\w/<>.-]+\.\w+):\s+")
 _CLASS = re.compile(r"<class '(?:[\w.]*\.)?(\w+)'>")
 
 
@@ -56,7 +58,10 @@ def records_of(module: ModuleType) -> Iterator[type[Part]]:
 
 
 def _records(module: ModuleType) -> Iterator[str]:
-    yield f"### {plain((module.__doc__ or '').split(chr(10) + chr(10))[0])}"
+    about = (module.__doc__ or "").split("\n\n")[0]
+    file = _FILE.match(about)
+    yield f"### {plain(file[1]) if file else module.__name__.rpartition('.')[2].replace('_', ' ').capitalize()}"
+    yield plain(about[file.end() :] if file else about)
     for record in records_of(module):
         version = f", version {record.VERSION}" if issubclass(record, Record) else ""
         yield f"**{record.__name__}**{version}. {plain(_own_doc(record))}"

@@ -26,6 +26,7 @@ from heatmark.pipeline.manual.metrics import METRICS, OF_AN_EPOCH, metric_of
 from heatmark.pipeline.manual.run_folder import record_modules, records_of
 from heatmark.pipeline.site import Site
 from heatmark.pipeline.sweep import SweepFile, axes
+from heatmark.reports.paper.printed import paper_tables
 from heatmark.reports.sections.section import all_sections
 from heatmark.workloads.run_folder.epoch import EpochRecord
 from heatmark.workloads.run_folder.folder import RunFolder
@@ -169,6 +170,14 @@ def test_every_shipped_skeleton_is_there_with_its_joints() -> None:
     assert len(shipped_names()) > 20
     for name in shipped_names():
         assert f"| `{name}` | {len(shipped(name).joints)} |" in page("skeletons")
+
+
+def test_every_table_of_the_paper_is_there_with_its_slips() -> None:
+    tables = paper_tables()
+    assert len(tables) == 15
+    for number, table in tables.items():
+        assert re.search(rf"^\| {number} \| .* \| `{re.escape(table.sweep)}` \|$", page("paper"), re.MULTILINE)
+        assert all(words_of(slip.note).strip() in words_of(page("paper")) for slip in table.slips)
 
 
 def test_every_section_of_the_report_is_there() -> None:
