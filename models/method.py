@@ -350,6 +350,35 @@ class CompensatedRegression(CoordinateRegression):
         return compensated_map(heatmap_BKHW, self.beta, least_mass=self.guard * self.beta)
 
 
+class ClassScores(Method):
+    """A map of the scores of classes, whose softmax says where the joint is; an image and its mirror give the mean.
+
+    With depth, an error of one bone costs a nat.
+    """
+
+    @property
+    def least_confidence(self) -> float:
+        return 0.0
+
+    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
+        from heatmark.models import decoding
+
+        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW), lag)
+
+    def density(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models.density import softmax_map
+
+        return softmax_map(heatmap_BKHW, 1.0)
+
+    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
+        from heatmark.models import decoding
+
+        return decoding.peak_probability(heatmap_BKHW, 1.0)
+
+    def bone_cost(self, width: int) -> float:
+        return 1.0
+
+
 class GaussianPrior(Method):
     """L_de beside another loss, until epoch T_o (Eq. 21). To be named before that other loss among the bases.
 

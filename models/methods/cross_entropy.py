@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from heatmark.models.method import Method
+from heatmark.models.method import ClassScores
 from heatmark.models.methods.registry import register
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @register
-class CrossEntropy(Method):
+class CrossEntropy(ClassScores):
     """A softmax over the pixels learns the one that is nearest to the joint: Mask R-CNN's keypoints (He et al. 2017).
 
     The loss is the cross-entropy, the mean over the labelled joints inside the map. Mask R-CNN enlarges its map to the
@@ -24,7 +24,6 @@ class CrossEntropy(Method):
     around its highest pixel. An image and its mirror give the mean of their joints, the mirror's lag exactly undone;
     Detectron averages their maps. The score is the largest probability.
     decoder: `cubic` as published; `argmax` is the pixel itself.
-    With depth, an error of one bone costs a nat.
     """
 
     label: ClassVar[str] = "Cross-entropy"
@@ -34,10 +33,6 @@ class CrossEntropy(Method):
     decoder: Literal["cubic", "argmax"] = Field(
         "cubic", description="`cubic` is the maximum of the map enlarged to the crop's size; `argmax` its pixel."
     )
-
-    @property
-    def least_confidence(self) -> float:
-        return 0.0
 
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import pixel_classes
@@ -56,21 +51,3 @@ class CrossEntropy(Method):
         if self.decoder == "cubic":
             return pixel_classes.cubic_peak(heatmap_BKHW)
         return pixel_classes.peak_pixel(heatmap_BKHW).to(at_least_fp32(heatmap_BKHW).dtype)
-
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
-        from heatmark.models import decoding
-
-        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW), lag)
-
-    def density(self, heatmap_BKHW: Tensor) -> Tensor:
-        from heatmark.models.density import softmax_map
-
-        return softmax_map(heatmap_BKHW, 1.0)
-
-    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
-        from heatmark.models import decoding
-
-        return decoding.peak_probability(heatmap_BKHW, 1.0)
-
-    def bone_cost(self, width: int) -> float:
-        return 1.0

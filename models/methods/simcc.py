@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from heatmark.models.method import Method
+from heatmark.models.method import ClassScores
 from heatmark.models.methods.registry import register
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ STRIDE = 4
 
 
 @register
-class SimCC(Method):
+class SimCC(ClassScores):
     """SimCC: a joint's place across and down are two classifications (Li et al. 2022), as in mmpose's SimCCHead.
 
     The joint's map, flattened, goes through a linear layer for each axis, whose bins are `split_ratio` to an input
@@ -34,7 +34,6 @@ class SimCC(Method):
         `smoothed` is a one with label smoothing, its plain variant.
     sigma: of the Gaussian in bins. None is the square root of an axis' bins over 16, as RTMPose has it for each input:
         4.9 and 5.66 at 192 x 256, 5.66 at 256 x 256, 6 and 6.93 at 288 x 384. mmpose's SimCC has 6 at 192 x 256.
-    With depth, an error of one bone costs a nat.
     """
 
     label: ClassVar[str] = "SimCC"
@@ -54,10 +53,6 @@ class SimCC(Method):
     smoothing: float = Field(
         0.1, ge=0, lt=1, description="Of `smoothed` labels: what is spread over the bins beside the joint's."
     )
-
-    @property
-    def least_confidence(self) -> float:
-        return 0.0
 
     @property
     def bins_per_pixel(self) -> int:
@@ -133,25 +128,6 @@ class SimCC(Method):
         from heatmark.models import decoding
 
         return decoding.argmax(heatmap_BKHW)
-
-    def decode_flipped(self, heatmap_BKHW: Tensor, mirrored_BKHW: Tensor, lag: float = 0.75) -> Tensor:
-        from heatmark.models import decoding
-
-        return decoding.average_mirrored(self.decode(heatmap_BKHW), self.decode(mirrored_BKHW), lag)
-
-    def density(self, heatmap_BKHW: Tensor) -> Tensor:
-        """The product of both axes' softmaxes."""
-        from heatmark.models.density import softmax_map
-
-        return softmax_map(heatmap_BKHW, 1.0)
-
-    def confidence(self, heatmap_BKHW: Tensor) -> Tensor:
-        from heatmark.models import decoding
-
-        return decoding.peak_probability(heatmap_BKHW, 1.0)
-
-    def bone_cost(self, width: int) -> float:
-        return 1.0
 
 
 def _axes(maps: Maps) -> Axes:
