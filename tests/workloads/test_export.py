@@ -94,7 +94,7 @@ def test_a_trained_trial_leaves_as_onnx(tmp_path: Path, people: Path, state: Sta
     assert agreement(trial, crop_BHW3, trial.read(crop_BHW3), reader.read(crop_BHW3)).broken == 0
 
 
-@pytest.mark.parametrize("suffix", [".pt2", ".ts"])
+@pytest.mark.parametrize("suffix", [pytest.param(".pt2", marks=pytest.mark.slow), ".ts"])
 @pytest.mark.parametrize("name", ["bcir", "dark"])
 def test_torchs_own_formats_read_alike(tmp_path: Path, people: Path, state: State, name: str, suffix: str) -> None:
     export, _ = exported(tmp_path, people, state, name, suffix)
