@@ -94,7 +94,7 @@ def test_a_trained_trial_leaves_as_onnx(tmp_path: Path, people: Path, state: Sta
     assert agreement(trial, crop_BHW3, trial.read(crop_BHW3), reader.read(crop_BHW3)).broken == 0
 
 
-@pytest.mark.parametrize("suffix", [".pt2", ".ts"])
+@pytest.mark.parametrize("suffix", [pytest.param(".pt2", marks=pytest.mark.slow), ".ts"])
 @pytest.mark.parametrize("name", ["bcir", "dark"])
 def test_torchs_own_formats_read_alike(tmp_path: Path, people: Path, state: State, name: str, suffix: str) -> None:
     export, _ = exported(tmp_path, people, state, name, suffix)
@@ -135,6 +135,10 @@ def test_a_file_that_reads_otherwise_is_found_out(script: tuple[FileReader, Tria
 def test_a_metric_may_differ_where_a_tie_explains_it_and_only_there() -> None:
     own: Metrics = {"gtbox/AP": 0.5, "gtbox/EPE": 3.0}
     other: Metrics = {"gtbox/AP": 0.5 + 2e-6, "gtbox/EPE": 3.0005}
+    in_space = {"gtbox/EPE mm": 100.0, "gtbox/AUC@20-50mm": 0.0703}
+    near: Metrics = {"gtbox/EPE mm": 100.05, "gtbox/AUC@20-50mm": 0.0707}
+    assert not Verified(Agreement(), dict(in_space), near, "gtbox/EPE mm").differing
+    assert Verified(Agreement(), dict(in_space), near | {"gtbox/EPE mm": 100.2}, "gtbox/EPE mm").differing
     settled = Verified(Agreement(8, 136, 1e-5, 0, 0), own, other, "gtbox/AP")
     assert settled.differing == ["gtbox/AP"] and settled.broken
     assert not replace(settled, agreement=Agreement(8, 136, 1e-5, unsettled=1)).broken
