@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -13,9 +15,14 @@ from heatmark.foundation.beside import Beside
 
 
 def test_it_is_done_in_another_process_and_comes_back() -> None:
-    work = Beside(lambda: (os.getpid(), list(range(100_000))))
-    process, numbers = work.result()
-    assert process != os.getpid() and numbers == list(range(100_000))
+    """In a process of its own: in this one other tests may have left threads, beside which nothing is copied."""
+    program = (
+        "import os\nfrom heatmark.foundation.beside import Beside\n"
+        "process, numbers = Beside(lambda: (os.getpid(), list(range(100_000)))).result()\n"
+        "print(process != os.getpid(), numbers == list(range(100_000)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True True\n", done.stderr
 
 
 def test_a_copy_that_dies_is_no_loss() -> None:
