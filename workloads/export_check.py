@@ -24,14 +24,15 @@ SHARE, LENGTH, IN_SPACE = 1e-6, 1e-3, 1e-3
 @dataclass(frozen=True)
 class Agreement:
     """Of two readings of the same crops. largest: distance of two joints in input pixels, of those that rounding does
-    not move further than TOLERANCE. unsettled: those others. broken: joints that lie further apart than TOLERANCE and
-    than rounding moves them.
+    not move further than TOLERANCE. unsettled: those others, and furthest their largest distance. broken: joints that
+    lie further apart than TOLERANCE and than rounding moves them.
     """
 
     crops: int = 0
     joints: int = 0
     largest: float = 0.0
     unsettled: int = 0
+    furthest: float = 0.0
     broken: int = 0
 
     def __add__(self, other: Agreement) -> Agreement:
@@ -40,6 +41,7 @@ class Agreement:
             self.joints + other.joints,
             max(self.largest, other.largest),
             self.unsettled + other.unsettled,
+            max(self.furthest, other.furthest),
             self.broken + other.broken,
         )
 
@@ -47,7 +49,10 @@ class Agreement:
         """In a few words."""
         told = f"joints within {self.largest:.1e} px"
         if self.unsettled:
-            told += f" but for {self.unsettled} of {self.joints}, whose maps are at a tie or flat: rounding moves those"
+            told += (
+                f" but for {self.unsettled} of {self.joints}, which rounding alone moves further (a tie, a flat map, "
+                f"large values): {self.furthest:.1e} px at most"
+            )
         return told
 
 
@@ -73,6 +78,7 @@ def agreement(trial: TrialReader, image_BHW3: Tensor, own: Read, other: Read) ->
         joints=apart_BK.size,
         largest=float(apart_BK[settled_BK].max(initial=0.0)),
         unsettled=int((~settled_BK).sum()),
+        furthest=float(apart_BK[~settled_BK].max(initial=0.0)),
         broken=int((apart_BK > np.maximum(TOLERANCE, moved_BK)).sum()),
     )
 

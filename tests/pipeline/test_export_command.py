@@ -42,7 +42,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found.write(run, 0)
         metrics = {**found.metrics, "gtbox/AP": 0.25 + place / 4}
         run.append_epoch(made_epoch(0, metrics))
-        finish(run, metrics, epochs=1)
+        finish(run, metrics, epochs=1, notes=[f"{root}/val2017: one image is absent"])
     planned_sweep(folder, specs)
     return folder
 
@@ -70,6 +70,8 @@ def test_a_file_and_its_card_are_written_and_not_written_over(sweep: Path, tmp_p
     ):
         assert part in card
     assert f"Signature: {run.signature}" in card and "labelled joints:" in card and "| Image | Annotation |" in card
+    spec = run.spec()
+    assert f"{spec.data.name}/val2017: one image is absent" in card and spec.runtime.data_root not in card
     before = file.read_bytes()
     again = heatmark("export", run.path, file)
     assert again.returncode == 2 and "is there already; give another file, or --force" in again.stderr

@@ -139,10 +139,10 @@ def test_a_metric_may_differ_where_a_tie_explains_it_and_only_there() -> None:
     near: Metrics = {"gtbox/EPE mm": 100.05, "gtbox/AUC@20-50mm": 0.0707}
     assert not Verified(Agreement(), dict(in_space), near, "gtbox/EPE mm").differing
     assert Verified(Agreement(), dict(in_space), near | {"gtbox/EPE mm": 100.2}, "gtbox/EPE mm").differing
-    settled = Verified(Agreement(8, 136, 1e-5, 0, 0), own, other, "gtbox/AP")
+    settled = Verified(Agreement(8, 136, 1e-5), own, other, "gtbox/AP")
     assert settled.differing == ["gtbox/AP"] and settled.broken
     assert not replace(settled, agreement=Agreement(8, 136, 1e-5, unsettled=1)).broken
-    assert replace(settled, exported=own, agreement=Agreement(8, 136, 1e-5, 0, broken=1)).broken
+    assert replace(settled, exported=own, agreement=Agreement(8, 136, 1e-5, broken=1)).broken
     assert replace(settled, exported={"gtbox/AP": None, "gtbox/EPE": 3.0}).differing == ["gtbox/AP"]
 
 
