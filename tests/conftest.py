@@ -26,3 +26,15 @@ def real() -> Callable[[str], Path]:
         return root / part
 
     return path
+
+
+@pytest.fixture
+def plug_ins_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What plug-ins add in this process is gone after the test: others go over all methods that there are."""
+    from heatmark.datasets.formats import FORMATS
+    from heatmark.models.backbones import FAMILIES
+    from heatmark.models.methods import METHODS
+
+    for registry in (METHODS, FAMILIES, FORMATS):
+        assert len(registry)  # those of heatmark's own are there by now
+        monkeypatch.setattr(registry, "_items", dict(registry._items))

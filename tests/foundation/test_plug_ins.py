@@ -11,6 +11,7 @@ from heatmark.foundation.plug_in_source import COPIES, hash_of, plug_in_in, plug
 from heatmark.foundation.plug_ins import blame, load, loaded, sources_of
 from heatmark.models.methods import METHODS
 
+pytestmark = pytest.mark.usefixtures("plug_ins_stay_here")
 METHOD = '''from typing import ClassVar, Literal
 from heatmark.models.method import SoftmaxRegression
 from heatmark.models.methods import register
@@ -24,13 +25,6 @@ class Own(SoftmaxRegression):
     name: Literal["{name}"] = "{name}"
     reach: float = 1.0
 '''
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests go over all methods there are."""
-    assert len(METHODS)
-    monkeypatch.setattr(METHODS, "_items", dict(METHODS._items))
 
 
 def method_file(folder: Path, name: str, old: str = "", new: str = "") -> Path:

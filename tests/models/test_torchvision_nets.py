@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from heatmark.foundation.errors import InputError
-from heatmark.models.backbones import FAMILIES, parse_backbone
+from heatmark.models.backbones import parse_backbone
 from heatmark.workloads.plug_in_check import check_backbone, own_backbone
+
+pytestmark = pytest.mark.usefixtures("plug_ins_stay_here")
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "torchvision_nets.py"
 
@@ -31,12 +33,6 @@ def _any_build_of_torchvision() -> Iterator[None]:
 
     yield
     library._destroy()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(FAMILIES)
-    monkeypatch.setattr(FAMILIES, "_items", dict(FAMILIES._items))
 
 
 @pytest.mark.parametrize("net", ["tv-mobilenet_v3_small", "tv-efficientnet_b0"])

@@ -18,6 +18,7 @@ from tests.made_up import job_of
 from tests.pipeline.test_plug_ins import heatmark, sweep_file
 from tests.pipeline.test_sweep_run import mlflow_runs
 
+pytestmark = pytest.mark.usefixtures("plug_ins_stay_here")
 HERE = dict(os.environ)
 
 

@@ -16,7 +16,7 @@ from tests.pipeline.test_sweep_run import mlflow_runs
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-@pytest.mark.usefixtures("live")
+@pytest.mark.usefixtures("live", "plug_ins_stay_here")
 def test_a_method_of_ones_own_is_trained_by_slurm_beside_a_built_in_one(tmp_path: Path) -> None:
     plug_in = begun(tmp_path, "my_own")
     cluster = {"executor": "slurm", "nodes": 2, "timeout_min": 10}

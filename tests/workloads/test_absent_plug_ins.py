@@ -10,22 +10,16 @@ import pytest
 
 from heatmark.foundation.errors import InputError
 from heatmark.models.absent import AbsentMethod
-from heatmark.models.backbones import FAMILIES
 from heatmark.models.methods import METHODS
 from heatmark.workloads.run_folder.spec_file import read_spec
 from heatmark.workloads.train import build_model
 from tests.made_up import made_spec
 
+pytestmark = pytest.mark.usefixtures("plug_ins_stay_here")
+
 SHA = "3f2a" * 16
 USE = {"of": "method", "name": "gone.py", "sha256": SHA, "installed": False, "label": "Gone"}
 METHOD = {"name": "gone", "reach": 2.0, "kind": "wide"}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    for registry in (METHODS, FAMILIES):
-        assert len(registry)
-        monkeypatch.setattr(registry, "_items", dict(registry._items))
 
 
 def run_of(folder: Path, **changes: Any) -> Path:
