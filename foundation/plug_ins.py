@@ -13,7 +13,6 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.plug_in_source import PlugIn, hash_of
@@ -185,11 +184,10 @@ def _execute(name: str, file: Path, search: list[str] | None) -> ModuleType:
 
 def _complaint(plug_in: PlugIn, error: BaseException) -> str:
     """File, line and what is expected there."""
-    file, line = plug_in.place, _line_of(plug_in, error)
+    frame = _own_frame(plug_in, error) or _own_frame(plug_in, error.__cause__)
+    file, line = (Path(frame.filename), frame.lineno) if frame else (plug_in.place, None)
     if isinstance(error, SyntaxError) and error.filename:
         file, line = Path(error.filename), error.lineno
-    elif frame := _own_frame(plug_in, error):
-        file = Path(frame.filename)
     found = _NO_TYPE.search(str(error))
     if found:
         name = found[1] or found[2]
@@ -204,15 +202,10 @@ def _complaint(plug_in: PlugIn, error: BaseException) -> str:
     return f"{file}{f':{line}' if line else ''}: {words}"
 
 
-def _own_frame(plug_in: PlugIn, error: BaseException) -> traceback.FrameSummary | None:
-    frames = traceback.extract_tb(error.__traceback__)
+def _own_frame(plug_in: PlugIn, error: BaseException | None) -> traceback.FrameSummary | None:
+    """The last line of the plug-in's that an error went through."""
+    frames = traceback.extract_tb(error.__traceback__) if error else ()
     return next((each for each in reversed(frames) if _is_in(Path(each.filename), plug_in.place)), None)
-
-
-def _line_of(plug_in: PlugIn, error: BaseException) -> int | None:
-    cause: Any = error.__cause__ if isinstance(error, InputError) and error.__cause__ else error
-    frame = _own_frame(plug_in, error) or _own_frame(plug_in, cause)
-    return frame.lineno if frame else None
 
 
 def _line_of_field(file: Path, field: str) -> int | None:

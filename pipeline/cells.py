@@ -14,7 +14,7 @@ from heatmark.datasets.formats import Format, format_of
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.hashes import file_sha256
 from heatmark.foundation.nearest import nearest
-from heatmark.foundation.plug_ins import blame, sources_of
+from heatmark.foundation.plug_ins import sources_of
 from heatmark.foundation.section import Section
 from heatmark.models.backbones import FAMILIES, family_of, parse_backbone
 from heatmark.models.method import Method
@@ -90,7 +90,7 @@ def trial_of(
     if not format_of(data).mirrors:
         # Which joint is which in a mirror is not known: told with the skeleton (data_notes).
         shared["flip"], train = 0.0, train.model_copy(update={"flip_test": False})
-    method = _resolved(_method(cell, source), train.epochs, source)
+    method = _method(cell, source).resolved(train.epochs)
     return TrialSpec(
         method=method,
         backbone=cell["backbone"],
@@ -181,14 +181,3 @@ def _method(cell: dict[str, Any], source: Path) -> Method:
             fields[axis] = value
     method: Method = validated(TypeAdapter(kind), fields, f"{source}: grid ({name})")
     return method
-
-
-def _resolved(method: Method, epochs: int, source: Path) -> Method:
-    """With its defaults written out. Raises InputError where a plug-in's own code fails at that."""
-    try:
-        resolved: Method = method.resolved(epochs)
-    except Exception as error:
-        if at := blame(error):
-            raise InputError(f"{source}: grid ({method.name}): {at}: {type(error).__name__}: {error}") from error
-        raise
-    return resolved

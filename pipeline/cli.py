@@ -17,6 +17,7 @@ from rich.table import Table
 
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.plug_ins import blame
 from heatmark.pipeline import (
     cli_data,
     cli_evaluate,
@@ -367,7 +368,7 @@ def data_synth(
 
 
 def main() -> None:
-    """The entry point: a user's mistake is one line and exit code 2, never a stack trace."""
+    """The entry point: a user's mistake, a plug-in's too, is one line and exit code 2, never a stack trace."""
     print_in_any_locale()
     try:
         app(prog_name="heatmark")  # completion goes by it, also under `python -m`
@@ -379,6 +380,11 @@ def main() -> None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror}; {MENDED_BY[error.errno]}", file=sys.stderr)
+        sys.exit(EXIT_USERS)
+    except Exception as error:
+        if (at := blame(error)) is None:
+            raise
+        print(f"error: {at}: {type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(EXIT_USERS)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from heatmark.foundation.errors import InputError
-from heatmark.pipeline.json_output import JsonOption, stdout_for_json
+from heatmark.pipeline.json_output import JsonOption, stdout_for_json, tell
 
 
 def register(app: typer.Typer) -> None:
@@ -92,14 +91,14 @@ def _export(asked: _Asked, folder: Path, sweep: Path | None, metric: str | None,
     if sweep is not None:
         folder, measured_flip, why = _best(sweep, metric, dataset)
         flip_test = measured_flip if flip_test is None else flip_test
-        _tell(why)
+        tell(why)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("people", total=None, visible=asked.verify)
         export = export_trial(
             folder,
             file_format,
             str(asked.path),
-            _tell,
+            tell,
             flip_test=flip_test,
             all_people=asked.verify,
             progress=lambda people, of: bar.update(task, completed=people, total=of),
@@ -149,7 +148,3 @@ def _write(path: Path, content: bytes | str) -> None:
         write_atomic(path, content)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); give another file") from error
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from heatmark.pipeline.json_output import JsonOption, stdout_for_json
+from heatmark.pipeline.json_output import JsonOption, stdout_for_json, tell
 
 # Named one by one up to here.
 MOST_NAMED = 10
@@ -50,11 +50,11 @@ def predict_command(
 
     paths = pictures_of(pictures, sys.stdin)
     with stdout_for_json():
-        predictor = Predictor(place, _tell)
+        predictor = Predictor(place, tell)
         joints = len(predictor.skeleton.joints)
         given = boxes_in(boxes, paths, joints) if boxes else whole_pictures(paths, joints)
         for note in given.notes:
-            _tell(note)
+            tell(note)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("people", total=len(given.people))
             poses = predictor.poses(given, boxes or place, lambda people: bar.advance(task, people))
@@ -64,9 +64,9 @@ def predict_command(
                 write_png(out / "overlays" / f"{path.stem}.png", canvas_HW3)
                 bar.advance(task)
     for path in poses.unreadable[:MOST_NAMED]:
-        _tell(f"unreadable picture, left out: {path}")
+        tell(f"unreadable picture, left out: {path}")
     if len(poses.unreadable) > MOST_NAMED:
-        _tell(f"and {len(poses.unreadable) - MOST_NAMED} more unreadable pictures")
+        tell(f"and {len(poses.unreadable) - MOST_NAMED} more unreadable pictures")
     found = {
         "pictures": len(paths),
         "people": len(given.people),
@@ -78,7 +78,3 @@ def predict_command(
         print(json.dumps(found))
         return
     print(f"{found['poses']} poses on {found['pictures']} pictures: {found['results']}")
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -17,3 +17,8 @@ def stdout_for_json() -> Iterator[None]:
     """Libraries print what they like (DeepSpeed greets on stdout): they do it on stderr; stdout is for the answer."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+def tell(line: str) -> None:
+    """Beside the output, for people."""
+    print(line, file=sys.stderr)

@@ -137,7 +137,7 @@ def _without_place(result: Result, spec: TrialSpec) -> Result:
     """The same without the host's name; in its notes the data set's name for its folder."""
 
     def named(texts: Any) -> list[str]:
-        return [text.replace(spec.runtime.data_root, spec.data.name) for text in texts]
+        return [spec.without_place(text) for text in texts]
 
     machine = {name: value for name, value in result.machine.items() if name not in NAMES_THE_MACHINE}
     changed = {"machine": machine, "notes": named(result.notes), "unreadable_images": named(result.unreadable_images)}

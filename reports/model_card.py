@@ -132,8 +132,7 @@ def _run(export: Export, facts: CardFacts) -> Iterator[str]:
 def _training(export: Export, trial: Trial) -> Iterator[str]:
     yield "\n## What it was trained on\n"
     # The card goes elsewhere: there the data set's folder here says nothing.
-    root, data = export.spec.runtime.data_root, export.spec.data.name
-    yield from (f"- {name}: {text.replace(root, data)}" for name, text in setup_rows([trial]))
+    yield from (f"- {name}: {export.spec.without_place(text)}" for name, text in setup_rows([trial]))
     weights = f"after epoch {export.about.epoch} of {export.spec.train.epochs}"
     seen = {epoch.number: epoch.samples_seen for epoch in trial.epochs}.get(export.about.epoch)
     yield f"- Weights: {weights}{f', {seen:,.0f} crops of people seen' if seen else ''}"

@@ -258,6 +258,10 @@ class TrialSpec(Section):
         parts = sorted({each.of for each in self.plugins})
         return {part: " ".join(sorted(each.source for each in self.plugins if each.of == part)) for part in parts}
 
+    def without_place(self, text: str) -> str:
+        """With the data set's name for the folder that it is in here, for what goes elsewhere."""
+        return text.replace(self.runtime.data_root, self.data.name)
+
     @property
     def channels(self) -> Channels:
         """The order of colours the network is given."""

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from heatmark.models.method import SoftmaxRegression
+from heatmark.models.methods.dsnt import NormalisedDistance
 from heatmark.models.methods.registry import register
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from heatmark.models.losses import Size
-
 
 @register
-class DsntVariance(SoftmaxRegression):
+class DsntVariance(NormalisedDistance):
     """DSNT's other regulariser: the map is to be as wide as a Gaussian, of whatever shape (Nibali et al. 2018).
 
     (Var x - s^2)^2 + (Var y - s^2)^2 beside the distance, both in coordinates from -1 to 1 as in the paper; the
@@ -31,8 +29,8 @@ class DsntVariance(SoftmaxRegression):
     label: ClassVar[str] = "DSNT + variance"
     colour: ClassVar[str] = "#A0A6AD"
     order: ClassVar[int] = 14
+    regulariser: ClassVar[str] = "l_var"
     name: Literal["dsnt_var"] = "dsnt_var"
-    beta: float = Field(1.0, gt=0, description="Scale of the heatmap in the exponential; 1 as published.")
     sigma: float = Field(
         1.0, gt=0, description="Standard deviation that a softmax map is to have on either axis, in heatmap pixels."
     )
@@ -43,15 +41,6 @@ class DsntVariance(SoftmaxRegression):
     def losses(self, heatmap_BKHW: Tensor, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int) -> dict[str, Tensor]:
         from heatmark.models import losses
 
-        size = heatmap_BKHW.shape[-2:]
-        distance = losses.normalised_distance(self.decode(heatmap_BKHW), joints_BK2, labelled_BK, size)
         error = losses.variance_error(heatmap_BKHW, self.beta, joints_BK2, labelled_BK, self.sigma)
+        distance = self.distance(heatmap_BKHW, joints_BK2, labelled_BK)
         return {"l_re": distance, "l_var": self.variance_weight * error}
-
-    def counts(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size, epoch: int) -> dict[str, Tensor]:
-        from heatmark.models import losses
-
-        return dict.fromkeys(("l_re", "l_var"), losses.inside_count(joints_BK2, labelled_BK, size))
-
-    def bone_cost(self, width: int) -> float:
-        return super().bone_cost(width) * 2 / width

@@ -66,6 +66,12 @@ class HeatmapOffset(Method):
     def _share(self, heatmap_BKHW: Tensor) -> Tensor:
         return self._logit(heatmap_BKHW).sigmoid()
 
+    def _votes(self, maps: Maps) -> Tensor:
+        from heatmark.models import offsets
+
+        size = maps.heatmap_BKHW.shape[-2:]
+        return offsets.vote_map(self._share(maps.heatmap_BKHW), _offsets(maps), self.reach(size))
+
     def terms(
         self, maps: Maps, joints_BK2: Tensor, labelled_BK: Tensor, epoch: int, learned: nn.Module | None
     ) -> dict[str, Tensor]:
@@ -74,7 +80,7 @@ class HeatmapOffset(Method):
         size = maps.heatmap_BKHW.shape[-2:]
         way_B2KHW = offsets.way_to(joints_BK2, size)
         disk_BKHW = offsets.disk(way_B2KHW, self.reach(size))
-        weight_BK = labelled_BK * (disk_BKHW.amax((-2, -1)) > 0)
+        weight_BK = _counted(disk_BKHW, labelled_BK)
         l_offset = offsets.offset_loss(_offsets(maps), way_B2KHW, disk_BKHW, weight_BK)
         return {
             "l_disk": self.heatmap_weight * offsets.disk_loss(self._logit(maps.heatmap_BKHW), disk_BKHW, weight_BK),
@@ -89,8 +95,7 @@ class HeatmapOffset(Method):
         from heatmark.models.pixel_classes import peak_pixel
 
         share_BKHW = self._share(maps.heatmap_BKHW)
-        votes_BKHW = offsets.vote_map(share_BKHW, _offsets(maps), self.reach(share_BKHW.shape[-2:]))
-        return offsets.mean_vote(share_BKHW, _offsets(maps), peak_pixel(votes_BKHW))
+        return offsets.mean_vote(share_BKHW, _offsets(maps), peak_pixel(self._votes(maps)))
 
     def read_flipped(self, maps: Maps, mirrored: Maps, lag: float = 0.75) -> Tensor:
         from heatmark.models import decoding
@@ -98,10 +103,7 @@ class HeatmapOffset(Method):
         return decoding.average_mirrored(self.read(maps), self.read(_turned(mirrored)), lag)
 
     def certainty(self, maps: Maps) -> Tensor:
-        from heatmark.models import offsets
-
-        share_BKHW = self._share(maps.heatmap_BKHW)
-        return offsets.vote_map(share_BKHW, _offsets(maps), self.reach(share_BKHW.shape[-2:])).amax((-2, -1))
+        return self._votes(maps).amax((-2, -1))
 
     def certainty_flipped(self, maps: Maps, mirrored: Maps, lag: float = 0.75) -> Tensor:
         return super().certainty_flipped(maps, _turned(mirrored), lag)
@@ -144,13 +146,18 @@ class HeatmapOffset(Method):
         size = heatmap_BKHW.shape[-2:]
         disk_BKHW = offsets.disk(offsets.way_to(joints_BK2, size), self.reach(size))
         error_BK = depth.depth_map_error(depth_BKHW, true_BK, disk_BKHW)
-        return mean_over(error_BK, labelled_BK * (disk_BKHW.amax((-2, -1)) > 0))
+        return mean_over(error_BK, _counted(disk_BKHW, labelled_BK))
 
     def depth_count(self, joints_BK2: Tensor, labelled_BK: Tensor, size: Size) -> Tensor:
         from heatmark.models import offsets
 
         disk_BKHW = offsets.disk(offsets.way_to(joints_BK2, size), self.reach(size))
-        return (labelled_BK * (disk_BKHW.amax((-2, -1)) > 0)).sum()
+        return _counted(disk_BKHW, labelled_BK).sum()
+
+
+def _counted(disk_BKHW: Tensor, labelled_BK: Tensor) -> Tensor:
+    """1 for the labelled joints whose disk is on the map."""
+    return labelled_BK * (disk_BKHW.amax((-2, -1)) > 0)
 
 
 def _offsets(maps: Maps) -> Tensor:
