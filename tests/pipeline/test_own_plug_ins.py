@@ -97,6 +97,19 @@ def test_a_sweep_with_a_plug_in_is_planned_without_torch(tmp_path: Path) -> None
     assert done.returncode == 0 and "My Own β 10" in done.stdout, done.stderr
 
 
+def test_what_fails_in_a_plug_in_is_one_line(tmp_path: Path) -> None:
+    path = begun(
+        tmp_path,
+        "my_own",
+        "    def density",
+        "    def resolved(self, epochs):\n        return 1 / 0\n\n    def density",
+    )
+    done = heatmark(HERE, tmp_path, "sweep", "plan", own_sweep(tmp_path, "my_own"))
+    line = line_of(path, "return 1 / 0")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert f"error: plug-in my_own.py, line {line}, in resolved: ZeroDivisionError: division by zero" in done.stderr
+
+
 def test_a_plug_in_that_is_not_there_is_told_with_one_that_is(tmp_path: Path) -> None:
     (tmp_path / "sweeps").mkdir()
     begun(tmp_path / "sweeps", "my_own")

@@ -6,40 +6,21 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.models.weights import load_weights, read_checkpoint
-from heatmark.workloads import checkpoint
 from heatmark.workloads.decode_run import decode_run
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.spec import TrialSpec
 from heatmark.workloads.train import build_model
-from tests.made_up import final_of, made_spec, planned
+from tests.made_up import final_of
 from tests.rhd_tree import write_rhd
-from tests.workloads.test_trial import log_of, numbers, run, start, wait_for_step
+from tests.workloads.method_trials import drawn, killed_and_resumed, prepared, spec_of, training_of
+from tests.workloads.test_trial import log_of, numbers, run
 
 FLOW_WEIGHTS = 52_236
-
-
-def spec_of(root: Path = Path("nowhere"), method: str = "rle", **changes: Any) -> TrialSpec:
-    usual: dict[str, dict[str, Any]] = {"train": {"milestones": [2]}, "runtime": {"data_root": str(root)}}
-    return made_spec(method, **usual | {name: usual.get(name, {}) | section for name, section in changes.items()})
-
-
-def prepared(path: Path, spec: TrialSpec) -> RunFolder:
-    return planned(path / spec.signature, spec)
-
-
-def newest(folder: RunFolder) -> dict[str, Any]:
-    state, _ = checkpoint.load(folder)
-    assert state is not None
-    training: dict[str, Any] = state["training"]
-    return training
 
 
 def flow_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -48,33 +29,31 @@ def flow_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data") / "drawn"
-    write_coco(root, SyntheticCoco(people_train=96, people_val=24, seed=1))
-    return root
+    return drawn(tmp_path_factory.mktemp("data") / "drawn")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, people: Path) -> RunFolder:
-    folder = prepared(tmp_path_factory.mktemp("undisturbed"), spec_of(people))
+    folder = prepared(tmp_path_factory.mktemp("undisturbed"), spec_of("rle", people))
     assert run(folder) == [0], log_of(folder)
     return folder
 
 
 def test_a_network_has_three_maps_a_joint_and_a_flow_and_is_otherwise_the_same() -> None:
-    rle, ipr = (build_model(spec_of(method=method), 17).state_dict() for method in ("rle", "ipr"))
+    rle, ipr = (build_model(spec_of(method), 17).state_dict() for method in ("rle", "ipr"))
     assert rle["final_layer.weight"].shape[0] == 3 * 17
     assert set(rle) - set(flow_of(rle)) == set(ipr) and not flow_of(ipr)
     assert sum(value.numel() for value in flow_of(rle).values()) == FLOW_WEIGHTS
     backbone = [name for name in ipr if not name.startswith(("deconv_layers.", "final_layer."))]
     assert all(torch.equal(rle[name], ipr[name]) for name in backbone)
-    deep = spec_of(data={"format": "rhd"}, train={"depth": True})
+    deep = spec_of("rle", data={"format": "rhd"}, train={"depth": True})
     assert build_model(deep, 21).state_dict()["final_layer.weight"].shape[0] == 4 * 21
 
 
 @pytest.mark.parametrize(("before", "after"), [("ipr", "rle"), ("rle", "ipr"), ("rle", "rle")])
 def test_weights_of_one_method_start_a_trial_of_another(before: str, after: str, tmp_path: Path) -> None:
     """A flow that the file has not is new, one that the network has not is left, as a head of other joints is."""
-    first, second = build_model(spec_of(method=before), 17), build_model(spec_of(method=after), 17)
+    first, second = build_model(spec_of(before), 17), build_model(spec_of(after), 17)
     for value in first.parameters():
         torch.nn.init.normal_(value)
     torch.save({"state_dict": first.state_dict()}, tmp_path / "first.pth")
@@ -86,11 +65,11 @@ def test_weights_of_one_method_start_a_trial_of_another(before: str, after: str,
 
 @pytest.mark.slow
 def test_the_weights_of_the_loss_learn_and_are_counted(undisturbed: RunFolder) -> None:
-    model = build_model(spec_of(), 17)
-    flow, initial = flow_of(newest(undisturbed)["model"]), flow_of(model.state_dict())
+    model = build_model(spec_of("rle"), 17)
+    flow, initial = flow_of(training_of(undisturbed)["model"]), flow_of(model.state_dict())
     assert sum(value.numel() for value in flow.values()) == FLOW_WEIGHTS
     assert all(not torch.equal(flow[name], initial[name]) for name in initial)
-    assert set(newest(undisturbed)["moments"]) == {name for name, _ in model.named_parameters()}
+    assert set(training_of(undisturbed)["moments"]) == {name for name, _ in model.named_parameters()}
     result = undisturbed.result()
     assert result is not None and result.parameters == sum(value.numel() for value in model.parameters())
     losses = [record.train["loss"] or 0.0 for record in undisturbed.epochs()]
@@ -102,16 +81,11 @@ def test_the_weights_of_the_loss_learn_and_are_counted(undisturbed: RunFolder) -
 def test_a_killed_trial_ends_with_the_same_numbers_and_weights(
     tmp_path: Path, people: Path, undisturbed: RunFolder
 ) -> None:
-    folder = prepared(tmp_path, spec_of(people))
-    process = start(folder)
-    wait_for_step(folder, process, epochs=1)
-    process.kill()
-    process.wait(timeout=150)
-    assert run(folder) == [0], log_of(folder)
-    assert "resumed at epoch 2" in log_of(folder)
+    folder = prepared(tmp_path, spec_of("rle", people))
+    killed_and_resumed(folder)
     assert numbers(folder) == numbers(undisturbed)
     assert folder.predictions_file.read_bytes() == undisturbed.predictions_file.read_bytes()
-    found, expected = newest(folder), newest(undisturbed)
+    found, expected = training_of(folder), training_of(undisturbed)
     assert all(torch.equal(value, found["model"][name]) for name, value in expected["model"].items())
     for name, moments in expected["moments"].items():
         assert all(torch.equal(value, found["moments"][name][key]) for key, value in moments.items())
@@ -119,12 +93,12 @@ def test_a_killed_trial_ends_with_the_same_numbers_and_weights(
 
 @pytest.mark.slow
 def test_two_ranks_train_together_under_zero(tmp_path: Path, people: Path) -> None:
-    spec = spec_of(people, train={"epochs": 1}, runtime={"zero_stage": 1})
+    spec = spec_of("rle", people, train={"epochs": 1}, runtime={"zero_stage": 1})
     folder = prepared(tmp_path, spec)
     assert run(folder, ranks=2) == [0, 0], log_of(folder)
     result, initial = folder.result(), flow_of(build_model(spec, 17).state_dict())
     assert result is not None and result.world_size == 2
-    flow = flow_of(newest(folder)["model"])
+    flow = flow_of(training_of(folder)["model"])
     assert all(value.isfinite().all() and not torch.equal(value, initial[name]) for name, value in flow.items())
 
 
@@ -145,7 +119,7 @@ def test_a_trained_folder_is_evaluated_and_decoded(undisturbed: RunFolder) -> No
 @pytest.mark.slow
 def test_a_hand_has_its_deviations_and_its_depths(tmp_path: Path) -> None:
     write_rhd(tmp_path / "rhd", train=32, val=8)
-    spec = spec_of(tmp_path / "rhd", data={"format": "rhd"}, train={"epochs": 1, "depth": True})
+    spec = spec_of("rle", tmp_path / "rhd", data={"format": "rhd"}, train={"epochs": 1, "depth": True})
     folder = prepared(tmp_path, spec)
     assert run(folder) == [0], log_of(folder)
     assert {"l_laplace", "l_flow", "l_depth"} <= set(folder.epochs()[0].train)
