@@ -6,18 +6,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from heatmark.datasets.boxes import prefix_of
 from heatmark.reports.reading.collect import collect
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from tests.made_up import job_of, until
-from tests.pipeline.test_sweep_run import NO_REPORT, live_jobs, mlflow_runs, run, until_seen, write_sweep
+from tests.pipeline.test_sweep_run import (
+    NO_REPORT,
+    live_jobs,
+    logged,
+    mlflow_runs,
+    run,
+    stopped_jobs,
+    told,
+    until_seen,
+    write_sweep,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -25,30 +32,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ONE_CELL = {"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]}
 
 
-def told(log: Path) -> str:
-    return log.read_text() if log.exists() else ""
-
-
 def started(name: str, path: Path, cwd: Path) -> subprocess.Popen[str]:
     """A driver whose output goes to a file."""
-    command = [sys.executable, "-m", "heatmark.pipeline.cli", "sweep", "run", str(path), "--set", f"name={name}"]
-    with (cwd / f"{name}.log").open("a") as log:
-        return subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, text=True)
-
-
-@contextmanager
-def stopped_jobs(runs: Path) -> Iterator[None]:
-    """The jobs stand still inside, so that how long drivers take does not matter to how far a trial is."""
-    jobs = live_jobs(runs)
-    for job in jobs:
-        with suppress(psutil.NoSuchProcess):
-            job.suspend()
-    try:
-        yield
-    finally:
-        for job in jobs:
-            with suppress(psutil.NoSuchProcess):
-                job.resume()
+    return logged(cwd / f"{name}.log", "run", path, "--set", f"name={name}", cwd=cwd)
 
 
 def test_of_two_sweeps_that_overlap_the_second_trains_only_the_rest(tmp_path: Path) -> None:
