@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -16,22 +14,19 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from heatmark.foundation.clock import utc_now
+from heatmark.pipeline.bench_cells import NoWork
 from heatmark.pipeline.broker import Broker
-from heatmark.pipeline.local_cluster import LocalCluster
 from heatmark.pipeline.plan import Plan, make_plan
 from heatmark.pipeline.ray_head import ray_head
 from heatmark.pipeline.sweep import SweepFile, validated
 from heatmark.workloads.bench.race import Entrant, Heat
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.result import Result
 
 CELLS, PARALLEL = 8, 4
 TITLE, UNIT = (
     f"{CELLS} cells without work on this machine, {PARALLEL} at a time, Ray's head started before",
     "cells",
 )
-NO_WORK = 'echo "$1" > $0.new && mv $0.new $0'
 
 
 @contextmanager
@@ -46,27 +41,6 @@ def heats() -> Iterator[list[Heat]]:
                 Entrant("Ray Tune over the broker", partial(_by_tune, fresh)),
             ]
             yield [Heat("from the plan to the last result", entrants)]
-
-
-class _NoWork(LocalCluster):
-    """Jobs that only write a result."""
-
-    def command(self, folder: RunFolder) -> str:
-        result = Result(
-            signature=folder.signature,
-            epochs=0,
-            final={},
-            wall_s=0.0,
-            attempts=1,
-            world_size=1,
-            parameters=0,
-            unreadable_images=(),
-            notes=(),
-            finished=utc_now(),
-            versions={},
-            machine={},
-        )
-        return shlex.join(["sh", "-c", NO_WORK, str(folder.result_file), json.dumps(result.plain())])
 
 
 def _plan(out: Path) -> Plan:
@@ -89,7 +63,7 @@ def _folders(plan: Plan) -> list[RunFolder]:
 
 def _by_submitit(fresh: Iterator[Plan]) -> int:
     plan = next(fresh)
-    cluster, waiting, running = _NoWork(plan.sweep.cluster), _folders(plan), list[RunFolder]()
+    cluster, waiting, running = NoWork(plan.sweep.cluster), _folders(plan), list[RunFolder]()
     while waiting or running:
         running = [folder for folder in running if folder.result() is None]
         starting, waiting = waiting[: PARALLEL - len(running)], waiting[PARALLEL - len(running) :]
@@ -102,17 +76,9 @@ def _by_submitit(fresh: Iterator[Plan]) -> int:
 def _by_broker(fresh: Iterator[Plan]) -> int:
     plan = next(fresh)
     with _broker(plan) as broker:
-        _want(broker, _folders(plan))
+        broker.want(*_folders(plan))
+        broker.wait_until_ended()
     return CELLS
-
-
-def _want(broker: Broker, folders: Sequence[RunFolder]) -> None:
-    """At most PARALLEL at a time, as Tune does it."""
-    for folder in folders:
-        while len(broker.open_trials()) >= PARALLEL:
-            time.sleep(0.01)
-        broker.want(folder)
-    broker.wait_until_ended()
 
 
 def _by_tune(fresh: Iterator[Plan]) -> int:
@@ -120,6 +86,7 @@ def _by_tune(fresh: Iterator[Plan]) -> int:
     from heatmark.pipeline.tune import run_tune
 
     with _broker(plan) as broker, contextlib.redirect_stdout(io.StringIO()):
+        broker.want(*_folders(plan))
         run_tune(_folders(plan), plan.folder / "tune", plan.sweep.tune, broker, PARALLEL, 1, lambda: None)
         broker.wait_until_ended()
     return CELLS
@@ -127,7 +94,7 @@ def _by_tune(fresh: Iterator[Plan]) -> int:
 
 @contextmanager
 def _broker(plan: Plan) -> Iterator[Broker]:
-    broker = Broker(_NoWork(plan.sweep.cluster), 0, plan.sweep.cluster.interval_s, lambda _line: None)
+    broker = Broker(NoWork(plan.sweep.cluster), 0, plan.sweep.cluster.interval_s, lambda _line: None, places=PARALLEL)
     broker.start()
     try:
         yield broker

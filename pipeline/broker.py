@@ -2,6 +2,9 @@
 
 What it decided stands in job.json of the run folder (workloads/run_folder/job_record.py). A trial that several sweeps
 want is looked after by one of their drivers (claims.py); the others wait for its end, or for that driver's.
+
+So many trials as have a place are in flight, in the order they were wanted; when one ends the next takes its place.
+Whether anybody follows them (tune.py) is of no matter here.
 """
 
 from __future__ import annotations
@@ -34,7 +37,11 @@ BUDGETS: dict[EndKind, int] = {
 
 
 class Broker(threading.Thread):
-    """One per driver. want() may be called from any thread. names: what people call a trial, by its signature."""
+    """One per driver. want() may be called from any thread. names: what people call a trial, by its signature.
+
+    places: how many trials are in flight at a time, None for all that are wanted. Those that another sweep's driver
+    looks after take none.
+    """
 
     def __init__(
         self,
@@ -44,11 +51,13 @@ class Broker(threading.Thread):
         log: Callable[[str], None],
         claims: Claims | None = None,
         names: Callable[[str], str] = str,
+        places: int | None = None,
     ) -> None:
         super().__init__(name="broker", daemon=True)
         self.cluster, self.retries, self.poll_s, self.log = cluster, retries, poll_s, log
-        self.claims, self.names = claims or Claims(), names
+        self.claims, self.names, self.places = claims or Claims(), names, places
         self._wanted: dict[str, RunFolder] = {}
+        self._begun: set[str] = set()
         self._waits: set[str] = set()
         self._cancelling: set[str] = set()
         self._running_since: dict[str, float] = {}
@@ -57,10 +66,10 @@ class Broker(threading.Thread):
         self._lock = threading.Lock()
         self._changed, self._closed = threading.Event(), threading.Event()
 
-    def want(self, folder: RunFolder) -> None:
-        """See to it that the trial has a job until it ends."""
+    def want(self, *folders: RunFolder) -> None:
+        """See to it that these trials have a job until they end, in this order."""
         with self._lock:
-            self._wanted[folder.signature] = folder
+            self._wanted |= {folder.signature: folder for folder in folders}
         self._changed.set()
 
     def open_trials(self) -> list[RunFolder]:
@@ -82,9 +91,9 @@ class Broker(threading.Thread):
 
     def run(self) -> None:
         while not self._closed.is_set():
-            folders = self.open_trials()
             try:
-                self._look_after(folders)
+                while self._look_after(self._in_turn()):
+                    pass
             except Exception as error:  # a full disk, say: without this thread the sweep would wait for ever
                 self._complain(f"{error}; trying again")
             self._changed.wait(self.poll_s)
@@ -98,10 +107,28 @@ class Broker(threading.Thread):
             self._changed.wait(self.cluster.gather_s)
         self._changed.clear()
 
-    def _look_after(self, wanted: list[RunFolder]) -> None:
+    def _in_turn(self) -> list[RunFolder]:
+        """The trials in flight, with those that have a place now."""
+        with self._lock:
+            for signature in self._wanted:
+                if not self._has_place():
+                    break
+                self._begun.add(signature)
+            return [folder for signature, folder in self._wanted.items() if signature in self._begun]
+
+    def _has_place(self) -> bool:
+        return self.places is None or len(self._begun - self._waits) < self.places
+
+    def _look_after(self, wanted: list[RunFolder]) -> bool:
+        """Returns whether there is a place for others now, which are then looked after at once."""
         folders = [folder for folder in wanted if self._is_ours(folder)]
-        if not folders:
-            return
+        if folders:
+            self._bring_forward(folders)
+        with self._lock:
+            others = self.places is not None and len(self._wanted) > len(self._begun)
+            return others and self._has_place() and not self._closed.is_set()
+
+    def _bring_forward(self, folders: list[RunFolder]) -> None:
         try:
             statuses = self.cluster.jobs(folders)
         except Exception as error:
@@ -301,6 +328,7 @@ class Broker(threading.Thread):
         self.claims.let_go(folder)
         with self._lock:
             self._wanted.pop(folder.signature, None)
+            self._begun.discard(folder.signature)
 
 
 def without_job_id(words: str, job_id: str | None) -> str:

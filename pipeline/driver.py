@@ -27,6 +27,7 @@ from heatmark.pipeline.mirror_process import mirror_beside
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
+from heatmark.pipeline.relay_count import affordable_relays
 from heatmark.pipeline.shared_cluster import SharedCluster, cluster_of
 from heatmark.pipeline.tracking_uri import silence, tracking_uri
 from heatmark.pipeline.trial_labels import names_in
@@ -49,8 +50,8 @@ def run_sweep(plan: Plan, console: Console) -> int:
         claims = Claims(plan.trials)
         folders = [plan.run_folder(trial) for trial in plan.unfinished()]
         open_folders = [folder for folder in folders if _takes_up(folder, claims)]
-        # What another sweep's driver is at takes none of this one's places while there is something else to do.
-        open_folders.sort(key=is_looked_after)
+        # First what has a job already; last what another sweep's driver is at, which takes none of this one's places.
+        open_folders.sort(key=lambda folder: (is_looked_after(folder), not _has_a_job(folder)))
         claims.want(open_folders)
         console.print(
             f"sweep {plan.sweep.name}: {len(plan.trials)} trials, {len(plan.trials) - len(folders)} finished before, "
@@ -85,16 +86,24 @@ def _run_trials(plan: Plan, folders: list[RunFolder], claims: Claims, console: C
     cluster = plan.sweep.cluster
     where = SharedCluster(make_cluster(cluster, plan.folder), plan.folder)
     with live_progress(plan.folder, console) as log:
-        broker = Broker(where, cluster.retries, cluster.interval_s, log, claims, names_in(plan.folder))
+        decides = plan.sweep.tune.scheduler == "asha"
+        places = None if decides else cluster.parallel
+        broker = Broker(where, cluster.retries, cluster.interval_s, log, claims, names_in(plan.folder), places)
         broker.start()
         try:
-            for folder in ending:
-                broker.want(folder)
+            broker.want(*ending)
             if folders:
+                if not decides:  # all at once: Tune only follows
+                    broker.want(*folders)
                 _tune(plan, folders, broker, log)
             broker.wait_until_ended()
         finally:
             broker.close()
+
+
+def _has_a_job(folder: RunFolder) -> bool:
+    job = folder.job()
+    return job is not None and job.state in ("pending", "submitted")
 
 
 def _is_ending(folder: RunFolder) -> bool:
@@ -114,8 +123,8 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
                 log(f"from another machine: ssh -L {port}:127.0.0.1:{port} {host}")
             from heatmark.pipeline.tune import run_tune
 
-            parallel = plan.sweep.cluster.parallel
-            run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, parallel, epochs, leave_if_asked)
+            relays = affordable_relays(plan.sweep, log)
+            run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, relays, epochs, leave_if_asked)
 
     beside_signals(walk)
 

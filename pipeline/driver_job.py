@@ -8,10 +8,11 @@ import shlex
 from collections.abc import Mapping
 
 from heatmark.pipeline.site import Site, load_site, slurm_keys
+from heatmark.pipeline.relay_count import RELAY_GB, relays_of
 from heatmark.pipeline.sweep import SweepFile
 
-# Measured: the driver and Ray's own processes, and each relay (`heatmark bench sweep`).
-DRIVER_GB, RELAY_GB = 2.0, 0.15
+# Measured: the driver and Ray's own processes.
+DRIVER_GB = 2.0
 RELAYS_PER_CORE = 16
 MOST_CORES = 8
 
@@ -45,10 +46,10 @@ def _named(sweep: SweepFile, site: Site) -> dict[str, str]:
 
 
 def _sizes(sweep: SweepFile, site: Site) -> dict[str, str]:
-    """Memory and cores for the relays in flight."""
-    parallel, driver = sweep.cluster.parallel, site.driver
-    memory_gb = driver.memory_gb if driver.memory_gb is not None else math.ceil(DRIVER_GB + RELAY_GB * parallel)
-    cores = driver.cpus or min(MOST_CORES, 1 + math.ceil(parallel / RELAYS_PER_CORE))
+    """Memory and cores for the relays."""
+    relays, driver = relays_of(sweep), site.driver
+    memory_gb = driver.memory_gb if driver.memory_gb is not None else math.ceil(DRIVER_GB + RELAY_GB * relays)
+    cores = driver.cpus or min(MOST_CORES, 1 + math.ceil(relays / RELAYS_PER_CORE))
     return {"mem": f"{int(memory_gb * 1024)}M", "cpus-per-task": str(cores)}
 
 

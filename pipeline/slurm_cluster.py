@@ -25,8 +25,8 @@ from heatmark.pipeline.slurm_answers import can_never_start, is_held, is_usual, 
 from heatmark.pipeline.slurm_client import ALIVE, QueuedJob, SlurmClient
 from heatmark.pipeline.slurm_missing import MissingJobs, SentElement
 from heatmark.pipeline.slurm_room import Later, Room
-from heatmark.pipeline.slurm_script import batch_script
-from heatmark.pipeline.submit import JobStatus, SubmitRefused
+from heatmark.pipeline.slurm_script import script_of_command
+from heatmark.pipeline.submit import JobStatus, SubmitRefused, job_command
 from heatmark.pipeline.submit_environment import submit_environment
 from heatmark.workloads.run_folder.array_record import ArrayRecord
 from heatmark.workloads.run_folder.folder import RunFolder
@@ -150,7 +150,12 @@ class SlurmCluster:
 
     def script(self, array_file: Path, size: int | None) -> str:
         """The text that sbatch gets, by submitit. size: elements of the array, None for a job of its own."""
-        return batch_script(self.settings, self.site, self.keys, array_file, size, self._excluded())
+        command, excluded = self.command(array_file, self.keys), self._excluded()
+        return script_of_command(command, self.settings, self.site, self.keys, array_file, size=size, exclude=excluded)
+
+    def command(self, array_file: Path, keys: SlurmKeys) -> str:
+        """What every rank of every element executes."""
+        return job_command(array_file, True, keys)
 
     def _excluded(self) -> str | None:
         """The site's own list, and nodes that failed again and again; so many nodes are left as a trial needs."""

@@ -100,6 +100,12 @@ class TuneSection(Section):
     mode: Literal["max", "min"] = Field("max", description="Which of it is better.")
     grace_epochs: int = Field(5, ge=1, description="Epochs before ASHA may stop a trial.")
     reduction_factor: int = Field(3, ge=2, description="One in so many trials goes on at each of ASHA's rungs.")
+    relays: int = Field(
+        32,
+        ge=1,
+        description="How many trials Tune follows at a time, each with a process; the others in flight are sent and "
+        "looked after all the same, and replayed when their turn comes. `asha` follows every trial in flight.",
+    )
     dashboard: bool = Field(True, description="Ray's page of the sweep.")
 
 

@@ -1,4 +1,9 @@
-"""Ray Tune over the trials of a plan: one relay each, the jobs behind them sent by the broker."""
+"""Ray Tune over the trials of a plan: one relay each, the jobs behind them sent by the broker.
+
+Under FIFO the broker has all trials before Tune starts, and sends as many as have a place; Tune follows so many of them
+live as `tune.relays` says, and replays the others when their turn comes. ASHA decides by what it follows: there a trial
+is wanted when its relay starts, and each in flight has one.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +32,11 @@ def run_tune(
     storage: Path,
     settings: TuneSection,
     broker: Broker,
-    parallel: int,
+    relays: int,
     epochs: int,
     between_steps: Callable[[], None],
 ) -> None:
-    """Walk the unfinished trials, at most `parallel` at a time. epochs: the longest trial, for ASHA.
+    """Follow the unfinished trials to their ends, at most `relays` at a time. epochs: the longest trial, for ASHA.
 
     between_steps: called between Tune's steps, where an exception may leave it.
 
@@ -43,14 +48,15 @@ def run_tune(
         tune.with_resources(relay, {"cpu": RELAY_CPUS}),
         param_space={"folder": tune.grid_search([str(folder.path) for folder in folders]), "poll_s": broker.poll_s},
         tune_config=tune.TuneConfig(
-            max_concurrent_trials=parallel,
+            max_concurrent_trials=relays,
+            reuse_actors=True,  # a process costs a second to start
             scheduler=_scheduler(settings, epochs),
             trial_dirname_creator=trial_folder_name,
         ),
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker, between_steps), TBXLoggerCallback()],  # type: ignore[no-untyped-call]
+            callbacks=[JobCallback(broker, between_steps, settings.scheduler == "asha"), TBXLoggerCallback()],  # type: ignore[no-untyped-call]
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
@@ -80,13 +86,14 @@ def _scheduler(settings: TuneSection, epochs: int) -> Any:
 
 
 class JobCallback(tune.Callback):
-    """In the driver: a trial that starts gets a job; one that the scheduler stopped loses it.
+    """In the driver: where the scheduler stops trials, one that starts gets a job and one that it stopped loses it.
 
     Tune calls on_trial_complete when a trial ends or is stopped by a decision, and not when the driver is interrupted.
     """
 
-    def __init__(self, broker: Broker, between_steps: Callable[[], None]) -> None:
-        self.broker, self.between_steps = broker, between_steps
+    def __init__(self, broker: Broker, between_steps: Callable[[], None], decides: bool) -> None:
+        """decides: whether the scheduler stops trials."""
+        self.broker, self.between_steps, self.decides = broker, between_steps, decides
         self.started: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,11 +104,13 @@ class JobCallback(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # A relay that is started again asks for no job again: how often a job is sent is the broker's decision.
-        if trial.trial_id not in self.started:
+        if self.decides and trial.trial_id not in self.started:
             self.started.add(trial.trial_id)
             self.broker.want(RunFolder(Path(trial.config["folder"])))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        if not self.decides:
+            return
         folder = RunFolder(Path(trial.config["folder"]))
         trained = sum(record.epoch >= 0 for record in folder.epochs())
         stopped_early = trained < folder.spec().train.epochs

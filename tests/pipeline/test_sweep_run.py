@@ -19,6 +19,7 @@ import yaml
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from heatmark.pipeline.local_cluster import RUN_VARIABLE
+from heatmark.workloads.run_folder.drivers import driver_lock
 from heatmark.workloads.run_folder.folder import run_folders
 from tests.made_up import job_of, until
 
@@ -138,7 +139,9 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
         sent = {folder.signature: job_of(folder).submissions for folder in run_folders(sweep)}
         assert not any(folder.result() for folder in run_folders(sweep)), "the trials are too short for this test"
         driver = logged(log, "run", path, cwd=tmp_path)
-        until_seen(lambda: told(log).count("adopted job") == 2, driver)
+        ours = f"process {driver.pid} on"
+        locks = [driver_lock(folder.path) for folder in run_folders(sweep)]
+        until_seen(lambda: all(ours in lock.read_text() for lock in locks), driver)
     assert driver.wait(timeout=240) == 0, told(log)
     folders = list(run_folders(sweep))
     assert len(folders) == 2 and all(folder.result() for folder in folders)
