@@ -33,8 +33,8 @@ class Attempt:
     start: float
     end: float
     elapsed_s: float
-    cpus: int
-    gpus: int
+    cpus: float
+    gpus: float
 
 
 def parse_attempts(out: str) -> list[Attempt]:
@@ -97,7 +97,7 @@ def account(folders: Sequence[RunFolder], log: Callable[[str], None], clusters: 
     if not ids:
         return 0
     try:
-        attempts, missing = _ask(sorted(set().union(*ids.values())), max(map(_ended, ids)) + LAG_S, clusters)
+        attempts, missing = ask(sorted(set().union(*ids.values())), max(map(ended_at, ids)) + LAG_S, clusters)
     except CommandFailed as error:
         log(f"no CPU-hours, as accounting does not answer: {error.said}")
         return 0
@@ -108,7 +108,7 @@ def account(folders: Sequence[RunFolder], log: Callable[[str], None], clusters: 
         found = [attempt for attempt in attempts if attempt.job_id in own]
         earlier = folder.cost()
         if len(found) > (earlier.attempts if earlier else 0):
-            cost(found, _checkpoint_times(folder)).write(folder.accounting_file)
+            cost(found, checkpoint_times(folder)).write(folder.accounting_file)
         known += bool(found)
     return known
 
@@ -118,17 +118,18 @@ def _job_ids(folder: RunFolder) -> set[str]:
     return job.job_ids if job else set()
 
 
-def _ended(folder: RunFolder) -> float:
+def ended_at(folder: RunFolder) -> float:
     """When the trial's job changed its state last, in seconds since 1970."""
     job = folder.job()
     return moment(job.time if job and job.time else utc_now())
 
 
-def _checkpoint_times(folder: RunFolder) -> list[float]:
+def checkpoint_times(folder: RunFolder) -> list[float]:
+    """Of every checkpoint of a trial, in seconds since 1970."""
     return [moment(event.time) for event in folder.events() if isinstance(event, Saved)]
 
 
-def _ask(job_ids: Sequence[str], until: float, clusters: str | None) -> tuple[list[Attempt], list[str]]:
+def ask(job_ids: Sequence[str], until: float, clusters: str | None) -> tuple[list[Attempt], list[str]]:
     """The attempts of these jobs that have ended, and the jobs of which one is missing still. Raises CommandFailed.
 
     until: how long to ask again for those, in seconds since 1970.

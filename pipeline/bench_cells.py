@@ -76,14 +76,14 @@ class NoWork(LocalCluster):
 class _NoWorkInSlurm(SlurmCluster):
     """The same as elements of arrays."""
 
-    def command(self, array_file: Path, keys: SlurmKeys) -> str:  # noqa: ARG002 (as another python would)
+    def command(self, array_file: Path, keys: SlurmKeys) -> str:
         return shlex.join(["sh", "-c", NO_WORK_IN_ARRAY, "cell", str(array_file), empty_result("SIGNATURE")])
 
 
 class _Local(ClusterKind):
     name: ClassVar[str] = "local_no_work"
 
-    def make(self, settings: ClusterSection, sweep: Path) -> Cluster:  # noqa: ARG002
+    def make(self, settings: ClusterSection, sweep: Path) -> Cluster:
         return NoWork(settings)
 
 

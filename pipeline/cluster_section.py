@@ -97,6 +97,17 @@ class ClusterSection(SlurmKeys, RunSettings):
     nodes: int = Field(1, ge=1, description="Of one trial.")
     ranks: int = Field(1, ge=1, description="Processes of a trial per node, one per GPU where there are any.")
     parallel: int = Field(2, ge=1, description="Trials in flight at a time.")
+    trials_per_job: int = Field(
+        1,
+        ge=1,
+        description="Places of one job on its nodes, each with its share of cores, memory and GPUs and with one trial "
+        "after the other: for sites that give out whole nodes.",
+    )
+    shared_stream: bool = Field(
+        False,
+        description="Trials of one job that train on the same crops in the same order are fed by one loader: a picture "
+        "is decoded, warped and augmented once for all of them.",
+    )
     threads: int = Field(
         0,
         ge=0,

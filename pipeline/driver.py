@@ -87,7 +87,8 @@ def _run_trials(plan: Plan, folders: list[RunFolder], claims: Claims, console: C
     where = SharedCluster(make_cluster(cluster, plan.folder), plan.folder)
     with live_progress(plan.folder, console) as log:
         decides = plan.sweep.tune.scheduler == "asha"
-        places = None if decides else cluster.parallel
+        # Packed jobs take what waits by themselves, and there are no more of them than have `parallel` places.
+        places = None if decides or cluster.trials_per_job > 1 else cluster.parallel
         broker = Broker(where, cluster.retries, cluster.interval_s, log, claims, names_in(plan.folder), places)
         broker.start()
         try:
@@ -220,7 +221,7 @@ def cancel_sweep(sweep: Path, log: Log) -> int:
             log(f"{names(folder.signature)}: left to sweep {', '.join(others)}, which wants it")
         else:
             folders.append(folder)
-    cluster = SharedCluster(make_cluster(cluster_of(sweep), sweep), sweep)
+    cluster = SharedCluster(make_cluster(cluster_of(sweep), sweep, supplies=False), sweep)
     for signature, status in cluster.jobs(folders).items():
         if status.alive:
             log(f"{names(signature)}: job {status.job_id} is asked to save and stop")

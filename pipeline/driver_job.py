@@ -7,8 +7,8 @@ import os
 import shlex
 from collections.abc import Mapping
 
-from heatmark.pipeline.site import Site, load_site, slurm_keys
 from heatmark.pipeline.relay_count import RELAY_GB, relays_of
+from heatmark.pipeline.site import Site, load_site, slurm_keys
 from heatmark.pipeline.sweep import SweepFile
 
 # Measured: the driver and Ray's own processes.

@@ -20,6 +20,7 @@ STATE_KINDS: dict[str, EndKind] = {
     "BOOT_FAIL": "node_fail",
     "TIMEOUT": "timeout",
     "PREEMPTED": "preempted",
+    "INTERRUPTED": "interrupted",  # heatmark's own word: in a packed job that ended (packed_cluster.py)
 }
 # What heatmark's own lines of a job's log begin with, and how much of a log is looked at for its last words.
 MARK, LOG_TAIL = "heatmark: ", 4000
@@ -47,7 +48,8 @@ def why_it_ended(folder: RunFolder, job: JobRecord, status: JobStatus | None, lo
     if state == "CANCELLED":
         return End(kind="cancelled", message="cancelled outside heatmark (scancel)")
     if state in STATE_KINDS:
-        return End(kind=STATE_KINDS[state], message=f"the job ended as {state}")
+        words = "its packed job ended before it did" if state == "INTERRUPTED" else f"the job ended as {state}"
+        return End(kind=STATE_KINDS[state], message=words)
     last = next((event for event in reversed(folder.events()) if isinstance(event, Started | Ended)), None)
     if isinstance(last, Ended) and last.how == "requeue":
         message = "the job saved its state and could not put itself back into the queue"

@@ -22,10 +22,12 @@ from submitit.local.local import LocalExecutor, LocalJob
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_gpus import GIVEN, VISIBLE, choose_gpus, gpus_here
 from heatmark.pipeline.submit import JobStatus, job_command
+from heatmark.workloads.packed.steps import RUN_VARIABLE
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.slurm_environment import on_this_node
 
-RUN_VARIABLE = "HEATMARK_RUN"
+# What controllers, ranks and the keepers of packed jobs are started as.
+_MODULES = frozenset({"submitit.local._local", "heatmark.workloads.job", "heatmark.workloads.packed.keeper"})
 # A job that was asked to stop saves its state first.
 STOP_GRACE_S = 60.0
 
@@ -43,11 +45,20 @@ class LocalCluster:
         self.notes = self._notes()
         self._children: list[LocalJob[Any]] = []
 
+    @property
+    def processes(self) -> int:
+        """That submitit starts for a job."""
+        return self.settings.ranks
+
+    @property
+    def gpus_of_a_job(self) -> int:
+        return self.settings.ranks
+
     def submit(self, folders: Sequence[RunFolder]) -> dict[str, str]:
         sent = {}
         for folder in folders:
-            executor = _DetachedExecutor(folder, choose_gpus(self.gpus, _gpus_taken(), self.settings.ranks))
-            executor.update_parameters(tasks_per_node=self.settings.ranks, timeout_min=self.settings.timeout_min)
+            executor = _DetachedExecutor(folder, choose_gpus(self.gpus, _gpus_taken(), self.gpus_of_a_job))
+            executor.update_parameters(tasks_per_node=self.processes, timeout_min=self.settings.timeout_min)
             job = executor._submit_command(self.command(folder))  # noqa: SLF001 (submit pickles a function)
             self._children.append(job)
             sent[folder.signature] = str(job.job_id)
@@ -98,7 +109,7 @@ def _job_processes() -> list[tuple[str, psutil.Process]]:
         command = process.info["cmdline"] or []
         if process.info["status"] == psutil.STATUS_ZOMBIE:
             continue
-        if "submitit.local._local" not in command and "heatmark.workloads.job" not in command:
+        if not _MODULES.intersection(command):
             continue
         with contextlib.suppress(psutil.Error):
             run = process.environ().get(RUN_VARIABLE)

@@ -92,7 +92,7 @@ class SharedCluster:
         path = self.sweep.parent / sweep
         if not sweep_file(path).is_file():
             return None
-        self._others[sweep] = make_cluster(cluster_of(path), path)
+        self._others[sweep] = make_cluster(cluster_of(path), path, supplies=False)
         return self._others[sweep]
 
 

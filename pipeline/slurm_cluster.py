@@ -42,6 +42,8 @@ class SlurmCluster:
 
     name = "slurm"
     gather_s = 4.0
+    # Of jobs that hold several trials (packed_jobs.py).
+    places: int | None = None
 
     def __init__(self, settings: ClusterSection, sweep: Path) -> None:
         if shutil.which("srun") is None:
@@ -151,7 +153,9 @@ class SlurmCluster:
     def script(self, array_file: Path, size: int | None) -> str:
         """The text that sbatch gets, by submitit. size: elements of the array, None for a job of its own."""
         command, excluded = self.command(array_file, self.keys), self._excluded()
-        return script_of_command(command, self.settings, self.site, self.keys, array_file, size=size, exclude=excluded)
+        return script_of_command(
+            command, self.settings, self.site, self.keys, array_file, size=size, exclude=excluded, places=self.places
+        )
 
     def command(self, array_file: Path, keys: SlurmKeys) -> str:
         """What every rank of every element executes."""

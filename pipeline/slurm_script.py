@@ -11,7 +11,6 @@ from submitit.slurm.slurm import SlurmExecutor
 from heatmark.pipeline.cluster_section import ClusterSection, SlurmKeys
 from heatmark.pipeline.job_ends import MARK
 from heatmark.pipeline.site import Site
-from heatmark.pipeline.submit import job_command
 
 # A line of `setup` that fails ends the job: what comes after would fail with other words, or run on other software.
 _WATCH_SETUP = [
@@ -26,15 +25,6 @@ _WATCH_SETUP = [
 _SRUN_ARGUMENTS = ["--kill-on-bad-exit=1", "--export=ALL"]
 
 
-def batch_script(
-    settings: ClusterSection, site: Site, keys: SlurmKeys, array_file: Path, size: int | None, exclude: str | None
-) -> str:
-    """The batch script. size: elements of the array, None for a job of its own. exclude: nodes to stay away from."""
-    return script_of_command(
-        job_command(array_file, True, keys), settings, site, keys, array_file, size=size, exclude=exclude
-    )
-
-
 def script_of_command(
     command: str,
     settings: ClusterSection,
@@ -44,13 +34,20 @@ def script_of_command(
     *,
     size: int | None,
     exclude: str | None,
+    places: int | None = None,
 ) -> str:
-    """The same for another command than that of trials. array_file: <folder>/arrays/<name of the job>.json."""
+    """The batch script. array_file: <folder>/arrays/<name of the job>.json.
+
+    size: elements of the array, None for a job of its own. exclude: nodes to stay away from. places: trials side by
+    side, for a command that runs once, on the first node, and starts them itself.
+    """
     folder = array_file.parent.parent
     executor = SlurmExecutor(folder / "log")
     executor.update_parameters(**_parameters(settings, site, keys, array_file.stem, exclude))
+    if places is not None:
+        executor.parameters |= {"ntasks_per_node": settings.ranks * places, "use_srun": False, "srun_args": None}
     executor.parameters |= {"array_parallelism": size or 1, "map_count": size, "comment": str(folder)}
-    words = " ".join([*map(_in_double_quotes, keys.srun or ()), command])
+    words = command if places is not None else " ".join([srun_options(keys), command]).strip()
     text: str = executor._make_submission_file_text(words, "")  # noqa: SLF001 (its public way pickles a function)
     return text
 
@@ -104,6 +101,11 @@ def setup_lines(site: Site, keys: SlurmKeys) -> list[str]:
     if keys.scratch:
         lines.append(f"export HEATMARK_SCRATCH={shlex.quote(keys.scratch)}")  # its variables are those of each node
     return lines
+
+
+def srun_options(keys: SlurmKeys) -> str:
+    """The site's own options of srun, as the shell takes them."""
+    return " ".join(map(_in_double_quotes, keys.srun or ()))
 
 
 def _in_double_quotes(argument: str) -> str:

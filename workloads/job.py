@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-import time
 import traceback
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -216,22 +215,13 @@ def _after_interruption(
 
 
 def _requeue(launch: Launch) -> None:
-    """Put this job back into SLURM's queue, which ends it at once. A job that is being cancelled is left.
-
-    By the id of its element: SLURM_JOB_ID of an array's last element is the number of the whole array.
-    """
-    from heatmark.foundation.command import CommandFailed, run_command
-    from heatmark.workloads.slurm_environment import on_own_cluster
+    """Put this job back into SLURM's queue, by its first rank."""
+    from heatmark.workloads.requeue import requeue, wait_for_the_end
 
     if launch.rank == 0:
-        try:
-            state = run_command(["squeue", "-h", "-j", launch.job, "-o", "%T"], environment=on_own_cluster()).strip()
-            if state == "RUNNING":
-                run_command(["scontrol", "requeue", launch.job], environment=on_own_cluster())
-        except CommandFailed as error:
-            print(f"cannot requeue: {error}; the driver will send the trial again", file=sys.stderr, flush=True)
-            return
-    time.sleep(30)  # killed here; an exit before SLURM acts would count as the job's end
+        requeue(launch.job)
+    else:
+        wait_for_the_end()
 
 
 def _limit_threads(threads: int) -> None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import psutil
 
+# In the environment of a trial in a place of a packed job (workloads/packed): the id of its ticket.
+IN_PLACE = "HEATMARK_TICKET"
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -37,6 +40,8 @@ class Launch:
 
         sent_by_sweep: see run_trial (workloads/job.py).
         """
+        if IN_PLACE in os.environ:
+            return _in_a_place()
         if "SUBMITIT_EXECUTOR" not in os.environ:
             return Launch(job=f"{socket.gethostname()}-{os.getpid()}")
         from submitit import JobEnvironment
@@ -53,6 +58,25 @@ class Launch:
             host=_name_for_others() if job.num_nodes > 1 else "127.0.0.1",
             in_slurm=in_slurm and sent_by_sweep,
         )
+
+
+def _in_a_place() -> Launch:
+    """As a packed job's keeper started it: whether the job is run again is the keeper's concern."""
+    given = os.environ
+    by_srun = given["HEATMARK_LAUNCHER"] == "srun"
+    names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_NODES")
+    local = {"SLURM_PROCID": given.get("HEATMARK_RANK", "0"), "SLURM_STEP_NUM_TASKS": given.get("HEATMARK_RANKS", "1")}
+    local |= {"SLURM_LOCALID": local["SLURM_PROCID"], "SLURM_STEP_NUM_NODES": "1"}
+    rank, world_size, local_rank, nodes = (int((given if by_srun else local)[name]) for name in names)
+    return Launch(
+        job=given[IN_PLACE],
+        rank=rank,
+        world_size=world_size,
+        local_rank=local_rank,
+        nodes=nodes,
+        restart=int(given["HEATMARK_RESTART"]),
+        host=_name_for_others() if nodes > 1 else "127.0.0.1",
+    )
 
 
 def _name_for_others() -> str:

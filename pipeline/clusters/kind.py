@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from heatmark.foundation.errors import InputError
 from heatmark.foundation.registry import LAST
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ class ClusterKind(ABC):
     @abstractmethod
     def make(self, settings: ClusterSection, sweep: Path) -> Cluster:
         """The cluster for a sweep, whose folder is given. Raises InputError where it cannot be used from here."""
+
+    def make_packed(self, settings: ClusterSection, sweep: Path, supplies: bool) -> Cluster:
+        """The same where `cluster.trials_per_job` says that a job holds several trials.
+
+        supplies: whether jobs are sent for trials that wait. Raises InputError where the kind cannot.
+        """
+        raise InputError(
+            f"cluster.trials_per_job: {settings.trials_per_job}: executor {self.name} has one trial a job; leave it out"
+        )
 
     def threads_per_rank(self, settings: ClusterSection) -> int:
         """Torch threads where the sweep file does not say: a rank has cores of its own."""

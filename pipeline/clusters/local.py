@@ -27,5 +27,10 @@ class Local(ClusterKind):
 
         return LocalCluster(settings)
 
+    def make_packed(self, settings: ClusterSection, sweep: Path, supplies: bool) -> Cluster:
+        from heatmark.pipeline.packed_jobs import local_packs
+
+        return local_packs(settings, sweep, supplies)
+
     def threads_per_rank(self, settings: ClusterSection) -> int:
         return max(1, len(os.sched_getaffinity(0)) // (settings.parallel * settings.ranks))

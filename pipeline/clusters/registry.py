@@ -26,8 +26,10 @@ def register(kind: type[KindT]) -> type[KindT]:
     return kind
 
 
-def make_cluster(settings: ClusterSection, sweep: Path) -> Cluster:
-    """The cluster a sweep file asks for. sweep: the sweep's folder."""
+def make_cluster(settings: ClusterSection, sweep: Path, supplies: bool = True) -> Cluster:
+    """The cluster a sweep file asks for. sweep: the sweep's folder. supplies: see `ClusterKind.make_packed`."""
+    if settings.trials_per_job > 1:
+        return settings.kind.make_packed(settings, sweep, supplies)
     return settings.kind.make(settings, sweep)
 
 
