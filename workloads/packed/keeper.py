@@ -17,7 +17,7 @@ from pathlib import Path
 
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.command import print_in_any_locale
-from heatmark.workloads.job import EXIT_RUN_AGAIN, Interruption
+from heatmark.workloads.job import EXIT_FAILED, EXIT_RUN_AGAIN, EXIT_USER_ERROR, Interruption
 from heatmark.workloads.lease import Lease, LeaseHeld, LeaseLost, hold_lease
 from heatmark.workloads.packed.files import How, PackFolder, PackRecord, Packs, PlaceEvent, Ticket
 from heatmark.workloads.packed.steps import VISIBLE, LocalStep, SlurmStep, Step, own_job
@@ -58,6 +58,7 @@ class Keeper:
     # Tickets to be started before any of the queue, with how often each has begun; and from when on.
     own: dict[str, int] = field(default_factory=dict)
     not_before: dict[str, float] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
     told: bool = False
     interrupted: bool = False
 
@@ -102,10 +103,13 @@ class Keeper:
                 return name
         if self.interrupted:  # the whole job may have been warned: nothing new is begun before that is known
             return None
-        return next((name for name in self.packs.waiting() if self.packs.take(name, self.pack)), None)
+        # Over NFS a name that was just taken may still be listed.
+        waiting = (name for name in self.packs.waiting() if name not in self.begun)
+        return next((name for name in waiting if self.packs.take(name, self.pack)), None)
 
     def _begin(self, name: str, place: int) -> None:
         restart = self.own.pop(name, 0)
+        self.begun.add(name)
         ticket = Ticket.read(self.pack.tickets / f"{name}.json")
         if ticket is None:
             return  # given to another job, as this one was taken for dead
@@ -137,11 +141,13 @@ class Keeper:
                 self.interrupted = True
 
     def _how(self, each: Running, code: int) -> How:
+        if RunFolder(Path(each.ticket.spec).parent).finished:
+            return "finished"  # a signal may have reached it as it left
         if each.asked_at is not None:
             return "cancelled"
-        if code == EXIT_RUN_AGAIN or (code == 0 and not RunFolder(Path(each.ticket.spec).parent).finished):
+        if code in (0, EXIT_RUN_AGAIN) or (self.interruption() and code not in (EXIT_FAILED, EXIT_USER_ERROR)):
             return "interrupted"
-        return "finished" if code == 0 else "failed"
+        return "failed"
 
     def _end(self, each: Running, how: How, code: int | None) -> None:
         say(f"place {each.place}: {each.ticket.signature} {how}" + (f" (exit code {code})" if code else ""))
