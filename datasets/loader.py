@@ -28,8 +28,8 @@ from heatmark.datasets.augment import (
 from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import Reduction, apply_affine, crop_affine, input_to_heatmap, of_reduced, reduction
 from heatmark.datasets.hand_depth import relative_depth
-from heatmark.datasets.image_cache import ImageCache
-from heatmark.datasets.images import ImageArray, as_labelled, read_image
+from heatmark.datasets.image_cache import reader
+from heatmark.datasets.images import ImageArray, ReadImage, as_labelled, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 from heatmark.foundation.errors import InputError
 
@@ -81,10 +81,16 @@ Elsewhere = Callable[[int, int, list[list[int]]], Iterator[Batch]]
 
 
 class PersonCrops(Dataset[Crop]):
-    """The crop of any person in any epoch."""
+    """The crop of any person in any epoch. read: as read_image."""
 
     def __init__(
-        self, dataset: PoseDataset, settings: CropSettings, *, training: bool, seed: int, cache: Path | None = None
+        self,
+        dataset: PoseDataset,
+        settings: CropSettings,
+        *,
+        training: bool,
+        seed: int,
+        read: ReadImage = read_image,
     ) -> None:
         self.people = dataset.people
         self.skeleton = dataset.skeleton
@@ -92,7 +98,7 @@ class PersonCrops(Dataset[Crop]):
         self.settings = settings
         self.training = training
         self.seed = seed
-        self._read = ImageCache(cache).read if cache is not None else read_image
+        self._read = read
         self._last_image: tuple[tuple[Path, Reduction], ImageArray | None] | None = None
 
     def __len__(self) -> int:
@@ -310,7 +316,7 @@ def make_loader(  # noqa: PLR0913 (by their names, each with the usual value)
             return training_batches(len(people), seed=seed, epoch=epoch, **share)
         return evaluation_batches(people, **share)
 
-    crops = PersonCrops(dataset, settings, training=training, seed=seed, cache=cache)
+    crops = PersonCrops(dataset, settings, training=training, seed=seed, read=reader(cache))
     return CropLoader(crops, plan, workers, strict, elsewhere)
 
 

@@ -5,9 +5,10 @@ LISTENER is the number of an open socket that listens; serving.py starts it so.
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
+
+import torch
 
 from heatmark.datasets.loader import settle_worker
 from heatmark.foundation.clock import utc_now
@@ -17,15 +18,9 @@ from heatmark.workloads.shared_stream.server import Server
 
 def main(arguments: list[str]) -> int:
     """The server; 0 at its end."""
-    # What makers need is imported here, once; they are forked.
-    import torch
-
-    from heatmark.workloads import views  # noqa: F401
-
     print_in_any_locale()
     torch.set_num_threads(1)
     settle_worker(0)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # makers leave no zombies
     descriptor, makers, budget = map(int, arguments)
     listener = socket.socket(fileno=descriptor)
 

@@ -36,7 +36,6 @@ class CropsAsked(Section):
     settings: CropSettings = Field(description="Crop and augmentation.")
     training: bool = Field(description="Augmented by seed and epoch.")
     seed: int = Field(ge=0, description="Of the augmentation; 0 where there is none.")
-    cache: str | None = Field(None, description="The folder of decoded images, which changes no pixel.")
 
 
 class StreamAsked(Section):
@@ -53,7 +52,7 @@ class StreamAsked(Section):
     @property
     def key(self) -> str:
         """Equal where batches of equal epoch and step are."""
-        crops = self.crops.model_dump(mode="json", exclude={"cache"})
+        crops = self.crops.model_dump(mode="json")
         share = [self.batch_size, self.rank, self.world_size]
         return sha256_of(json.dumps([self.people.digest, crops, *share], sort_keys=True))
 

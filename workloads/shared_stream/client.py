@@ -52,7 +52,6 @@ def shared_batches(
             settings=crop_settings(spec.data),
             training=training,
             seed=spec.seed if training else 0,
-            cache=None if runtime.cache is None else str(runtime.cache),
         ),
         batch_size=batch_size,
         rank=ranks.rank,

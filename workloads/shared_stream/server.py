@@ -47,8 +47,9 @@ class _Maker:
 
 @dataclass(eq=False)
 class _Crew:
-    """The makers of one split. since: of its last reader (seconds)."""
+    """The makers of one split. process: the first of them. since: of its last reader (seconds)."""
 
+    process: int
     makers: list[_Maker]
     since: float
 
@@ -70,14 +71,15 @@ class _Reader:
 
 class Server:
     """listener: where readers connect. lifeline: read to its end, and with it ends the server. makers: processes that
-    make batches, per split. budget: bytes of batches kept.
+    make batches, per split. budget: bytes that are kept, half of it in batches and half in each split's images.
     """
 
     def __init__(
         self, listener: socket.socket, lifeline: IO[bytes], makers: int, budget: int, say: Callable[[str], None]
     ) -> None:
         self._listener, self._lifeline, self._count, self._say = listener, lifeline, makers, say
-        self._shelf: Shelf[_Made] = Shelf(budget, _most_batches(), lambda made: os.close(made.descriptor))
+        self._remembered = budget // 2 // makers
+        self._shelf: Shelf[_Made] = Shelf(budget // 2, _most_batches(), lambda made: os.close(made.descriptor))
         self._crews: dict[str, _Crew] = {}
         self._refused: dict[str, str] = {}
         self._readers: set[_Reader] = set()
@@ -85,6 +87,7 @@ class Server:
         self._jobs: dict[BatchId, _Job] = {}
         self._size: dict[str, int] = {}
         self._selector = selectors.DefaultSelector()
+        self._ending: list[int] = []
         self._ended = False
         self.made = self.given = 0
 
@@ -100,6 +103,10 @@ class Server:
                     key.data()
             self._give_out()
             self._end_idle_crews()
+            self._reap(os.WNOHANG)
+        for people in list(self._crews):
+            self._close_crew(people)
+        self._reap(0)
 
     def _watch(self, file: Any, act: Callable[[], None]) -> None:
         self._selector.register(file, selectors.EVENT_READ, act)
@@ -190,8 +197,9 @@ class Server:
             del self._jobs[job.batch]
 
     def _start_crew(self, asked: PeopleAsked) -> None:
-        makers = [_Maker(end) for end in start_makers(asked, self._count)]
-        self._crews[asked.digest] = _Crew(makers, time.monotonic())
+        process, ends = start_makers(asked, self._count, self._remembered)
+        makers = [_Maker(end) for end in ends]
+        self._crews[asked.digest] = _Crew(process, makers, time.monotonic())
         for maker in makers:
             self._watch(maker.end, partial(self._hear_maker, asked.digest, maker))
 
@@ -225,9 +233,16 @@ class Server:
             del self._jobs[batch]
 
     def _close_crew(self, people: str) -> None:
-        for maker in self._crews.pop(people).makers:
+        """They finish what they are at."""
+        crew = self._crews.pop(people)
+        for maker in crew.makers:
             self._selector.unregister(maker.end)
             maker.end.close()
+        self._ending.append(crew.process)
+
+    def _reap(self, how: int) -> None:
+        """Wait for makers that end (0), or only see which have (os.WNOHANG)."""
+        self._ending = [process for process in self._ending if os.waitpid(process, how)[0] == 0]
 
     def _give_out(self) -> None:
         """Open jobs to idle makers, as far as there is room for what they make."""

@@ -20,9 +20,10 @@ STOP_S = 10.0
 def serving(makers: int = 1, memory_mib: int = MEMORY_MIB) -> Iterator[dict[str, str]]:
     """A server for this node; yields the variables to start trials with, and ends it at last.
 
-    makers: processes that make batches, per split: as many as cores are to decode and crop. memory_mib: of batches that
-    are kept, beside the trials' own memory. The server writes to the caller's output. It ends with the caller, however
-    that ends; trials that still run then make their batches themselves. Nothing of it has a name in any file system.
+    makers: processes that make batches, per split: as many as cores are to decode and crop. memory_mib: beside the
+    trials' own; half is for batches, as much for the decoded images of each split. The server writes to the caller's
+    output. It ends with the caller, however that ends; trials that still run then make their batches themselves.
+    Nothing of it has a name in any file system.
     """
     name = f"heatmark-stream-{os.getpid()}-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
