@@ -30,6 +30,7 @@ from heatmark.workloads.spec import TrialSpec
 # The longest that a trial waits for a batch, the reading of the annotations before the first included; at most this
 # part of what counts as a hang.
 PATIENCE_S, PART_OF_HANG = 120.0, 1 / 3
+GONE = "its server has gone"
 
 
 def shared_batches(
@@ -138,7 +139,7 @@ class _Connection:
                 raise _Lost("its server is another user's")
             messages.send(self._socket, {"asked": asked.model_dump_json()})
         except OSError as error:
-            raise _Lost(f"its server is not there: {error.strerror or error}") from error
+            raise _Lost(GONE) from error
         message, _ = self._receive()
         return int(message["ahead"])
 
@@ -146,7 +147,7 @@ class _Connection:
         try:
             messages.send(self._socket, {"step": step, "rows": rows})
         except OSError as error:
-            raise _Lost(f"its server has ended: {error.strerror or error}") from error
+            raise _Lost(GONE) from error
 
     def _take(self, step: int, *, pinned: bool) -> Batch:
         while step not in self._arrived:
@@ -165,7 +166,7 @@ class _Connection:
         except TimeoutError as error:
             raise _Lost(f"its server gave nothing for {self._socket.gettimeout():g} s") from error
         except (EOFError, OSError) as error:
-            raise _Lost("its server has ended") from error
+            raise _Lost(GONE) from error
         if "refused" in message:
             raise _Lost(message["refused"])
         return message, descriptor
