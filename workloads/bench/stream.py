@@ -24,7 +24,7 @@ from heatmark.workloads.shared_stream.serving import serving
 from heatmark.workloads.spec import TrialSpec
 
 METHODS = ("detection", "ipr", "bcir")
-EPOCHS, EVAL_EVERY, BATCH, INPUT = 60, 10, 16, (64, 96)
+EPOCHS, EVAL_EVERY, BATCH, INPUT = 120, 10, 16, (64, 96)
 PEOPLE_TRAIN, PEOPLE_VAL = 96, 48
 TITLE, UNIT = (
     f"trials of {', '.join(METHODS)} at once on sbl-r18-w8, {INPUT[0]} x {INPUT[1]}, {EPOCHS} epochs, one thread each",

@@ -14,6 +14,7 @@ from heatmark.workloads.shared_stream.asked import VARIABLE
 
 MEMORY_MIB = 512
 STOP_S = 10.0
+STDERR = 2
 
 
 @contextmanager
@@ -22,8 +23,8 @@ def serving(makers: int = 1, memory_mib: int = MEMORY_MIB) -> Iterator[dict[str,
 
     makers: processes that make batches, per split: as many as cores are to decode and crop. memory_mib: beside the
     trials' own; half is for batches, as much for the decoded images of each split. The server writes to the caller's
-    output. It ends with the caller, however that ends; trials that still run then make their batches themselves.
-    Nothing of it has a name in any file system.
+    standard error. It ends with the caller, however that ends; trials that still run then make their batches
+    themselves. Nothing of it has a name in any file system.
     """
     name = f"heatmark-stream-{os.getpid()}-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -35,6 +36,7 @@ def serving(makers: int = 1, memory_mib: int = MEMORY_MIB) -> Iterator[dict[str,
         server = subprocess.Popen(
             [sys.executable, "-m", "heatmark.workloads.shared_stream", str(number), *sizes],
             stdin=subprocess.PIPE,
+            stdout=STDERR,
             pass_fds=[number],
             # Crops are made on the cores: no maker may take a place on a GPU.
             env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},

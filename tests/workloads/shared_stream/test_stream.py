@@ -96,10 +96,16 @@ def three_readers(spec_of: Callable[[str], TrialSpec], memory_mib: int = 512) ->
         yield readers
 
 
-def counts(out: str) -> tuple[int, int]:
+def said(capfd: pytest.CaptureFixture[str]) -> str:
+    """By server and trials."""
+    return "".join(capfd.readouterr())
+
+
+def counts(capfd: pytest.CaptureFixture[str]) -> tuple[int, int]:
     """Batches made and given, as the server says at its end."""
-    found = re.search(r"shared stream: (\d+) batches made, (\d+) given", out)
-    assert found is not None, out
+    text = said(capfd)
+    found = re.search(r"shared stream: (\d+) batches made, (\d+) given", text)
+    assert found is not None, text
     return int(found[1]), int(found[2])
 
 
@@ -113,7 +119,7 @@ def test_three_methods_read_what_each_would_make(
                 each.ask(1000)
             expected = own_batches(spec_of("detection"), epoch)
             assert [each.answer() for each in readers] == [expected] * 3 and len(expected) == STEPS
-    assert counts(capfd.readouterr().out) == (2 * STEPS, 3 * 2 * STEPS)
+    assert counts(capfd) == (2 * STEPS, 3 * 2 * STEPS)
 
 
 def test_an_evaluation_is_cropped_once_for_all_trials_and_epochs(
@@ -127,7 +133,7 @@ def test_an_evaluation_is_cropped_once_for_all_trials_and_epochs(
                 for each in readers:
                     each.begin(0)
                 assert [each.take() for each in readers] == [expected] * 3
-    assert counts(capfd.readouterr().out) == (len(expected), 6 * len(expected))
+    assert counts(capfd) == (len(expected), 6 * len(expected))
 
 
 def test_the_ranks_of_two_trials_share_by_rank(
@@ -141,7 +147,7 @@ def test_the_ranks_of_two_trials_share_by_rank(
             for reader in readers:
                 reader.begin(1)
             assert [reader.take() for reader in readers] == expected * 2
-    assert counts(capfd.readouterr().out) == (2 * STEPS, 4 * STEPS)
+    assert counts(capfd) == (2 * STEPS, 4 * STEPS)
 
 
 def test_one_that_is_killed_holds_up_nobody(
@@ -156,7 +162,7 @@ def test_one_that_is_killed_holds_up_nobody(
             each.ask(1000)
         first.send_signal(signal.SIGKILL)
         assert [each.answer() for each in others] == [expected] * 2
-    out = capfd.readouterr().out
+    out = said(capfd)
     assert "own" not in out and "lags" not in out
 
 
@@ -179,7 +185,7 @@ def test_one_that_stands_still_is_not_waited_for_and_loses_nothing(
             each.begin(1)
             each.ask(1000)
         assert [each.answer() for each in (first, *others)] == [own_batches(spec_of("ipr"), 1)] * 3
-    out = capfd.readouterr().out
+    out = said(capfd)
     assert "not waited for" in out and "own" not in out
 
 
@@ -214,7 +220,7 @@ def test_a_server_that_is_killed_costs_no_batch(
             each.begin(1)
             each.ask(1000)
         assert [each.answer() for each in readers] == [own_batches(spec_of("ipr"), 1)] * 3
-    assert capfd.readouterr().out.count(f"no shared stream ({GONE}); this trial makes its own") == 3
+    assert said(capfd).count(f"no shared stream ({GONE}); this trial makes its own") == 3
 
 
 def test_a_maker_that_is_killed_costs_no_batch(
@@ -229,7 +235,7 @@ def test_a_maker_that_is_killed_costs_no_batch(
         assert readers[0].take() == expected[1:]
         readers[1].begin(0)
         assert readers[1].take() == expected
-    assert "no batches are shared of one split" in capfd.readouterr().out
+    assert "no batches are shared of one split" in said(capfd)
 
 
 def test_a_server_that_stands_still_is_waited_for_so_long(
@@ -268,7 +274,7 @@ def test_people_who_have_changed_are_not_shared(
     with serving() as variables:
         monkeypatch.setenv(VARIABLE, variables[VARIABLE])
         assert [digest(batch) for batch in loader_of(spec, fewer, ALONE, training=True)] == own
-    assert "its people are not those of the files any more); this trial makes its own" in capfd.readouterr().out
+    assert "its people are not those of the files any more); this trial makes its own" in said(capfd)
 
 
 def test_files_that_are_gone_are_told_by_the_trial_itself(
@@ -283,7 +289,7 @@ def test_files_that_are_gone_are_told_by_the_trial_itself(
     with serving() as variables:
         monkeypatch.setenv(VARIABLE, variables[VARIABLE])
         assert [digest(batch) for batch in loader_of(moved, people, ALONE, training=True)] == expected
-    assert "InputError" in capfd.readouterr().out
+    assert "InputError" in said(capfd)
 
 
 def test_a_job_that_is_killed_leaves_nothing(spec_of: Callable[[str], TrialSpec]) -> None:

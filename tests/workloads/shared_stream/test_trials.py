@@ -58,7 +58,7 @@ def test_trials_learn_the_same_together_and_apart(
     with serving() as variables:
         together = started(tmp_path / "together", people, **variables)
         assert [process.wait(DEADLINE_S) for _, process in together] == [0, 0], log_of(together[0][0])
-    made = re.search(r"(\d+) batches made, (\d+) given", capfd.readouterr().out)
+    made = re.search(r"(\d+) batches made, (\d+) given", capfd.readouterr().err)
     # 96 people in steps of 8, 24 to measure on, which are cropped once for all epochs.
     assert made is not None and (int(made[1]), int(made[2])) == (12 * EPOCHS + 3, 2 * 15 * EPOCHS)
     # One is stopped on its way, and goes on alone from where it was.
