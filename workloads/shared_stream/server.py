@@ -29,6 +29,7 @@ OTHER_FILES = 256
 # Makers without readers for so long are ended: the next trials may be of other data.
 IDLE_S = 600.0
 TICK_S = 1.0
+MAKER_GONE = "a process that makes its batches has ended"
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Server:
                 self._ask(reader, int(message["step"]), [int(row) for row in message["rows"]])
         except BlockingIOError:
             return
-        except (EOFError, OSError, ValidationError, KeyError, ValueError):
+        except (EOFError, OSError, ValidationError, KeyError, ValueError, TypeError):
             self._drop(reader)
 
     def _begin(self, reader: _Reader, asked: StreamAsked) -> None:
@@ -207,7 +208,7 @@ class Server:
         try:
             message, descriptor = messages.receive(maker.end)
         except (EOFError, OSError):
-            self._end_crew(people, "a process that makes its batches has ended")
+            self._end_crew(people, MAKER_GONE)
             return
         if descriptor is None:
             self._end_crew(people, str(message.get("refused")))
@@ -260,8 +261,12 @@ class Server:
             self._shelf.go_on(now)
             self._open.remove(job)
             maker.job = job
-            crops = job.asked.crops.model_dump_json()
-            messages.send(maker.end, {"crops": crops, "epoch": job.batch.epoch, "rows": job.rows})
+            try:
+                crops = job.asked.crops.model_dump_json()
+                messages.send(maker.end, {"crops": crops, "epoch": job.batch.epoch, "rows": job.rows})
+            except OSError:
+                self._end_crew(job.asked.people.digest, MAKER_GONE)
+                return
 
     def _in_making(self) -> int:
         busy = [maker.job for crew in self._crews.values() for maker in crew.makers if maker.job]

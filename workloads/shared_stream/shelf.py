@@ -71,9 +71,10 @@ class Shelf(Generic[Content]):
         return len(self._kept)
 
     def enter(self, stream: str, epoch: int, step: int, now: float) -> Place:
-        """A reader begins; behind all that is kept of the epoch, where others are far ahead, it has no place."""
+        """A reader begins; where others are so far ahead that its batch is kept no more, it has no place."""
+        others = [each for each in self.places if (each.stream, each.epoch, each.behind) == (stream, epoch, False)]
         steps = [batch.step for batch in self._kept if (batch.stream, batch.epoch) == (stream, epoch)]
-        place = Place(stream, epoch, step, now, behind=bool(steps) and step < min(steps))
+        place = Place(stream, epoch, step, now, behind=bool(others and steps) and step < min(steps))
         self.places.add(place)
         return place
 
@@ -98,15 +99,12 @@ class Shelf(Generic[Content]):
 
         in_making: bytes of what will be put next. A batch alone always fits.
         """
-        if self._fits(size, in_making):
-            return True
-        useless = [batch for batch in self._kept if not self._is_needed(batch)]
-        # Those of an evaluation are asked for again in the next epoch; the sort keeps the order of use.
-        for batch in sorted(useless, key=lambda each: self._kept[each].again):
-            self._throw_away(batch)
-            if self._fits(size, in_making):
-                return True
-        return not self._kept and not in_making
+        while not self._fits(size, in_making):
+            useless = self._useless()
+            if useless is None:
+                return not self._kept and not in_making
+            self._throw_away(useless)
+        return True
 
     def wait(self, now: float) -> Place | None:
         """No room for what others ask for. Returns the reader that loses its place over it, if one does."""
@@ -136,8 +134,13 @@ class Shelf(Generic[Content]):
     def _fits(self, size: int, in_making: int) -> bool:
         return self.used + in_making + size <= self.budget and len(self._kept) < self.most
 
-    def _is_needed(self, batch: BatchId) -> bool:
-        return any(place.needs(batch) for place in self.places)
+    def _useless(self) -> BatchId | None:
+        """What nobody needs and was not used for the longest; those of evaluations last."""
+        for again in (False, True):
+            for batch, kept in self._kept.items():
+                if kept.again == again and not any(place.needs(batch) for place in self.places):
+                    return batch
+        return None
 
     def _laggard(self) -> Place | None:
         """For whom most is kept."""

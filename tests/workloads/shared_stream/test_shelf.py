@@ -105,6 +105,12 @@ def test_who_begins_where_all_is_still_kept_is_in_its_place(shelf: Shelf[int]) -
     assert not shelf.enter("s", 1, 0, 0.0).behind and not shelf.enter("other", 0, 0, 0.0).behind
 
 
+def test_what_earlier_readers_have_left_is_no_reason_to_go_without_a_place(shelf: Shelf[int]) -> None:
+    shelf.leave(shelf.enter("s", 0, 7, 0.0))
+    make(shelf, 7, 8, 9)
+    assert not shelf.enter("s", 0, 0, 0.0).behind
+
+
 def test_batches_of_an_evaluation_outlive_those_of_training(shelf: Shelf[int], gone: list[int]) -> None:
     make(shelf, 0, again=True, stream="val")
     make(shelf, 1, 2, 3, 4)
