@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from heatmark.datasets.geometry import Reduction
-from heatmark.datasets.images import ImageArray, decode_image, image_content
+from heatmark.datasets.images import ImageArray, ReadImage, decode_image, image_content, read_image
 
 
 class ImageCache:
@@ -41,6 +41,11 @@ class ImageCache:
     def _place(self, content: bytes, reduced: Reduction) -> Path:
         key = hashlib.blake2b(content, digest_size=16).hexdigest()
         return self.folder / key[:2] / (f"{key}.npy" if reduced == 1 else f"{key}-{reduced}.npy")
+
+
+def reader(cache: Path | None) -> ReadImage:
+    """Images through a cache in that folder, or from their files alone."""
+    return read_image if cache is None else ImageCache(cache).read
 
 
 def _mapped(path: Path) -> ImageArray | None:

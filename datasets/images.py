@@ -14,6 +14,8 @@ from PIL import Image, UnidentifiedImageError
 from heatmark.datasets.geometry import Reduction
 
 ImageArray = npt.NDArray[np.uint8]
+# A file, and how far it is reduced -> read_image's answer.
+ReadImage = Callable[[Path, Reduction], ImageArray | None]
 
 # Decoders write either order of colours; turning a whole picture afterwards costs as much as decoding it.
 IN_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION

@@ -28,8 +28,8 @@ from heatmark.datasets.augment import (
 from heatmark.datasets.crop_settings import CropSettings
 from heatmark.datasets.geometry import Reduction, apply_affine, crop_affine, input_to_heatmap, of_reduced, reduction
 from heatmark.datasets.hand_depth import relative_depth
-from heatmark.datasets.image_cache import ImageCache
-from heatmark.datasets.images import ImageArray, as_labelled, read_image
+from heatmark.datasets.image_cache import reader
+from heatmark.datasets.images import ImageArray, ReadImage, as_labelled, read_image
 from heatmark.datasets.people import FloatArray, Person, PoseDataset
 from heatmark.foundation.errors import InputError
 
@@ -76,13 +76,21 @@ class Crop(TypedDict):
 
 # Epoch and person. The epoch travels with each request, because workers live through many epochs.
 CropKey = tuple[int, int]
+# Epoch, the first batch wanted, and the people of every batch from it on -> these batches, or the first of them.
+Elsewhere = Callable[[int, int, list[list[int]]], Iterator[Batch]]
 
 
 class PersonCrops(Dataset[Crop]):
-    """The crop of any person in any epoch."""
+    """The crop of any person in any epoch. read: as read_image."""
 
     def __init__(
-        self, dataset: PoseDataset, settings: CropSettings, *, training: bool, seed: int, cache: Path | None = None
+        self,
+        dataset: PoseDataset,
+        settings: CropSettings,
+        *,
+        training: bool,
+        seed: int,
+        read: ReadImage = read_image,
     ) -> None:
         self.people = dataset.people
         self.skeleton = dataset.skeleton
@@ -90,7 +98,7 @@ class PersonCrops(Dataset[Crop]):
         self.settings = settings
         self.training = training
         self.seed = seed
-        self._read = ImageCache(cache).read if cache is not None else read_image
+        self._read = read
         self._last_image: tuple[tuple[Path, Reduction], ImageArray | None] | None = None
 
     def __len__(self) -> int:
@@ -190,6 +198,7 @@ class _Epoch(Sampler[list[CropKey]]):
     """The batches of the epoch that is on, from the one to start with."""
 
     def __init__(self) -> None:
+        self.number = self.start_batch = 0
         self.keys: list[list[CropKey]] = []
 
     def __iter__(self) -> Iterator[list[CropKey]]:
@@ -203,13 +212,22 @@ class CropLoader:
     """The batches of one rank, epoch by epoch. Made by make_loader; starts at epoch 0.
 
     plan: epoch -> batches of indices. strict: an image that cannot be decoded is an InputError that names it, rather
-    than a grey crop. close() ends the workers; so does dropping the loader.
+    than a grey crop. elsewhere: who makes the same batches, or the first of them. close() ends the workers; so does
+    dropping the loader.
     """
 
-    def __init__(self, crops: PersonCrops, plan: Callable[[int], list[list[int]]], workers: int, strict: bool) -> None:
+    def __init__(
+        self,
+        crops: PersonCrops,
+        plan: Callable[[int], list[list[int]]],
+        workers: int,
+        strict: bool,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self._crops = crops
         self._plan = plan
         self._strict = strict
+        self._elsewhere = elsewhere
         self._epoch = _Epoch()
         self._loader = DataLoader(
             crops,
@@ -230,6 +248,7 @@ class CropLoader:
         """The next iteration is this epoch without its first batches (those a resumed run has behind it)."""
         batches = self._plan(epoch)
         self.batches_per_epoch = len(batches)
+        self._epoch.number, self._epoch.start_batch = epoch, start_batch
         self._epoch.keys = [[(epoch, person) for person in batch] for batch in batches[start_batch:]]
 
     def __len__(self) -> int:
@@ -237,12 +256,32 @@ class CropLoader:
         return len(self._epoch)
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self._loader:
-            if self._strict and batch["unreadable_B"].any():
-                first = int(batch["person_B"][batch["unreadable_B"]][0])
-                path = self._crops.people[first].image_path
-                raise InputError(f"{path}: cannot decode this image; replace the file or run without strict")
-            yield batch
+        whole, given = self._epoch.keys, 0
+        for batch in self._from_elsewhere():
+            given += 1
+            yield self._sound(batch)
+        if given == len(whole) > 0:
+            return
+        self._epoch.keys = whole[given:]
+        try:
+            for batch in self._loader:
+                yield self._sound(batch)
+        finally:
+            self._epoch.keys = whole
+
+    def _from_elsewhere(self) -> Iterator[Batch]:
+        if self._elsewhere is None or not self._epoch.keys:
+            return iter(())
+        rows = [[person for _, person in batch] for batch in self._epoch.keys]
+        return self._elsewhere(self._epoch.number, self._epoch.start_batch, rows)
+
+    def _sound(self, batch: Batch) -> Batch:
+        """The batch. Raises InputError where an image was unreadable and that is not to be borne."""
+        if self._strict and batch["unreadable_B"].any():
+            first = int(batch["person_B"][batch["unreadable_B"]][0])
+            path = self._crops.people[first].image_path
+            raise InputError(f"{path}: cannot decode this image; replace the file or run without strict")
+        return batch
 
 
 def make_loader(  # noqa: PLR0913 (by their names, each with the usual value)
@@ -257,10 +296,11 @@ def make_loader(  # noqa: PLR0913 (by their names, each with the usual value)
     workers: int = 0,
     strict: bool = False,
     cache: Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> CropLoader:
     """Batches for one rank. batch_size: people per rank and step. workers: decoding processes, 0 for this one.
 
-    cache: a folder for decoded images (image_cache.py), which changes no pixel.
+    cache: a folder for decoded images (image_cache.py), which changes no pixel. elsewhere: see CropLoader.
 
     training: shuffled and augmented by (seed, epoch); otherwise everyone once, as they are, in the order of the images.
     """
@@ -276,8 +316,8 @@ def make_loader(  # noqa: PLR0913 (by their names, each with the usual value)
             return training_batches(len(people), seed=seed, epoch=epoch, **share)
         return evaluation_batches(people, **share)
 
-    crops = PersonCrops(dataset, settings, training=training, seed=seed, cache=cache)
-    return CropLoader(crops, plan, workers, strict)
+    crops = PersonCrops(dataset, settings, training=training, seed=seed, read=reader(cache))
+    return CropLoader(crops, plan, workers, strict, elsewhere)
 
 
 def settle_worker(_worker: int) -> None:

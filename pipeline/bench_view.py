@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -15,16 +16,23 @@ RACES = {
     "decode": "heatmark.workloads.bench.decode",
     "step": "heatmark.workloads.bench.step",
     "eval": "heatmark.workloads.bench.eval",
+    "stream": "heatmark.workloads.bench.stream",
     "sweep": "heatmark.pipeline.bench_sweep",
 }
 
 
-def run_race(name: str, rounds: int) -> Race:
-    """Raises InputError for an unknown race."""
+# Those that can be run on one's own pictures.
+ON_COCO = ("stream",)
+
+
+def run_race(name: str, rounds: int, coco: Path | None = None) -> Race:
+    """coco: pictures to race on, for a race that has pictures. Raises InputError for an unknown race."""
     if name not in RACES:
         raise InputError(f"bench {name}: unknown; valid: {', '.join(RACES)}")
+    if coco is not None and name not in ON_COCO:
+        raise InputError(f"bench {name}: takes no --coco; that is for {', '.join(ON_COCO)}")
     course = import_module(RACES[name])
-    with course.heats() as heats:
+    with course.heats() if coco is None else course.heats(coco) as heats:
         return race(course.TITLE, course.UNIT, heats, rounds)
 
 

@@ -332,15 +332,18 @@ def models(
 
 @app.command("bench")
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="loader, decode, step, eval, or sweep.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="loader, decode, step, eval, stream, or sweep.")],
     rounds: Annotated[int, typer.Option(min=1, help="How often every way is timed.")] = 5,
+    coco: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For stream: a folder of COCO's layout instead of drawn people.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Race ways of doing one thing against each other on this machine: speeds, and ratios to the first way."""
     from heatmark.pipeline.bench_view import print_race, run_race
 
     with stdout_for_json():
-        found = run_race(name, rounds)
+        found = run_race(name, rounds, coco)
     if as_json:
         print(json.dumps(found.as_json()))
     else:

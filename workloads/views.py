@@ -12,12 +12,18 @@ from heatmark.datasets.people import PoseDataset, Skeleton
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.evaluate import View
 from heatmark.workloads.process_group import Ranks
-from heatmark.workloads.spec import TrialSpec
+from heatmark.workloads.runtime import RuntimeSpec
+from heatmark.workloads.shared_stream.client import shared_batches
+from heatmark.workloads.spec import DataSpec, TrialSpec
 
 
 def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
     """The people of one split, cut to `max_people` where the spec says so."""
-    runtime, data = spec.runtime, spec.data
+    return load_people(spec.data, spec.runtime, spec.train.max_people, split)
+
+
+def load_people(data: DataSpec, runtime: RuntimeSpec, max_people: int, split: Literal["train", "val"]) -> PoseDataset:
+    """`load_split` by what it depends on. max_people: the first so many, 0 for all."""
     detections = None
     if data.bbox_source == "det":
         if runtime.detections is None:
@@ -27,8 +33,8 @@ def load_split(spec: TrialSpec, split: Literal["train", "val"]) -> PoseDataset:
         detections = Path(runtime.detections)
     root, strict = Path(runtime.data_root), runtime.strict
     people = formats.format_of(data).people(root, split, strict, detections, data.bbox_source, data.delta_mm)
-    if spec.train.max_people:
-        people = replace(people, people=people.people[: spec.train.max_people], evaluated_images=None)
+    if max_people:
+        people = replace(people, people=people.people[:max_people], evaluated_images=None)
     return people
 
 
@@ -44,18 +50,20 @@ def skeleton_of(spec: TrialSpec) -> Skeleton:
 
 
 def loader_of(spec: TrialSpec, people: PoseDataset, ranks: Ranks, *, training: bool) -> CropLoader:
-    """This rank's crops."""
+    """This rank's crops, from the stream that its job shares if there is one."""
+    batch_size = max(1, spec.train.batch_size // ranks.world_size)
     return make_loader(
         people,
         spec.data,
         training=training,
-        batch_size=max(1, spec.train.batch_size // ranks.world_size),
+        batch_size=batch_size,
         rank=ranks.rank,
         world_size=ranks.world_size,
         seed=spec.seed,
         workers=spec.runtime.workers,
         strict=spec.runtime.strict,
         cache=spec.runtime.cache,
+        elsewhere=shared_batches(spec, people, ranks, batch_size, training=training),
     )
 
 

@@ -141,6 +141,7 @@ print("items", *items)
     ("course", "size", "value", "items"),
     [
         ("workloads.bench.step", "STEPS", 1, "items 16 16 16 16 16 16 16 16 16 16"),
+        ("workloads.bench.stream", "EPOCHS", 1, "items 288 288"),
         ("pipeline.bench_sweep", "CELLS", 2, "items 2 2 2"),
     ],
 )
@@ -161,4 +162,10 @@ def test_a_race_from_the_command_line() -> None:
 def test_an_unknown_race_is_one_line() -> None:
     done = bench("nothing")
     assert done.returncode == 2
-    assert done.stderr.strip() == "error: bench nothing: unknown; valid: loader, decode, step, eval, sweep"
+    assert done.stderr.strip() == "error: bench nothing: unknown; valid: loader, decode, step, eval, stream, sweep"
+
+
+def test_pictures_for_a_race_without_any_are_one_line() -> None:
+    done = bench("decode", "--coco", "somewhere")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: bench decode: takes no --coco; that is for stream"
