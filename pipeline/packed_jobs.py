@@ -82,7 +82,7 @@ def pack_record(settings: ClusterSection, keys: SlurmKeys | None = None) -> Pack
         gpus=_gpu_option(keys, places) if keys else None,
         warned_s=float(settings.signal_s),
         linger_s=settings.interval_s,
-        shared_stream=settings.shared_stream,
+        stream_makers=max(1, settings.workers) if settings.shared_stream else 0,
     )
 
 

@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from heatmark.datasets.formats import format_of
+from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.data_sets import data_root
 from heatmark.pipeline.estimate import Estimates, Hours
 from heatmark.pipeline.measured_pace import Kind, Pace
+from heatmark.pipeline.packed_cluster import packs_for
 from heatmark.pipeline.plan import Plan
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.store import sweeps_with
@@ -129,9 +131,7 @@ def print_plan(plan: Plan, console: Console, measured: Mapping[Kind, Pace] | Non
     console.print(
         f"{plan.collapsed} cells of the grid were the same as another (they differ in what their method does not "
         f"have, or in how one net is measured)."
-        f"\nEach trial: one {cluster.executor} job of {cluster.nodes} node(s) x {cluster.ranks} rank(s), "
-        f"{cluster.parallel} at a time; "
-        f"folder {plan.folder}",
+        f"\n{_jobs(cluster, len(plan.unfinished()))}; folder {plan.folder}",
         soft_wrap=True,
     )
     if left:
@@ -140,6 +140,21 @@ def print_plan(plan: Plan, console: Console, measured: Mapping[Kind, Pace] | Non
         console.print(f"\nThe batch script ({cluster.kind.sender}):\n")
         console.print(script, soft_wrap=True)
     console.print("Nothing was sent.")
+
+
+def _jobs(cluster: ClusterSection, trials: int) -> str:
+    """What is sent, in words."""
+    size = f"{cluster.nodes} node(s) x {cluster.ranks} rank(s)"
+    places = cluster.trials_per_job
+    if places == 1:
+        return f"Each trial: one {cluster.executor} job of {size}, {cluster.parallel} at a time"
+    jobs = packs_for(trials, places, cluster.parallel)
+    told = f"{jobs} {cluster.executor} jobs" if jobs != 1 else f"1 {cluster.executor} job"
+    shared = ", fed by one loader where their crops are the same" if cluster.shared_stream else ""
+    return (
+        f"{told} on {jobs * cluster.nodes} node(s) with {places} places each, for {trials} trials of {size}: a place "
+        f"that is free takes the next trial{shared}"
+    )
 
 
 def _left_to_do(left: Sequence[Hours | None], source: str, parallel: int) -> str:

@@ -243,7 +243,23 @@ def _check_axes(grid: Grid, path: Path) -> None:
             raise InputError(f"{path}: grid.{axis}: missing; every sweep names its methods, backbones and datasets")
 
 
+def _check_places(sweep: SweepFile, path: Path) -> None:
+    cluster = sweep.cluster
+    if cluster.trials_per_job > cluster.parallel:
+        raise InputError(
+            f"{path}: cluster.trials_per_job: {cluster.trials_per_job}: more places than trials in flight "
+            f"(cluster.parallel: {cluster.parallel}); raise parallel to a multiple of it"
+        )
+    if not cluster.shared_stream:
+        return
+    if cluster.trials_per_job == 1:
+        raise InputError(f"{path}: cluster.shared_stream: one trial a job shares nothing; set trials_per_job as well")
+    if cluster.nodes > 1:
+        raise InputError(f"{path}: cluster.shared_stream: only for trials on one node; leave it out")
+
+
 def _check_grid(sweep: SweepFile, path: Path) -> None:
+    _check_places(sweep, path)
     for grid in sweep.grid:
         _check_axes(grid, path)
     for name in sweep.named("dataset"):

@@ -120,9 +120,13 @@ def shorten(sweep: Sweep, pack: PackFolder) -> None:
 
 
 def _seconds(text: str) -> int:
+    """Of SLURM's `1-02:03:04`."""
     days, _, clock = text.rpartition("-")
     parts = [int(part) for part in clock.split(":")]
-    return 86400 * int(days or 0) + sum(part * 60**power for power, part in enumerate(reversed(parts)))
+    seconds = 0
+    for part in parts:
+        seconds = 60 * seconds + part
+    return 86400 * int(days or 0) + seconds
 
 
 def attempts_of(runs: Sequence[RunFolder]) -> list[int]:

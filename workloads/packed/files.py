@@ -36,7 +36,8 @@ class PackRecord(Record):
     launcher: of a place's processes, `srun` or `local`. places: trials side by side. nodes, ranks, cpus_per_rank: of
     each trial, ranks on each node. step: the shell text of a trial's command, to which the path of its spec is added.
     srun: options of srun's own, as shell text. gpus: srun's option for the GPUs of one place. warned_s: how long before
-    its end a job is warned. linger_s: how long an idle job waits for more.
+    its end a job is warned. linger_s: how long an idle job waits for more. stream_makers: processes that make batches
+    for all its trials (workloads/shared_stream), 0 where each trial makes its own.
     """
 
     launcher: Literal["srun", "local"]
@@ -49,7 +50,7 @@ class PackRecord(Record):
     gpus: str | None = None
     warned_s: float
     linger_s: float
-    shared_stream: bool = False
+    stream_makers: int = 0
 
 
 class Ticket(Record):

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from heatmark.workloads.packed.steps import VISIBLE, LocalStep, SlurmStep, Step,
 from heatmark.workloads.requeue import requeue
 from heatmark.workloads.run_folder.array_record import ArrayRecord
 from heatmark.workloads.run_folder.folder import RunFolder
+from heatmark.workloads.shared_stream.serving import serving
 
 POLL_S = 0.5
 # A trial that was asked to stop saves its state first.
@@ -213,6 +214,13 @@ def starter(record: PackRecord, environment: Mapping[str, str], shared: Mapping[
     return start
 
 
+def _stream(record: PackRecord) -> AbstractContextManager[dict[str, str]]:
+    """The variables by which the trials of this node find the one that makes their batches."""
+    if record.stream_makers and record.nodes == 1:
+        return serving(record.stream_makers)
+    return nullcontext({})
+
+
 def run_pack(spec_file: Path) -> int:
     """Keep the places of a packed job. Returns the exit code: 0, 144 to be run again, 1 where another has the job."""
     interruption = Interruption()
@@ -226,8 +234,8 @@ def run_pack(spec_file: Path) -> int:
     job = own_job(os.environ) if in_slurm else f"local-{os.getpid()}"
     restart = int(os.environ.get("SLURM_RESTART_COUNT", "0")) if in_slurm else 0
     try:
-        with hold_lease(pack.as_run, job, restart) as lease:
-            start = starter(record, os.environ, {})
+        with hold_lease(pack.as_run, job, restart) as lease, _stream(record) as shared:
+            start = starter(record, os.environ, shared)
             again = Keeper(pack, Packs(pack.path.parent.parent), record, lease, start, interruption).keep()
     except (LeaseHeld, LeaseLost) as error:
         print(error, file=sys.stderr)

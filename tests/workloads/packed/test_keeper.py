@@ -33,14 +33,15 @@ class Scripted(Step):
         self.run, self.restart, self.place = RunFolder(Path(ticket.spec).parent), restart, place
         self.signals: list[int] = []
         self.ended: int | None = None
+        self.dies_with = 0
 
     def code(self) -> int | None:
         return self.ended
 
     def send(self, number: int) -> None:
         self.signals.append(number)
-        if number == signal.SIGTERM:
-            self.ended = 0
+        if self.dies_with or number == signal.SIGTERM:
+            self.ended = self.dies_with
 
     def finish(self) -> None:
         finish(self.run)
@@ -54,7 +55,8 @@ class Job:
         self.packs, self.pack = Packs(sweep), PackFolder(sweep / "packs" / name)
         record.write(self.pack.path / "spec.json")
         self.steps: list[Scripted] = []
-        self.interruption, self.again = Interruption(), None
+        self.interruption = Interruption()
+        self.again: bool | None = None
         self.failure: BaseException | None = None
         self.thread = threading.Thread(target=self._keep, args=(record, restart), daemon=True)
         self.thread.start()
@@ -172,9 +174,9 @@ def test_what_is_killed_as_its_job_ends_is_not_a_failure_of_its_own(tmp_path: Pa
     trials(tmp_path, 3)
     job = Job(tmp_path)
     job.until(lambda: len(job.steps) == 2)
-    job.steps[0].send = lambda number: setattr(job.steps[0], "ended", 137)  # type: ignore[method-assign]
+    job.steps[0].dies_with = 137
     finish(job.steps[1].run)
-    job.steps[1].send = lambda number: setattr(job.steps[1], "ended", 140)  # type: ignore[method-assign]
+    job.steps[1].dies_with = 140
     job.interruption.signal = signal.SIGUSR2
     job.join()
     ends = {event.place: event.how for event in job.pack.events() if event.what == "ended"}
