@@ -55,17 +55,26 @@ class Facts:
     rows: tuple[tuple[str, str], ...]
 
 
-Block = Words | Export | Figure | Sheet | Problem | Facts
+@dataclass(frozen=True)
+class Answers:
+    """Questions with their answers. about: what they are about, a heading; empty where the section says it."""
+
+    about: str
+    rows: tuple[tuple[str, str], ...]
+
+
+Block = Answers | Words | Export | Figure | Sheet | Problem | Facts
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A section as it is shown. half: beside the next one, where that is half as wide too."""
+    """A section as it is shown. half: beside the next one, where that is half as wide too. first: before contents."""
 
     title: str
     blocks: tuple[Block, ...]
     new_page: bool = False
     half: bool = False
+    first: bool = False
 
     @property
     def visible(self) -> tuple[Block, ...]:
@@ -80,6 +89,10 @@ class Shown:
     @property
     def words(self) -> tuple[Words, ...]:
         return tuple(block for block in self.blocks if isinstance(block, Words))
+
+    @property
+    def answers(self) -> tuple[Answers, ...]:
+        return tuple(block for block in self.blocks if isinstance(block, Answers))
 
     @property
     def exports(self) -> tuple[Export, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import typst
 
-from heatmark.reports.rendering.document import Block, Crop, Document, Facts, Problem, Sheet, Words
+from heatmark.reports.rendering.document import Answers, Block, Crop, Document, Facts, Problem, Sheet, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import Export, Table
 
@@ -45,6 +45,7 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
     sections = [
         {
             "title": section.title,
+            "first": section.first,
             "new_page": section.new_page,
             "half": section.half,
             "blocks": [_block(block, folder, f"{place}-{number}") for number, block in enumerate(section.printed)],
@@ -56,7 +57,8 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
         "date": document.date,
         "stamp": document.stamp,
         "summary": document.summary,
-        "rows": _rows(sections),
+        "first": [section for section in sections if section["first"]],
+        "rows": _rows([section for section in sections if not section["first"]]),
     }
 
 
@@ -91,7 +93,7 @@ def _block(block: Block, folder: Path, stem: str) -> dict[str, Any]:
                 for y, row in enumerate(block.rows)
             ]
             return {"kind": kind, "columns": block.columns, "rows": rows, "caption": block.caption}
-        case Problem() | Facts():
+        case Problem() | Facts() | Answers():
             return {"kind": kind, **block.__dict__}
 
 

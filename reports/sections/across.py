@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.across import FEWEST_SETTINGS, Across, Overall
 from heatmark.reports.comparing.claims import p_text
 from heatmark.reports.comparing.settings import setting_names
@@ -59,7 +60,7 @@ def across_export(across: Across) -> Export:
     if across.left_out:
         notes.append(f"Left out, as they did not finish in every setting: {'; '.join(across.left_out)}.")
     if len(across.methods) > MOST_ROWS:
-        notes.append(f"{len(across.methods) - MOST_ROWS} more rows are in the files.")
+        notes.append(f"{counted(len(across.methods) - MOST_ROWS, 'more row is', 'more rows are')} in the files.")
     table = Table(columns, rows, _caption(across), name="across", title=AcrossSettings.title, notes=tuple(notes))
     test = across.test
     frame = pd.DataFrame(
@@ -128,7 +129,11 @@ def _profile(across: Across) -> Figure:
         _profile_drawing(shown),
         "The share of runs that reach a share of the best mean of their setting: a line further up and to the right "
         "is better, and one that falls steeply does about as well in every setting and with every seed."
-        + (f" {rest} more cells are not drawn: these have the best mean ranks." if rest else ""),
+        + (
+            f" {counted(rest, 'more cell is', 'more cells are')} not drawn: those of the best mean ranks are."
+            if rest
+            else ""
+        ),
         "Line plot of the share of runs over the share of the best that they reach",
     )
 

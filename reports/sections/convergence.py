@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.convergence import (
     FRACTIONS,
@@ -55,7 +56,11 @@ def _curves(study: Study) -> Iterator[Figure]:
         if not begun:
             continue
         count = len(study.settings[setting]) - len(cells)
-        rest = f" {count} more cells are not drawn: these are the best of each method and β." if count else ""
+        rest = (
+            f" {counted(count, 'more cell is', 'more cells are')} not drawn: the best of each method and β are."
+            if count
+            else ""
+        )
         measured, headline = protocol([trial for cell in begun for trial in cell.begun]), setting.headline
         yield Figure(
             convergence_figure(begun, headline),

@@ -10,6 +10,7 @@ import numpy as np
 from heatmark.datasets.images import ImageArray, read_labelled
 from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.datasets.pose_drawing import Pen, crop_around, draw_pose
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.study import Study
@@ -57,7 +58,7 @@ def prediction_sheets(cells: Sequence[GridCell], people: int = PEOPLE) -> tuple[
         absent = [cell.finished[0].label for cell, poses in found if not poses]
         if absent:
             named = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
-            notes.append(f"No readable predictions in the run folders of {len(absent)} cell(s): {named}.")
+            notes.append(f"No readable predictions in the run folders of {counted(len(absent), 'cell')}: {named}.")
         truth = read_truth(dataset, [cell.finished[0] for cell in members], notes) if drawn else None
         if truth is None:
             continue

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pandas as pd
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.claims import p_text
 from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.comparing.cost import Cost
@@ -64,7 +65,9 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
     rows = standings if len(standings) <= MOST_ROWS else sorted(standings, key=lambda each: not each.clear)[:MOST_ROWS]
     notes = [*comparisons.notes]
     if len(standings) > MOST_ROWS:
-        notes.append(f"{len(standings) - MOST_ROWS} of {len(standings)} rows are only in the files of this table.")
+        notes.append(
+            f"{counted(len(standings) - MOST_ROWS, 'more row is', 'more rows are')} only in the files of this table."
+        )
     where = f" Everywhere: {shared}." if shared else ""
     unsure = "" if any(standing.comparison for standing in standings) else " No interval without evaluation records."
     caption = (
@@ -190,7 +193,7 @@ def _findings(verdict: Verdict) -> Export:
         "headline metric. H5: activation near the joint (Eq. 26). Supported and contradicted: p below 0.05 over "
         "images and seeds, and no common seed against it." + (f" Everywhere: {shared}." if shared else "")
     )
-    notes = (f"{len(verdict.findings) - MOST_ROWS} more rows are in the files.",)
+    notes = (f"{counted(len(verdict.findings) - MOST_ROWS, 'more row is', 'more rows are')} in the files.",)
     table = Table(
         columns,
         tuple(rows),

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.paper.figures.absent import missing_methods, no_records
 from heatmark.reports.paper.figures.setting import DrawnSetting
@@ -100,4 +101,6 @@ def _draw_group(
             fontweight=weight,
             rotation=90,
         )
-        drawing.words(axes, x, found.value / 2, f"{cells[method].label}: {found.value:.2f} px, {found.seeds} seed(s)")
+        drawing.words(
+            axes, x, found.value / 2, f"{cells[method].label}: {found.value:.2f} px, {counted(found.seeds, 'seed')}"
+        )
