@@ -110,6 +110,7 @@ def _table(table: Table) -> dict[str, Any]:
         "rows": [[{"text": cell.text, "under": cell.under, "best": cell.best} for cell in row] for row in table.rows],
         "title": table.title,
         "caption": table.caption,
+        "details": table.details,
         "notes": table.notes,
         "commands": table.commands,
     }

@@ -31,7 +31,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """name: of its files, and unlike any other table's of the report. notes: footnotes, in the order of their marks.
+    """caption: what it shows, in a sentence or two. details: how to read it, for who wants to know: a fold on the page,
+    a note under the table on paper. name: of its files, and unlike any other table's of the report. notes:
+    footnotes, in the order of their marks.
 
     commands: what would fill it, to be copied into a shell as they are.
     """
@@ -43,6 +45,12 @@ class Table:
     title: str = ""
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    details: str = ""
+
+    @property
+    def told(self) -> str:
+        """Caption and details together."""
+        return f"{self.caption} {self.details}".strip()
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,8 @@ def _view(table: pd.DataFrame, data_format: str, metrics: Sequence[str], protoco
         _row(row, keys, list(measures), {name for name, index in best if index == position})
         for position, row in enumerate(table.to_dict("records"))
     )
-    return Table(tuple(columns), rows, _caption(table, headline, protocol))
+    caption = f"Accuracy after the last epoch, and its cost. {protocol}".strip()
+    return Table(tuple(columns), rows, caption, details=_details(table, headline))
 
 
 def _row(row: Mapping[Any, Any], keys: list[str], measures: list[str], best: set[str]) -> tuple[Cell, ...]:
@@ -159,15 +160,15 @@ def _best(table: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, int]]:
     return best
 
 
-def _caption(table: pd.DataFrame, headline: str, protocol: str) -> str:
+def _details(table: pd.DataFrame, headline: str) -> str:
     spread = "± is the standard deviation over seeds. " if (table["seeds"] > 1).any() else ""
     exact = (
         "Exact mirror: detection and DARK move a mirrored map by a whole pixel, as published; here exactly for all. "
     )
     mirror = exact if exactly(headline) in table and table[exactly(headline)].notna().any() else ""
     return (
-        f"Accuracy after the last epoch and cost. EPE is over joints. {spread}Bold marks the best value of a column, "
+        f"EPE is over joints. {spread}Bold marks the best value of a column, "
         "which says nothing about significance. Epochs to 80 % counts from 1 to the first evaluation with at least 0.8 "
         f"times the final {headline}. {mirror}Wall time is that of training and evaluation; images per s is the median "
-        f"over the epochs. {protocol}"
+        "over the epochs."
     )

@@ -61,7 +61,9 @@ def across_export(across: Across) -> Export:
         notes.append(f"Left out, as they did not finish in every setting: {'; '.join(across.left_out)}.")
     if len(across.methods) > MOST_ROWS:
         notes.append(f"{counted(len(across.methods) - MOST_ROWS, 'more row is', 'more rows are')} in the files.")
-    table = Table(columns, rows, _caption(across), name="across", title=AcrossSettings.title, notes=tuple(notes))
+    table = Table(
+        columns, rows, _caption(across), "across", AcrossSettings.title, tuple(notes), details=_details(across)
+    )
     test = across.test
     frame = pd.DataFrame(
         [
@@ -104,17 +106,22 @@ def _row(each: Overall, best: float) -> tuple[Cell, ...]:
 def _caption(across: Across) -> str:
     names, shared = setting_names(across.settings)
     where = f"{'; '.join(names.values())}" + (f" (everywhere: {shared})" if shared else "")
+    return (
+        f"The {len(across.methods)} cells that finished in all of {len(across.settings)} settings: {where}. Rank 1 is "
+        f"the best; whether mean ranks differ by more than chance: p {p_text(across.test.p)}."
+    )
+
+
+def _details(across: Across) -> str:
     rough = (
         f" With fewer than {FEWEST_SETTINGS} settings all of this is rough, and hardly any two can be told apart."
         if across.rough
         else ""
     )
     return (
-        f"The {len(across.methods)} cells that finished in all of {len(across.settings)} settings: {where}. Ranks go "
-        "by the headline metric, mean over seeds; 1 is the best. Friedman's test asks whether "
-        f"mean ranks differ by more than chance: p {p_text(across.test.p)}, from the ways to deal each setting's ranks "
-        f"anew (chi-square {across.test.chi_square:.2f}). Where p is below 0.05, two cells differ whose mean ranks are "
-        f"further apart than the critical difference, {across.critical_difference:.2f} (Nemenyi, level 0.05).{rough} "
+        "Ranks go by the headline metric, mean over seeds. p is of Friedman's test, from the ways to deal each "
+        f"setting's ranks anew (chi-square {across.test.chi_square:.2f}). Where p is below 0.05, two cells differ whose "
+        f"mean ranks are further apart than the critical difference, {across.critical_difference:.2f} (Nemenyi, level 0.05).{rough} "
         "Settings that share a data set or a backbone are counted as independent. The other columns are of runs, whose "
         "scores are shares of the best mean of their setting: the mean of the middle half of the runs, its interval "
         f"over seeds, drawn anew within each setting (none with fewer than {FEWEST_SEEDS} of them); the median; and "

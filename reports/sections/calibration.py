@@ -61,15 +61,16 @@ def calibration_export(found: list[tuple[Setting, GridCell]]) -> Export:
         rows.append((*rows_of.heads(setting, cell), *shown))
         numbers = {name: each.value if each else None for name, each in values.items()}
         records.append({**vars(setting), "cell": cell.label, **numbers})
-    caption = (
-        "Whether a joint's confidence tells if it is right (good or a jitter; else within the headline metric's "
-        "reach). AUROC: how often a right joint has the higher confidence than a wrong one, 50 % is chance. "
+    caption = "Whether a joint's confidence tells if it is right." + rows_of.shared
+    details = (
+        "Right: good or a jitter; else within the headline metric's reach. AUROC: how often a right joint has "
+        "the higher confidence than a wrong one, 50 % is chance. "
         "Calibration error: mean distance of confidence and share right over ten bins; a peak of a heatmap is no "
         "probability, so that this asks how far it may be read as one. Sparsification error (AUSE): what error is left "
         "when the least confident joints are left out, beyond what is left when the worst are; 0 is best. Means over "
-        "seeds." + rows_of.shared
+        "seeds."
     )
-    table = Table(columns, tuple(rows), caption, name="calibration", title=Confidence.title)
+    table = Table(columns, tuple(rows), caption, name="calibration", title=Confidence.title, details=details)
     return Export(table, pd.DataFrame(records))
 
 

@@ -110,14 +110,19 @@ def convergence_export(
     columns += [Column("Epochs to the target", True)] if targets else []
     headlines = ", ".join(dict.fromkeys(setting.headline for setting in settings))
     caption = (
-        f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}. "
+        f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}."
+        f"{rows_of.shared} {truncated}"
+    )
+    details = (
         "Medians over seeds by Kaplan and Meier: a run that has not got there counts as still waiting when it was last "
         "seen (against the mean final value of its cell), and a median that more than half have not reached is a dash. "
         "Beside it the epochs to 80 % of the highest mean final value of the setting, which a net that learned nothing "
         f"never reaches{TARGETS if targets else ''}. Images are people trained on, each as often as it was drawn; "
-        f"hours include the evaluations.{rows_of.shared} {truncated}"
+        "hours include the evaluations."
     )
-    table = Table(tuple(columns), tuple(rows), caption.strip(), name="convergence", title="Time to accuracy")
+    table = Table(
+        tuple(columns), tuple(rows), caption.strip(), name="convergence", title="Time to accuracy", details=details
+    )
     return [Export(table, pd.DataFrame(records))]
 
 

@@ -70,8 +70,9 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
         )
     where = f" Everywhere: {shared}." if shared else ""
     unsure = "" if any(standing.comparison for standing in standings) else " No interval without evaluation records."
-    caption = (
-        "Who is ahead, and how sure that is. Ahead by: the difference of the means over seeds with its 95 % interval, "
+    caption = f"Who is ahead, and how sure that is; bold where it is clear.{unsure}{where}"
+    details = (
+        "Ahead by: the difference of the means over seeds with its 95 % interval, "
         f"whose variance adds that of {comparisons.resamples:,} paired resamples of the images and that of the seeds; "
         f"with fewer than {FEWEST_SEEDS} seeds of each it is over images alone, is marked so, and there is no p. p is "
         "adjusted by Holm over all comparisons of the report, which are exploratory; bold where it is below 0.05 and "
@@ -81,10 +82,9 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
         "else of the trial's processes. Mirrors are merged exactly for all methods. AP is COCO's, of the last "
         "evaluation; the resamples, and so interval, p and seeds that agree, match each prediction with its own "
         "person, which may give a little other difference."
-        f"{unsure}{where}"
     )
     cells = tuple(_standing_row(row, names[row.setting])[0 if several else 1 :] for row in rows)
-    return Table(columns, cells, caption, name="verdict", title="Verdict", notes=tuple(notes))
+    return Table(columns, cells, caption, name="verdict", title="Verdict", notes=tuple(notes), details=details)
 
 
 def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
@@ -184,14 +184,15 @@ def _findings(verdict: Verdict) -> Export:
         texts[2:2] = [names[finding.setting]] if several else []
         outcome = Cell(str(finding.outcome), "", finding.outcome.decided, str(finding.outcome))
         rows.append((*(Cell(text, order=text) for text in texts), outcome))
-    caption = (
-        "The paper's headline claims, fixed before the sweep and so corrected for one another alone (Holm); everything "
-        "else in this report is exploratory. H1: regression is better on hard people and detection on easy ones (half "
+    caption = "The paper's headline claims, put to the test here." + (f" Everywhere: {shared}." if shared else "")
+    details = (
+        "They were fixed before the sweep and so are corrected for one another alone (Holm); everything else in this "
+        "report is exploratory. H1: regression is better on hard people and detection on easy ones (half "
         "or more, and less than 20 % of the labelled joints hidden, as the paper's hard EPE has it; of hands, hidden "
         "and visible joints). H2 and H4: epochs to a quality that both reach, runs that never got there counted (exact "
         "permutation of the log-rank statistic, which three seeds of each cannot decide and five can). H3: the "
         "headline metric. H5: activation near the joint (Eq. 26). Supported and contradicted: p below 0.05 over "
-        "images and seeds, and no common seed against it." + (f" Everywhere: {shared}." if shared else "")
+        "images and seeds, and no common seed against it."
     )
     notes = (f"{counted(len(verdict.findings) - MOST_ROWS, 'more row is', 'more rows are')} in the files.",)
     table = Table(
@@ -200,6 +201,7 @@ def _findings(verdict: Verdict) -> Export:
         caption,
         name="findings",
         title="The paper's claims",
+        details=details,
         notes=notes if len(verdict.findings) > MOST_ROWS else (),
     )
     frame = pd.DataFrame(
