@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import Export, Table
 
@@ -31,11 +32,13 @@ class Crop:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pictures in rows and columns, a page of them."""
+    """Pictures in rows and columns, a page of them. columns_concern: of each column, where they are told apart."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Crop, ...], ...]
     caption: str
+    concerns: Concerns = EVERYTHING
+    columns_concern: tuple[Concerns, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Problem:
     signature: str
     state: str
     message: str
+    concerns: Concerns = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Answers:
 
     about: str
     rows: tuple[tuple[str, str], ...]
+    concerns: Concerns = EVERYTHING
 
 
 Block = Answers | Words | Export | Figure | Sheet | Problem | Facts
@@ -113,13 +118,17 @@ class Shown:
 
 @dataclass(frozen=True)
 class Document:
-    """stamp: empty, or a warning for every page that compares. sections: those that hold something, in order."""
+    """stamp: empty, or a warning for every page that compares. sections: those that hold something, in order.
+
+    choices: the methods, data sets and backbones of the trials, by which the page can be filtered.
+    """
 
     title: str
     date: str
     stamp: str
     summary: tuple[str, ...]
     sections: tuple[Shown, ...]
+    choices: Concerns = EVERYTHING
 
     def section(self, title: str) -> Shown:
         """An empty one where there is none of that title."""

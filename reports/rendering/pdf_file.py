@@ -86,7 +86,8 @@ def _block(block: Block, folder: Path, stem: str) -> dict[str, Any]:
             file = f"figure-{stem}.svg" if block.svg else ""
             if file:
                 (folder / file).write_text(block.svg, encoding="utf-8")
-            return {"kind": kind, **block.__dict__, "svg": "", "file": file}
+            told = {name: getattr(block, name) for name in ("caption", "description", "title", "absent")}
+            return {"kind": kind, **told, "file": file}
         case Sheet():
             rows = [
                 [_crop(crop, folder, f"{stem}-{y}-{x}") for x, crop in enumerate(row)]
@@ -94,7 +95,7 @@ def _block(block: Block, folder: Path, stem: str) -> dict[str, Any]:
             ]
             return {"kind": kind, "columns": block.columns, "rows": rows, "caption": block.caption}
         case Problem() | Facts() | Answers():
-            return {"kind": kind, **block.__dict__}
+            return {"kind": kind, **{name: value for name, value in vars(block).items() if name != "concerns"}}
 
 
 def _crop(crop: Crop, folder: Path, stem: str) -> dict[str, str]:
@@ -105,7 +106,10 @@ def _crop(crop: Crop, folder: Path, stem: str) -> dict[str, str]:
 
 def _table(table: Table) -> dict[str, Any]:
     return {
-        "columns": [column.__dict__ for column in table.columns],
+        "columns": [
+            {"title": column.title, "numeric": column.numeric, "unit": column.unit, "width": column.width}
+            for column in table.columns
+        ],
         # Without `order`, which a page sorts by: it may be infinite, and JSON has no such number.
         "rows": [[{"text": cell.text, "under": cell.under, "best": cell.best} for cell in row] for row in table.rows],
         "title": table.title,

@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
+
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 
 MISSING = "–"
 
 
 @dataclass(frozen=True)
+class Link:
+    """To a file or a folder, or with an address to a page elsewhere. The page alone shows links."""
+
+    text: str
+    target: Path | str
+
+
+@dataclass(frozen=True)
 class Cell:
-    """text, and what stands small under it, line by line. order: what a click on the column's header sorts by."""
+    """text, and what stands small under it, line by line. order: what a click on the column's header sorts by.
+
+    concerns: of the whole row, where it is told by this cell. links: after the text.
+    """
 
     text: str
     under: str = ""
     best: bool = False
     order: float | str = ""
+    concerns: Concerns = EVERYTHING
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
 class Column:
-    """unit is shown under the title; width is relative to a column of numbers."""
+    """unit is shown under the title; width is relative to a column of numbers. concerns: of a column of one cell."""
 
     title: str
     numeric: bool
     unit: str = ""
     width: float = 1.0
+    concerns: Concerns = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,7 @@ class Table:
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     details: str = ""
+    concerns: Concerns = EVERYTHING
 
     @property
     def told(self) -> str:

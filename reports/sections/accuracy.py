@@ -23,6 +23,7 @@ from heatmark.reports.reading.measures import (
     title_of_metric,
     unit_of,
 )
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
 from heatmark.reports.sections.section import Section
@@ -99,8 +100,10 @@ def _row(row: Mapping[Any, Any], keys: list[str], measures: list[str], best: set
     named = [Cell(_named(key, row[key]) or MISSING, order=row[key]) for key in keys]
     seeds = Cell(str(row["seeds"]), order=float(row["seeds"]))
     values = [_value(row, measure, measure in best) for measure in measures]
+    # A trial without a spec is about nothing that is known.
+    about = Concerns((row["method"],), (row["dataset"],), (row["backbone"],)) if row["format"] else EVERYTHING
     return (
-        Cell(row["method"], order=row["method"]),
+        Cell(row["method"], order=row["method"], concerns=about),
         beta,
         *named,
         seeds,

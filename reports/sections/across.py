@@ -13,6 +13,7 @@ from heatmark.reports.comparing.across import FEWEST_SETTINGS, Across, Overall
 from heatmark.reports.comparing.claims import p_text
 from heatmark.reports.comparing.settings import setting_names
 from heatmark.reports.comparing.study import MOST_DRAWN, Study
+from heatmark.reports.rendering.concerns import Concerns
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
@@ -94,7 +95,7 @@ def _row(each: Overall, best: float) -> tuple[Cell, ...]:
     interval = "{} to {}".format(*map(_percent, each.interval)) if each.interval else ""
     median, p = float(np.median(each.score_R)), each.better_than_next
     return (
-        Cell(each.label, order=each.label),
+        Cell(each.label, order=each.label, concerns=Concerns((each.cell.spec.method.label,))),
         Cell(f"{each.rank:.2f}", best=each.rank == best, order=each.rank),
         Cell(_percent(each.interquartile_mean), interval, order=each.interquartile_mean),
         Cell(_percent(median), order=median),
@@ -120,8 +121,9 @@ def _details(across: Across) -> str:
     )
     return (
         "Ranks go by the headline metric, mean over seeds. p is of Friedman's test, from the ways to deal each "
-        f"setting's ranks anew (chi-square {across.test.chi_square:.2f}). Where p is below 0.05, two cells differ whose "
-        f"mean ranks are further apart than the critical difference, {across.critical_difference:.2f} (Nemenyi, level 0.05).{rough} "
+        f"setting's ranks anew (chi-square {across.test.chi_square:.2f}). Where p is below 0.05, two cells differ "
+        "whose mean ranks are further apart than the critical difference, "
+        f"{across.critical_difference:.2f} (Nemenyi, level 0.05).{rough} "
         "Settings that share a data set or a backbone are counted as independent. The other columns are of runs, whose "
         "scores are shares of the best mean of their setting: the mean of the middle half of the runs, its interval "
         f"over seeds, drawn anew within each setting (none with fewer than {FEWEST_SEEDS} of them); the median; and "
@@ -159,9 +161,10 @@ def _profile_drawing(shown: tuple[Overall, ...]) -> str:
             reached = np.unique(each.score_R)
             for score, share in zip(reached, performance_profile(each.score_R, reached), strict=True):
                 words = f"{each.label}: {share:.0%} of runs reach {100 * score:.1f} % of the best"
-                drawing.words(axes, 100 * float(score), 100 * float(share), words)
+                drawing.words(axes, 100 * float(score), 100 * float(share), words, each.cell.spec.method.label)
         axes.set(xlabel="% of the best mean of the setting", ylabel="% of runs that reach it", ylim=(-3, 103))
         axes.set_xlim(100 * tau_T[0], 100 * tau_T[-1])
+        drawing.tell_apart(each.cell.spec.method.name for each in shown)
         drawing.legend([Line2D([], [], label=each.label, **style) for each, style in zip(shown, styles, strict=True)])
 
     return drawn(draw, HEIGHT, WIDTH)

@@ -65,8 +65,9 @@ def bands_figure(panels: Sequence[tuple[Setting, Sequence[GridCell]]]) -> str:
                 for epoch, values in curve.items():
                     value = statistics.fmean(values)
                     words = f"{cell.label}, mean of {len(values)}, epoch {epoch}: {amount(metric, value)} {unit}"
-                    drawing.words(axes, epoch, 100 * value, words)
+                    drawing.words(axes, epoch, 100 * value, words, cell.spec.method.label)
             axes.set_ylim(bottom=0)
+        drawing.tell_apart(cell.spec.method.name for cell in unlike.values())
         drawing.legend(entries, below=True, most=len(entries))
 
     names = _short_names(list(unlike.values()))

@@ -15,7 +15,7 @@ from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
-from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.cell_rows import CellRows, concerns_of_setting
 from heatmark.reports.sections.curves import line_styles
 from heatmark.reports.sections.section import Section
 
@@ -83,6 +83,7 @@ def _figures(study: Study) -> Iterator[Figure]:
                 f"Share of joints that are right over their confidence, in ten bins of equal size, {setting}, first "
                 "seed of each cell. On the dotted line a confidence would be a probability.",
                 "Curves of the share of right joints over confidence",
+                concerns=concerns_of_setting(setting),
             )
 
 
@@ -102,8 +103,10 @@ def _reliability(known: list[tuple[GridCell, Calibration]]) -> str:
             bins = found.reliability
             axes.plot(bins.confidence_B, bins.right_B, **style)
             for x, y in zip(bins.confidence_B.tolist(), bins.right_B.tolist(), strict=True):
-                drawing.words(axes, x, y, f"{cell.label}: confidence {x:.2f}, {100 * y:.0f} % right")
+                words = f"{cell.label}: confidence {x:.2f}, {100 * y:.0f} % right"
+                drawing.words(axes, x, y, words, cell.spec.method.label)
         axes.set(xlabel="confidence", ylabel="share right", ylim=(0, 1.02))
+        drawing.tell_apart(cell.spec.method.name for cell, _ in known)
         drawing.legend([Line2D([], [], label=cell.label, **style) for _, cell, style in styled])
 
     return drawn(draw, height=2.5, width=4.6)

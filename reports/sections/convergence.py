@@ -24,7 +24,7 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
-from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.cell_rows import CellRows, concerns_of_setting
 from heatmark.reports.sections.curves import convergence_figure, loss_figure
 from heatmark.reports.sections.section import Section
 
@@ -66,11 +66,13 @@ def _curves(study: Study) -> Iterator[Figure]:
             convergence_figure(begun, headline),
             f"{headline} and EPE on the validation people over epochs, one line per trial.{rest} {measured}",
             f"Line plots of {headline} and EPE over epochs",
+            concerns=concerns_of_setting(setting),
         )
         yield Figure(
             loss_figure(begun),
             "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
             "Small line plots of training loss over epochs",
+            concerns=concerns_of_setting(setting),
         )
 
 

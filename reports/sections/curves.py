@@ -33,6 +33,7 @@ def convergence_figure(cells: Sequence[GridCell], headline: str) -> str:
             axes.set_title(title)
             _draw_metric(drawing, axes, styles, name, factor)
             axes.set_xlabel("epoch")
+        drawing.tell_apart(cell.spec.method.name for cell in cells)
         drawing.legend(entries, below=True, most=len(entries))
 
     entries = [Line2D([], [], label=cell.label, **style) for cell, style in styles]
@@ -45,6 +46,7 @@ def loss_figure(cells: Sequence[GridCell]) -> str:
     rows = -(-len(cells) // columns)
 
     def draw(drawing: Drawing) -> None:
+        drawing.tell_apart(cell.spec.method.name for cell in cells)
         panels = list(drawing.figure.subplots(rows, columns, squeeze=False).flat)
         for axes, cell in zip(panels, cells, strict=False):
             _draw_loss(axes, cell)
@@ -70,7 +72,7 @@ def _draw_metric(
             label = f"{cell.label}, seed {trial.spec.seed if trial.spec else ''}"
             for epoch, value in zip(epochs, curve, strict=True):
                 words = f"{label}, epoch {epoch}: {amount(name, value)} {unit_of(name)}"
-                drawing.words(axes, epoch, factor * value, words)
+                drawing.words(axes, epoch, factor * value, words, cell.spec.method.label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if name != "EPE":
         axes.set_ylim(bottom=0)

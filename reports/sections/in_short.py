@@ -16,9 +16,11 @@ from heatmark.reports.comparing.settings import Setting, setting_names
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.comparing.verdict import Standing, seeds_line, signed
 from heatmark.reports.reading.measures import amount, is_length, unit_of
+from heatmark.reports.rendering.concerns import Concerns
 from heatmark.reports.rendering.document import Answers, Block, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.sections.bands import MOST_PANELS, bands_figure, drawn_cells
+from heatmark.reports.sections.cell_rows import concerns_of_setting
 from heatmark.reports.sections.section import Part, Section
 from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
 from heatmark.workloads.labels import cell_label
@@ -55,7 +57,8 @@ def _answers(study: Study) -> Iterator[Block]:
         about = f"{setting.dataset} with {setting.backbone} ({title_of(setting.boxes)})"
         rows = [(question, " ".join(sentences)) for question, sentences in _rows(answer, study)]
         # All of the first alone, so that the figure has room on the same page.
-        yield Answers(about, tuple(rows if place == 0 else rows[:BRIEFLY]))
+        told = tuple(rows if place == 0 else rows[:BRIEFLY])
+        yield Answers(about, told, concerns_of_setting(setting))
     rest = found[MOST_ANSWERS:]
     if rest:
         told = "; ".join(f"{each.setting.dataset}: {_leader(each.standing)}" for each in rest[:MOST_NAMED])
@@ -272,4 +275,5 @@ def _figure(study: Study) -> Iterator[Figure]:
         bands_figure(panels),
         f"{headlines} on the validation people over epochs: means over seeds, {bands}. {where}.{rest}",
         f"Accuracy over epochs of {where}: one line per read-out with the range of its seeds",
+        concerns=Concerns((), tuple(each.dataset for each in shown), tuple({each.backbone: None for each in shown})),
     )

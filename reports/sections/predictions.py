@@ -16,8 +16,10 @@ from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import printable
 from heatmark.reports.reading.predictions import Predictions, mean_error, read_predictions, read_truth
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.document import Block, Crop, Sheet, Words
 from heatmark.reports.rendering.picture_grid import jpeg
+from heatmark.reports.sections.cell_rows import concerns_of
 from heatmark.reports.sections.section import Section
 
 # A cell and the poses of its first finished seed.
@@ -126,7 +128,9 @@ def _sheet(
         f"{protocol(trials)}"
     )
     columns = ("Ground truth", *(cell.label for cell, _ in drawn))
-    return Sheet(columns, tuple(rows), caption)
+    cells = [cell for cell, _ in drawn]
+    about = Concerns((), (dataset,), tuple(dict.fromkeys(cell.spec.backbone for cell in cells)))
+    return Sheet(columns, tuple(rows), caption, about, (EVERYTHING, *map(concerns_of, cells)))
 
 
 def _drawn(image: ImageArray, person: Person, joints_K2: FloatArray, skeleton: Skeleton) -> bytes:

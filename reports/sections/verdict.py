@@ -17,6 +17,7 @@ from heatmark.reports.comparing.verdict import Standing, Verdict, signed
 from heatmark.reports.reading.measures import amount, is_length, unit_of
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.cell_rows import concerns_of, concerns_of_setting
 from heatmark.reports.sections.section import Section
 from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
 
@@ -109,7 +110,9 @@ def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
         Cell(where, order=where),
         Cell(subset, order=standing.subset),
         Cell(metric, order=metric),
-        Cell(standing.best.label, best=standing.clear, order=standing.best.label),
+        Cell(
+            standing.best.label, best=standing.clear, order=standing.best.label, concerns=concerns_of(*standing.cells)
+        ),
         Cell(f"{amount(metric, standing.best_value)} {unit_of(metric)}", order=standing.best_value),
         Cell(following, order=following),
         ahead,
@@ -183,7 +186,8 @@ def _findings(verdict: Verdict) -> Export:
         texts = [finding.hypothesis, finding.claim, finding.evidence]
         texts[2:2] = [names[finding.setting]] if several else []
         outcome = Cell(str(finding.outcome), "", finding.outcome.decided, str(finding.outcome))
-        rows.append((*(Cell(text, order=text) for text in texts), outcome))
+        about = concerns_of_setting(finding.setting)
+        rows.append((*(Cell(text, order=text, concerns=about) for text in texts), outcome))
     caption = "The paper's headline claims, put to the test here." + (f" Everywhere: {shared}." if shared else "")
     details = (
         "They were fixed before the sweep and so are corrected for one another alone (Holm); everything else in this "

@@ -49,6 +49,7 @@ def beta_effects(setting: DrawnSetting) -> Figure:
         if detection:
             color = method_color("detection")
             handles += panels[0].plot([], [], "--", color=color, label=f"{detection.label}, which has no β")
+        drawing.tell_apart([*lines, *(["detection"] if detection else [])])
         drawing.legend(handles)
 
     cells = [*(cell for members in lines.values() for cell in members), *([detection] if detection else [])]
@@ -89,7 +90,7 @@ def _draw(
             axes.errorbar(x, y, spread if any(spread) else None, fmt="o-", color=color, markersize=3.5, capsize=2)
             for cell, found in points:
                 words = f"{cell.label}: {factor * found.value:.2f}, {counted(found.seeds, 'seed')}"
-                drawing.words(axes, cell.beta or 0.0, factor * found.value, words)
+                drawing.words(axes, cell.beta or 0.0, factor * found.value, words, cell.spec.method.label)
     level = value(detection) if detection else None
     if level:
         axes.axhline(factor * level.value, color=method_color("detection"), linestyle="--", linewidth=1.0)

@@ -54,6 +54,7 @@ def epe_bars(setting: DrawnSetting) -> Figure:
         panels[0].set_ylabel("EPE over people (px)")
         drawing.figure.supxlabel("share of hidden joints, n people", fontsize=7.5)
         handles = [Patch(color=method_color(method), label=cells[method].label) for method in cells]
+        drawing.tell_apart(cells)
         drawing.legend(handles)
 
     caption = (
@@ -101,6 +102,5 @@ def _draw_group(
             fontweight=weight,
             rotation=90,
         )
-        drawing.words(
-            axes, x, found.value / 2, f"{cells[method].label}: {found.value:.2f} px, {counted(found.seeds, 'seed')}"
-        )
+        words = f"{cells[method].label}: {found.value:.2f} px, {counted(found.seeds, 'seed')}"
+        drawing.words(axes, x, found.value / 2, words, cells[method].spec.method.label)
