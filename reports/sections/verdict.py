@@ -175,7 +175,7 @@ def _findings(verdict: Verdict) -> Export:
     names, shared = setting_names(finding.setting for finding in verdict.findings)
     several = len(names) > 1
     columns = (
-        Column("", False, width=0.4),
+        Column("H", False, width=0.4),
         Column("The paper's claim", False, width=2.4),
         *([Column("Setting", False, width=1.4)] if several else []),
         Column("What was measured", False, width=2.8),
