@@ -224,7 +224,8 @@ def _other_settings(answer: Answer) -> Iterator[str]:
 
 
 def _leader(standing: Standing) -> str:
-    return f"{standing.best.label} ({'clearly' if standing.clear else 'in the mean'})"
+    value = f"{standing.metric} {amount(standing.metric, standing.best_value)} {unit_of(standing.metric)}"
+    return f"{standing.best.label} with {value} ({'clearly ahead' if standing.clear else 'ahead in the mean'})"
 
 
 def _short(cell: GridCell, standing: Standing) -> str:

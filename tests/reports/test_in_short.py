@@ -138,7 +138,9 @@ def test_every_data_set_has_its_answer_and_other_backbones_are_told(tmp_path: Pa
     assert [question for question, _ in second.rows] == list(QUESTIONS[:3])
     study = Study(collect(tmp_path))
     (rest,) = [block for block in InShort().blocks(study) if isinstance(block, Words)]
-    assert rest.text.startswith("On further data sets: woods: BCIR β 10 (in the mean).")
+    assert (
+        rest.text.startswith("On further data sets: woods: BCIR β 10 with AP ") and "(ahead in the mean)" in rest.text
+    )
 
 
 def test_the_figure_has_a_band_where_there_are_seeds(clear: Path) -> None:

@@ -261,7 +261,7 @@ def test_run_folders_of_another_grid_are_left_out(sweep: Path, tmp_path: Path, r
     replay["write_plan"](sweep, [replay["trial_spec"](Detection(), tmp_path / "data")])
     document = read_document(sweep)
     assert len(document.section("Accuracy").tables[0].rows) == 1
-    assert "4 further run folder(s)" in document.summary[-1]
+    assert "4 further run folders here belong to no cell" in document.summary[-1]
 
 
 def test_five_trials_are_reported_within_eight_seconds(sweep: Path) -> None:
