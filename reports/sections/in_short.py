@@ -93,7 +93,7 @@ def _which(answer: Answer) -> Iterator[str]:
     standing = answer.standing
     best, second = standing.best.label, standing.second
     if second is None:
-        yield f"{best}. Nothing else has finished here, so there is nothing to choose between."
+        yield f"{best}. No other cell has a result, so there is nothing to choose between."
     elif standing.ahead == 0:
         yield f"{best} or {second.label}: they are level."
     elif standing.clear and not answer.alike:
@@ -101,7 +101,7 @@ def _which(answer: Answer) -> Iterator[str]:
     elif standing.judged:
         yield f"No single one: {best} is ahead in the mean, but {_named(answer.alike)} cannot be told from it."
     else:
-        yield f"Too early to say. {best} is ahead in the mean."
+        yield f"{'Not known' if standing.comparison is None else 'Too early to say'}. {best} is ahead in the mean."
     if answer.behind:
         yield f"Clearly behind {several(len(answer.behind), 'is', 'are')} {_named(answer.behind)}."
 
@@ -113,7 +113,8 @@ def _how_much(answer: Answer) -> Iterator[str]:
         yield f"{value}."
     else:
         other = f"{amount(metric, standing.second_value)} {unit_of(metric)}"
-        yield f"{value}, {_points(metric, standing.ahead)} better than the next, {standing.second.label} ({other})."
+        lead = f"{_points(metric, standing.ahead)} better than the next, {standing.second.label} ({other})"
+        yield f"{value}, {lead if standing.ahead else f'as {standing.second.label}'}."
     if answer.epe is None:
         return
     own, following = answer.epe

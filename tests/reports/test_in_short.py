@@ -86,16 +86,24 @@ def test_without_records_the_order_is_that_of_the_means(tmp_path: Path, replay: 
     for rank, method in enumerate((DETECTION, IPR)):
         write_trial(tmp_path, replay, method, None, rank=rank)
     told = answer(tmp_path)
-    assert told["Which read-out?"].startswith("Too early to say. ")
+    assert told["Which read-out?"].startswith("Not known. ")
     assert told["How sure?"].startswith("Not known: the evaluation records of the two")
 
 
 def test_one_method_has_nothing_to_be_compared_with(tmp_path: Path, replay: Replay) -> None:
     write_trial(tmp_path, replay, DETECTION, with_errors(PEOPLE, 4.0))
     told = answer(tmp_path)
-    assert told["Which read-out?"].startswith("Detection. Nothing else has finished here")
+    assert told["Which read-out?"].startswith("Detection. No other cell has a result")
     assert told["How sure?"] == "There is nothing to compare it with."
     assert told["By how much?"].startswith("AP 59.9 %. EPE ")
+
+
+def test_two_of_the_same_accuracy_are_level(tmp_path: Path, replay: Replay) -> None:
+    for method in (DETECTION, IPR):
+        write_trial(tmp_path, replay, method, with_errors(PEOPLE, 4.0))
+    told = answer(tmp_path)
+    assert told["Which read-out?"] == "Detection or IPR β 10: they are level."
+    assert told["By how much?"].startswith("AP 59.9 %, as IPR β 10.")
 
 
 def test_no_finished_trial_gives_no_answer(tmp_path: Path, replay: Replay) -> None:
