@@ -151,6 +151,9 @@ def _how_sure(answer: Answer, unread: bool) -> Iterator[str]:
         f"{word}: over {seeds} of each and {_people(pair.people)} the difference lies between {interval} "
         f"{_unit(standing.metric)} (95 % interval; p {p_text(pair.p_holm)} after Holm's correction), and {against}."
     )
+    low, high = standing.interval
+    if standing.ahead is not None and not low <= standing.ahead <= high:
+        yield "That is with each prediction matched with its own person; the verdict tells why."
     if standing.superiority is not None:
         yield f"Of new pairs of seeds, {standing.superiority:.0%} would come out this way.".replace("%", " %")
 
