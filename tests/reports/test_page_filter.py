@@ -21,7 +21,7 @@ from tests.reports.recorded import with_errors, write_records
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SHOWN = "(element) => element !== null && element.getClientRects().length > 0"
-ROWS = f"[...document.querySelectorAll('#accuracy tbody tr')].filter({SHOWN}).map((row) => row.innerText.split('\\t'))"
+ROWS = f"[...document.querySelectorAll('#accuracy tbody tr')].filter({SHOWN}).map((row) => [...row.cells].map((cell) => cell.textContent))"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def choose(page: Session, kind: str, *values: str) -> None:
 def titles(page: Session) -> list[str]:
     return [
         str(each)
-        for each in page.evaluate(f"[...document.querySelectorAll('h3')].filter({SHOWN}).map((h) => h.innerText)")
+        for each in page.evaluate(f"[...document.querySelectorAll('h3')].filter({SHOWN}).map((h) => h.textContent)")
     ]
 
 
@@ -98,7 +98,7 @@ def test_what_nothing_is_left_of_says_so(page: Session) -> None:
     choose(page, "method")
     assert page.evaluate(ROWS) == []
     none = "document.querySelector('#accuracy').closest('.wide').nextElementSibling"
-    assert page.evaluate(f"[{none}.hidden, {none}.innerText]") == [False, "No row is about what is chosen."]
+    assert page.evaluate(f"[{none}.hidden, {none}.textContent]") == [False, "No row is about what is chosen."]
 
 
 def test_the_keyboard_is_enough(page: Session) -> None:
