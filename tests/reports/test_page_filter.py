@@ -21,7 +21,8 @@ from tests.reports.recorded import with_errors, write_records
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SHOWN = "(element) => element !== null && element.getClientRects().length > 0"
-ROWS = f"[...document.querySelectorAll('#accuracy tbody tr')].filter({SHOWN}).map((row) => [...row.cells].map((cell) => cell.textContent))"
+TEXTS = "(row) => [...row.cells].map((cell) => cell.textContent)"
+ROWS = f"[...document.querySelectorAll('#accuracy tbody tr')].filter({SHOWN}).map({TEXTS})"
 
 
 @pytest.fixture(scope="module")
