@@ -79,7 +79,7 @@ def _write(sweep: Path, document: Document) -> list[Path]:
     with ThreadPoolExecutor(1) as beside:
         printed = beside.submit(render_pdf, document)
         _write_files(sweep, document, tables)
-        write_atomic(page, render_html(document))
+        write_atomic(page, render_html(document, sweep))
         write_atomic(pdf, printed.result())
     return [pdf, page, tables / "accuracy.csv"]
 

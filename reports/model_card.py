@@ -11,6 +11,7 @@ import numpy as np
 
 from heatmark.datasets.boxes import in_boxes, title_of
 from heatmark.datasets.metrics.error_kinds import KINDS
+from heatmark.foundation.counted import counted
 from heatmark.foundation.errors import InputError
 from heatmark.reports.comparing.contest import FEWEST_IMAGES
 from heatmark.reports.paper.figures.extreme_cases import ranked
@@ -155,7 +156,8 @@ def _numbers(export: Export, trial: Trial, records: Records | None) -> Iterator[
     flip = "with" if trial.spec is None or trial.spec.train.flip_test else "without"
     who = "the validation people"
     if records is not None:
-        who = f"{len(records):,} validation people on {len(np.unique(records.image_N)):,} images"
+        who = counted(len(records), "validation person", "validation people")
+        who += f" on {counted(len(np.unique(records.image_N)), 'image')}"
     yield f"On {who} of {printable(export.about.data)}, {title_of(boxes)}, {flip} flip test."
     if trial.spec is not None and trial.spec.train.flip_test != export.about.flip_test:
         yield f"The file is {'with' if export.about.flip_test else 'without'} flip test: its own numbers differ."

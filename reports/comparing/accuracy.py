@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from heatmark.datasets.boxes import prefix_of
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.collect import Trial, accounted
 from heatmark.reports.reading.measures import exactly, metrics_of
@@ -107,5 +108,5 @@ def _cell_state(group: pd.DataFrame, metrics: Sequence[str]) -> str:
     state = next(iter(counts)) if len(counts) == 1 else ", ".join(f"{n} {name}" for name, n in sorted(counts.items()))
     finished = int(group["finished"].sum())
     partial = [name for name in metrics if 0 < group[name].count() < finished]
-    short = [f"{name} from {group[name].count()} of {finished} seeds" for name in partial]
+    short = [f"{name} from {group[name].count()} of {counted(finished, 'seed')}" for name in partial]
     return "; ".join([state, *short])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.comparisons import EVERYONE, LOCALISED, LOCALISED_AS_READ, Comparison, Comparisons
 from heatmark.reports.comparing.nearest import PAPER_METHODS, nearest_to_paper
@@ -151,7 +152,7 @@ def _compared(finding: Finding, claim: _Claim, pairs: Sequence[Comparison], unre
     change = sign * pair.difference
     evidence = (
         f"{_amount(claim.metric, change)} against {claim.other.label} ({_amount(claim.metric, low, unit=False)} to "
-        f"{_amount(claim.metric, high, unit=False)}), {pair.people} people"
+        f"{_amount(claim.metric, high, unit=False)}), {counted(pair.people, 'person', 'people')}"
     )
     why = "" if pair.chance.judges_seeds else f"{FEWEST_SEEDS} seeds of each needed, the interval is over images alone"
     if not why and not pair.agreed:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.foundation.counted import counted, several
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.contest import FEWEST_IMAGES, Contest, contest_of
 from heatmark.reports.comparing.settings import Setting, settings_of
@@ -116,7 +117,10 @@ def _setting_pairs(setting: Setting, contest: Contest, resamples: int, notes: li
     cells, image_I = contest.cells, contest.image_I
     digests = [digest for cell in cells for digest in cell.digests]
     if len(image_I) < FEWEST_IMAGES:
-        notes.append(f"{setting.dataset} with {setting.backbone}: {len(image_I)} common images are too few to compare.")
+        notes.append(
+            f"{setting.dataset} with {setting.backbone}: {counted(len(image_I), 'common image')} "
+            f"{several(len(image_I), 'is', 'are')} too few to compare."
+        )
         return []
     resampling = draw_resampling(image_I, resamples)
     pairs = pairs_of(setting, cells, setting.headline, EVERYONE, resampling)
@@ -128,7 +132,7 @@ def _setting_pairs(setting: Setting, contest: Contest, resamples: int, notes: li
         if people >= FEWEST_PEOPLE and images >= FEWEST_IMAGES:
             pairs += pairs_of(setting, cells, "EPE", subset, resampling)
         else:
-            short.append(f"{people} {subset} on {images} images" if people else f"no {subset}")
+            short.append(f"{people} {subset} on {counted(images, 'image')}" if people else f"no {subset}")
     if short:
         notes.append(f"{setting.dataset}: too few people to compare: {', '.join(short)}.")
     return pairs

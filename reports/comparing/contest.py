@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from heatmark.foundation.counted import counted, several
 from heatmark.reports.comparing.cells import GridCell, best_of_each, measured
 from heatmark.reports.comparing.nearest import PAPER_BETA, PAPER_METHODS, nearest_to_paper
 from heatmark.reports.comparing.settings import Setting
@@ -40,7 +41,10 @@ def contest_of(setting: Setting, cells: Sequence[GridCell]) -> tuple[Contest, li
     image_I = common_images(digests)
     left_out = max((len(np.unique(digest.image_N)) for digest in digests), default=0) - len(image_I)
     if left_out and len(cells) > 1:
-        notes.append(f"{setting.dataset}: {left_out} image(s) that not every trial evaluated alike are left out.")
+        notes.append(
+            f"{setting.dataset}: {counted(left_out, 'image')} that not every trial evaluated alike "
+            f"{several(left_out, 'is', 'are')} left out."
+        )
     if len(cells) <= MOST_CELLS:
         return Contest(list(cells), image_I), notes
     chosen_on_I, compared_on_I = _halves(image_I)
@@ -48,7 +52,7 @@ def contest_of(setting: Setting, cells: Sequence[GridCell]) -> tuple[Contest, li
     papers = f" and {', '.join(cell.label for cell in added)} for the paper's findings" if added else ""
     notes.append(
         f"{setting.dataset} with {setting.backbone}: of {len(cells)} cells the best of each method by "
-        f"{setting.headline}, chosen on {len(chosen_on_I)} images,{papers} are compared on the other "
+        f"{setting.headline}, chosen on {counted(len(chosen_on_I), 'image')},{papers} are compared on the other "
         f"{len(compared_on_I)}, {len(kept)} in all."
     )
     return Contest(kept, compared_on_I), notes

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from heatmark.datasets.boxes import title_of
+from heatmark.foundation.counted import counted
 from heatmark.reports.reading.collect import Trial, printable
 from heatmark.workloads.spec import TrialSpec
 
@@ -25,7 +26,7 @@ def protocol(trials: Sequence[Trial], boxes: Iterable[str] = ()) -> str:
         "Backbone": {spec.backbone for spec in specs},
         "First weights": {first_weights(spec) for spec in specs},
         "Input": {"{} × {} px".format(*spec.data.input_size) for spec in specs},
-        "Evaluated every": {f"{spec.train.eval_every} epoch(s)" for spec in specs if spec.train.eval_every > 1},
+        "Evaluated every": {counted(spec.train.eval_every, "epoch") for spec in specs if spec.train.eval_every > 1},
     }
     text = "; ".join(f"{name.lower()} {', '.join(sorted(values))}" for name, values in parts.items() if values)
     seeds = sorted({spec.seed for spec in specs})

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.convergence import Arrival, arrivals_at, common_target, medians_of, rise
 from heatmark.reports.statistics.intervals import log_rank_p
@@ -43,8 +44,8 @@ class Race:
             return "too few curves"
         late, early = ("never" if each is None else f"{each:g}" for each in self._medians)
         what = "given in the sweep file" if self.given is not None else "80 % of the lowest final value"
-        seeds = " and ".join(str(len(times)) for times in self._times)
-        return f"{late} against {early} epochs to {100 * self.target:.1f} %, {what}; {seeds} seed(s)"
+        seeds = " and ".join(counted(len(times), "seed") for times in self._times)
+        return f"{late} against {early} epochs to {100 * self.target:.1f} %, {what}; {seeds}"
 
     @property
     def why(self) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from heatmark.reports.comparing.accuracy import accuracy_table
 from heatmark.reports.comparing.across import Across, compare_across
+from heatmark.reports.comparing.answer import Answer, answers
 from heatmark.reports.comparing.cells import GridCell, best_of_each, grid_cells, grid_order
 from heatmark.reports.comparing.comparisons import Comparisons, compare
 from heatmark.reports.comparing.settings import Setting, settings_of
@@ -60,6 +61,11 @@ class Study:
     @cached_property
     def verdict(self) -> Verdict:
         return judge(self.cells, self.comparisons, self.across, self.sweep.targets)
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """The verdict for a person in a hurry, one of each data set of which a trial has finished."""
+        return answers(self.settings, self.verdict, self.comparisons)
 
     @cached_property
     def across(self) -> Across | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from heatmark.datasets.boxes import title_of
+from heatmark.foundation.counted import counted, listed, several
 from heatmark.reports.comparing.across import FEWEST_SETTINGS, Across
 from heatmark.reports.comparing.cells import GridCell, seeds_of
 from heatmark.reports.comparing.claims import HYPOTHESES, WORDS, Finding, p_text, tested_claims
@@ -162,8 +163,8 @@ def _sentences(
     judged = [standing for standing in compared if standing.judged]
     if not compared and unread:
         yield (
-            f"Nothing can be said about chance: the evaluation records of {len(unread)} trial(s) cannot be read "
-            f"({unread[0]}). The order below is that of the means."
+            f"Nothing can be said about chance: the evaluation records of {counted(len(unread), 'trial')} cannot be "
+            f"read ({unread[0]}). The order below is that of the means."
         )
     elif not compared:
         yield (
@@ -182,14 +183,19 @@ def _sentences(
 
 
 def _missing_seeds(compared: Sequence[Standing], unjudged: int) -> str:
-    seeds = sorted({seed for standing in compared for cell in standing.cells for seed in seeds_of(cell)})
-    wanted = [*seeds, *(seed for seed in range(len(seeds) + FEWEST_SEEDS) if seed not in seeds)]
-    line = f"seed: {sorted(wanted[: max(FEWEST_SEEDS, len(seeds))])}"
+    contests = several(len(compared), "contest")
     return (
-        f"No verdict on {unjudged} of {len(compared)} contests between the best and the next: fewer than "
-        f'{FEWEST_SEEDS} seeds of each cannot tell a method from a lucky seed. "{line}" in the sweep\'s grid adds '
-        "what is missing; until then intervals are over the choice of images alone."
+        f"No verdict on {unjudged} of {len(compared)} {contests} between the best and the next: fewer than "
+        f'{FEWEST_SEEDS} seeds of each cannot tell a method from a lucky seed. "{seeds_line(compared)}" in the '
+        "sweep's grid adds what is missing; until then intervals are over the choice of images alone."
     )
+
+
+def seeds_line(standings: Sequence[Standing], count: int = FEWEST_SEEDS) -> str:
+    """For a sweep's grid: the seeds that the best and the next were to have, and others up to a count."""
+    seeds = sorted({seed for standing in standings for cell in standing.cells for seed in seeds_of(cell)})
+    wanted = [*seeds, *(seed for seed in range(len(seeds) + count) if seed not in seeds)]
+    return f"seed: {sorted(wanted[: max(count, len(seeds))])}"
 
 
 def _headlines(judged: Sequence[Standing]) -> Iterator[str]:
@@ -231,7 +237,7 @@ def _surety(standing: Standing) -> str:
     if pair.better is not standing.best:
         return "is not clear: with each prediction matched with its own person it is behind"
     same, seeds = standing.agreeing
-    return f"is not clear ({p}, but {seeds - same} of {seeds} common seeds against it)"
+    return f"is not clear ({p}, but {seeds - same} of {counted(seeds, 'common seed')} against it)"
 
 
 def _ranks(across: Across) -> str:
@@ -261,7 +267,7 @@ def _listed(words: Sequence[str]) -> str:
     """`a, b and c`; of too many the first."""
     if len(words) > MOST_LISTED:
         words = [*words[: MOST_LISTED - 1], f"{len(words) - MOST_LISTED + 1} more"]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return listed(words)
 
 
 def signed(metric: str, value: float) -> str:

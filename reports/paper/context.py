@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from heatmark.datasets.boxes import title_of
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.paper.entries import NO_RECORDS, NOBODY, NOT_RUN
@@ -75,7 +76,7 @@ class Context:
         people, expected = self.digest.people if self.digest else None, PAPER_PEOPLE[self.format]
         if people == expected:
             return ()
-        have = "an unrecorded number of people" if people is None else f"{people:,} people"
+        have = "an unrecorded number of people" if people is None else counted(people, "person", "people")
         return (
             f"The data differ from the paper's ({have} of {self.dataset}, there {expected:,}): a difference shows how "
             "far apart the numbers are, not who is better.",

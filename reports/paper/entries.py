@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from heatmark.datasets.boxes import title_of
+from heatmark.models.methods import METHODS
 from heatmark.reports.comparing.cells import Measured
 from heatmark.reports.paper.printed import PaperColumn, PaperTable, Slip
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Table
 
 # Why a cell has no number of ours.
@@ -146,7 +148,11 @@ def as_table(comparison: PaperComparison, name: str) -> Table:
     # What concerns whole rows needs no mark in each of their cells.
     marks = {index: MARKS[place] for place, index in enumerate(index for index in used if paper.slips[index].columns)}
     recipes, recipe_notes = _recipes(comparison)
-    rows = tuple(_row(comparison, row, marks, recipes.get(row.recipe, "")) for row in comparison.rows)
+    about = _concerns(comparison)
+    rows = tuple(
+        _row(comparison, row, marks, recipes.get(row.recipe, ""), about.get(row.key, EVERYTHING))
+        for row in comparison.rows
+    )
     whole = [_whole_rows(paper.slips[index]) for index in used if index not in marks]
     marked = [f"[{mark}] {paper.slips[index].note}" for index, mark in marks.items()]
     where = f" on {comparison.dataset}" if comparison.dataset else ""
@@ -159,7 +165,15 @@ def as_table(comparison: PaperComparison, name: str) -> Table:
         title=near if comparison.near else f"The paper's Table {paper.number}{where}",
         notes=(*recipe_notes, *marked, *whole, *comparison.remarks),
         commands=comparison.commands,
+        concerns=Concerns((), (comparison.dataset,)) if comparison.dataset else EVERYTHING,
     )
+
+
+def _concerns(comparison: PaperComparison) -> dict[str, Concerns]:
+    """By the row's key, of those that are of a method that we run; a row near one is about the same."""
+    labels = {row.key: METHODS[row.method].label for row in comparison.paper.rows if row.method}
+    keys = (row.key for row in comparison.rows)
+    return {key: Concerns((labels[own],)) for key in keys if (own := key.partition(", near: ")[0]) in labels}
 
 
 def _unit(paper: PaperTable, column: PaperColumn) -> str:
@@ -185,9 +199,11 @@ def _whole_rows(slip: Slip) -> str:
     return f"In print{rows}: {slip.note}"
 
 
-def _row(comparison: PaperComparison, row: EntryRow, marks: Mapping[int, str], recipe: str) -> tuple[Cell, ...]:
+def _row(
+    comparison: PaperComparison, row: EntryRow, marks: Mapping[int, str], recipe: str, about: Concerns
+) -> tuple[Cell, ...]:
     texts = [f"{row.heads[0]} [{recipe}]" if recipe else row.heads[0], *row.heads[1:]]
-    heads = [Cell(text, order=text) for text in texts]
+    heads = [Cell(text, order=text, concerns=about) for text in texts]
     people = None if comparison.people_below else _common([entry.people for entry in row.entries if entry.ours])
     cells = [_cell(entry, marks, people) for entry in row.entries]
     if comparison.people_below:

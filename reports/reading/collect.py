@@ -9,6 +9,7 @@ from pathlib import Path
 
 from heatmark.datasets.boxes import in_boxes, measured_in
 from heatmark.datasets.formats import format_of
+from heatmark.foundation.counted import counted, several
 from heatmark.foundation.errors import InputError
 from heatmark.workloads.measurement import measured_as
 from heatmark.workloads.run_folder.epoch import EpochRecord
@@ -175,9 +176,8 @@ def _planned_sweep(folder: Path, plan: SweepRecord, runs: Mapping[str, RunFolder
         for signature, label in labels.items()
     )
     left_out = len(runs.keys() - labels.keys())
-    notes = (f"{left_out} further run folder(s) here belong to no cell of the sweep and are left out.",) * bool(
-        left_out
-    )
+    which = f"{counted(left_out, 'further run folder')} here {several(left_out, 'belongs', 'belong')}"
+    notes = (f"{which} to no cell of the sweep and {several(left_out, 'is', 'are')} left out.",) * bool(left_out)
     notes = (*notes, *_unread_costs(trials))
     return Sweep(printable(plan.name), printable(plan.created), plan.scheduler, trials, notes, plan.targets)
 
@@ -235,7 +235,7 @@ def _state(
 ) -> tuple[str, str]:
     """A result is the last word; a failure counts unless a later attempt has trained on. held: a lease is there."""
     newest = max((epoch.time for epoch in epochs), default="")
-    done = f"{len(epochs)} of {spec.train.epochs} epochs on record"
+    done = f"{len(epochs)} of {counted(spec.train.epochs, 'epoch')} on record"
     if result:
         return result.state, done
     if failure and failure.time >= newest:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from heatmark.foundation.counted import counted
 from heatmark.foundation.errors import InputError
 from heatmark.reports.reading.collect import Sweep, Trial, printable
 from heatmark.workloads.spec import DataSpec
@@ -116,7 +117,7 @@ def _counts(parts: Sequence[_Part]) -> str:
     for part in parts:
         own = {trial.signature for trial in part.sweep.trials}
         shared = f", {len(own & seen)} of them shared" if own & seen else ""
-        told.append(f"{part.name} ({len(own)} trials{shared})")
+        told.append(f"{part.name} ({counted(len(own), 'trial')}{shared})")
         seen |= own
     return f"A report of {len(parts)} sweeps: {'; '.join(told)}."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import Export, Table
 
@@ -31,11 +32,13 @@ class Crop:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pictures in rows and columns, a page of them."""
+    """Pictures in rows and columns, a page of them. columns_concern: of each column, where they are told apart."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Crop, ...], ...]
     caption: str
+    concerns: Concerns = EVERYTHING
+    columns_concern: tuple[Concerns, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Problem:
     signature: str
     state: str
     message: str
+    concerns: Concerns = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,27 @@ class Facts:
     rows: tuple[tuple[str, str], ...]
 
 
-Block = Words | Export | Figure | Sheet | Problem | Facts
+@dataclass(frozen=True)
+class Answers:
+    """Questions with their answers. about: what they are about, a heading; empty where the section says it."""
+
+    about: str
+    rows: tuple[tuple[str, str], ...]
+    concerns: Concerns = EVERYTHING
+
+
+Block = Answers | Words | Export | Figure | Sheet | Problem | Facts
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A section as it is shown. half: beside the next one, where that is half as wide too."""
+    """A section as it is shown. half: beside the next one, where that is half as wide too. first: before contents."""
 
     title: str
     blocks: tuple[Block, ...]
     new_page: bool = False
     half: bool = False
+    first: bool = False
 
     @property
     def visible(self) -> tuple[Block, ...]:
@@ -80,6 +94,10 @@ class Shown:
     @property
     def words(self) -> tuple[Words, ...]:
         return tuple(block for block in self.blocks if isinstance(block, Words))
+
+    @property
+    def answers(self) -> tuple[Answers, ...]:
+        return tuple(block for block in self.blocks if isinstance(block, Answers))
 
     @property
     def exports(self) -> tuple[Export, ...]:
@@ -100,13 +118,17 @@ class Shown:
 
 @dataclass(frozen=True)
 class Document:
-    """stamp: empty, or a warning for every page that compares. sections: those that hold something, in order."""
+    """stamp: empty, or a warning for every page that compares. sections: those that hold something, in order.
+
+    choices: the methods, data sets and backbones of the trials, by which the page can be filtered.
+    """
 
     title: str
     date: str
     stamp: str
     summary: tuple[str, ...]
     sections: tuple[Shown, ...]
+    choices: Concerns = EVERYTHING
 
     def section(self, title: str) -> Shown:
         """An empty one where there is none of that title."""

@@ -9,7 +9,7 @@ import base64
 import io
 import itertools
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
@@ -21,6 +21,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from heatmark.reports.rendering.method_marks import mark_methods, method_mark, with_marks
 
 MUTED = "#5a626c"
 # Inches: the width of the text on the page.
@@ -70,15 +72,20 @@ class Drawing:
 
     figure: Figure
     _pictures: list[tuple[Axes, Extent, bytes]] = field(default_factory=list)
-    _words: list[tuple[Axes, float, float, str]] = field(default_factory=list)
+    _words: list[tuple[Axes, float, float, str, str]] = field(default_factory=list)
+    _methods: tuple[str, ...] = ()
 
     def picture(self, axes: Axes, extent: Extent, jpeg: bytes) -> None:
         """A picture under whatever is drawn on the axes. extent: left, right, bottom, top in the axes' own units."""
         self._pictures.append((axes, extent, jpeg))
 
-    def words(self, axes: Axes, x: float, y: float, text: str) -> None:
-        """What the page says when the mouse rests on a point. x, y: in the axes' own units."""
-        self._words.append((axes, x, y, text))
+    def words(self, axes: Axes, x: float, y: float, text: str, method: str = "") -> None:
+        """What the page says when the mouse rests on a point. x, y: in the axes' units. method: whose, its label."""
+        self._words.append((axes, x, y, text, method))
+
+    def tell_apart(self, methods: Iterable[str]) -> None:
+        """What is drawn in a method's colour is that method's, and the page can hide it. methods: their names."""
+        self._methods = tuple(methods)
 
     def nothing(self, axes: Axes, why: str) -> None:
         """A panel that holds a word on what is not there, and no scale."""
@@ -99,12 +106,14 @@ class Drawing:
 
     def svg(self) -> str:
         self._lay_out()
+        if self._methods:
+            mark_methods(self.figure, self._methods)
         buffer = io.StringIO()
         self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         # Where things are is known only after the layout, which saving settles.
         under = FIGURE_START + "".join(self._image(*picture) for picture in self._pictures)
         over = "".join(self._circles())
-        return buffer.getvalue().replace(FIGURE_START, under, 1).replace("</svg>", f"{over}</svg>")
+        return with_marks(buffer.getvalue()).replace(FIGURE_START, under, 1).replace("</svg>", f"{over}</svg>")
 
     def _lay_out(self) -> None:
         """Once and for all: one with a layout engine is drawn as a whole, to no end, each time that it is saved."""
@@ -132,10 +141,10 @@ class Drawing:
         for axes, group in itertools.groupby(words, key=lambda word: word[0]):
             _, *columns = zip(*group, strict=True)
             places_N2 = axes.transData.transform(np.column_stack(columns[:2])).tolist()
-            for (right, up), text in zip(places_N2, columns[2], strict=True):
+            for (right, up), text, method in zip(places_N2, columns[2], columns[3], strict=True):
                 yield (
-                    f'<circle class="point" cx="{right:.2f}" cy="{self._height - up:.2f}" r="{HOVER_RADIUS}" '
-                    f'fill="none" pointer-events="all"><title>{escape(text)}</title></circle>'
+                    f'<circle class="point"{method_mark(method)} cx="{right:.2f}" cy="{self._height - up:.2f}" '
+                    f'r="{HOVER_RADIUS}" fill="none" pointer-events="all"><title>{escape(text)}</title></circle>'
                 )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -18,3 +20,4 @@ class Figure:
     description: str
     title: str = ""
     absent: str = ""
+    concerns: Concerns = EVERYTHING

@@ -1,4 +1,4 @@
-"""The summary and the verdict as a few lines of Markdown: the note on a sweep's page in MLflow."""
+"""Summary, answers in short and verdict as a few lines of Markdown: the note on a sweep's page in MLflow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ VERDICT = "Verdict"
 
 
 def note(document: Document) -> str:
-    """Summary and verdict in Markdown, names with markup shown literally."""
+    """Summary, answers and verdict in Markdown, names with markup shown literally."""
     lines = [f"**{_plain(document.stamp)}**"] if document.stamp else []
     lines.append(_plain(" ".join(document.summary)))
+    for answers in (block for section in document.sections for block in section.answers):
+        lines += [f"**{_plain(answers.about)}**"] if answers.about else []
+        lines.append("\n".join(f"- {_plain(question)} {_plain(answer)}" for question, answer in answers.rows))
     sentences = [sentence for words in document.section(VERDICT).words for sentence in words.sentences]
     if sentences:
         lines.append(f"**{VERDICT}**")

@@ -11,7 +11,7 @@ from typing import Any
 
 import typst
 
-from heatmark.reports.rendering.document import Block, Crop, Document, Facts, Problem, Sheet, Words
+from heatmark.reports.rendering.document import Answers, Block, Crop, Document, Facts, Problem, Sheet, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import Export, Table
 
@@ -45,6 +45,7 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
     sections = [
         {
             "title": section.title,
+            "first": section.first,
             "new_page": section.new_page,
             "half": section.half,
             "blocks": [_block(block, folder, f"{place}-{number}") for number, block in enumerate(section.printed)],
@@ -56,7 +57,8 @@ def _data(document: Document, folder: Path) -> dict[str, Any]:
         "date": document.date,
         "stamp": document.stamp,
         "summary": document.summary,
-        "rows": _rows(sections),
+        "first": [section for section in sections if section["first"]],
+        "rows": _rows([section for section in sections if not section["first"]]),
     }
 
 
@@ -84,15 +86,16 @@ def _block(block: Block, folder: Path, stem: str) -> dict[str, Any]:
             file = f"figure-{stem}.svg" if block.svg else ""
             if file:
                 (folder / file).write_text(block.svg, encoding="utf-8")
-            return {"kind": kind, **block.__dict__, "svg": "", "file": file}
+            told = {name: getattr(block, name) for name in ("caption", "description", "title", "absent")}
+            return {"kind": kind, **told, "file": file}
         case Sheet():
             rows = [
                 [_crop(crop, folder, f"{stem}-{y}-{x}") for x, crop in enumerate(row)]
                 for y, row in enumerate(block.rows)
             ]
             return {"kind": kind, "columns": block.columns, "rows": rows, "caption": block.caption}
-        case Problem() | Facts():
-            return {"kind": kind, **block.__dict__}
+        case Problem() | Facts() | Answers():
+            return {"kind": kind, **{name: value for name, value in vars(block).items() if name != "concerns"}}
 
 
 def _crop(crop: Crop, folder: Path, stem: str) -> dict[str, str]:
@@ -103,11 +106,15 @@ def _crop(crop: Crop, folder: Path, stem: str) -> dict[str, str]:
 
 def _table(table: Table) -> dict[str, Any]:
     return {
-        "columns": [column.__dict__ for column in table.columns],
+        "columns": [
+            {"title": column.title, "numeric": column.numeric, "unit": column.unit, "width": column.width}
+            for column in table.columns
+        ],
         # Without `order`, which a page sorts by: it may be infinite, and JSON has no such number.
         "rows": [[{"text": cell.text, "under": cell.under, "best": cell.best} for cell in row] for row in table.rows],
         "title": table.title,
         "caption": table.caption,
+        "details": table.details,
         "notes": table.notes,
         "commands": table.commands,
     }

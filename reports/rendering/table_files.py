@@ -57,7 +57,8 @@ def latex(table: Table) -> str:
     for row in table.rows:
         lines.append(_line([_cell(cell, column) for cell, column in zip(row, table.columns, strict=True)]))
     lines.append(r"\end{longtable}")
-    lines += [f"\\par\\noindent{{\\footnotesize {escape(note)}}}" for note in table.notes]
+    below = [note for note in (table.details, *table.notes) if note]
+    lines += [f"\\par\\noindent{{\\footnotesize {escape(note)}}}" for note in below]
     return "\n".join(lines) + "\n"
 
 

@@ -23,6 +23,7 @@ from heatmark.reports.reading.measures import (
     title_of_metric,
     unit_of,
 )
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
 from heatmark.reports.sections.section import Section
@@ -90,7 +91,8 @@ def _view(table: pd.DataFrame, data_format: str, metrics: Sequence[str], protoco
         _row(row, keys, list(measures), {name for name, index in best if index == position})
         for position, row in enumerate(table.to_dict("records"))
     )
-    return Table(tuple(columns), rows, _caption(table, headline, protocol))
+    caption = f"Accuracy after the last epoch, and its cost. {protocol}".strip()
+    return Table(tuple(columns), rows, caption, details=_details(table, headline))
 
 
 def _row(row: Mapping[Any, Any], keys: list[str], measures: list[str], best: set[str]) -> tuple[Cell, ...]:
@@ -98,8 +100,10 @@ def _row(row: Mapping[Any, Any], keys: list[str], measures: list[str], best: set
     named = [Cell(_named(key, row[key]) or MISSING, order=row[key]) for key in keys]
     seeds = Cell(str(row["seeds"]), order=float(row["seeds"]))
     values = [_value(row, measure, measure in best) for measure in measures]
+    # A trial without a spec is about nothing that is known.
+    about = Concerns((row["method"],), (row["dataset"],), (row["backbone"],)) if row["format"] else EVERYTHING
     return (
-        Cell(row["method"], order=row["method"]),
+        Cell(row["method"], order=row["method"], concerns=about),
         beta,
         *named,
         seeds,
@@ -159,15 +163,15 @@ def _best(table: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, int]]:
     return best
 
 
-def _caption(table: pd.DataFrame, headline: str, protocol: str) -> str:
+def _details(table: pd.DataFrame, headline: str) -> str:
     spread = "± is the standard deviation over seeds. " if (table["seeds"] > 1).any() else ""
     exact = (
         "Exact mirror: detection and DARK move a mirrored map by a whole pixel, as published; here exactly for all. "
     )
     mirror = exact if exactly(headline) in table and table[exactly(headline)].notna().any() else ""
     return (
-        f"Accuracy after the last epoch and cost. EPE is over joints. {spread}Bold marks the best value of a column, "
+        f"EPE is over joints. {spread}Bold marks the best value of a column, "
         "which says nothing about significance. Epochs to 80 % counts from 1 to the first evaluation with at least 0.8 "
         f"times the final {headline}. {mirror}Wall time is that of training and evaluation; images per s is the median "
-        f"over the epochs. {protocol}"
+        "over the epochs."
     )

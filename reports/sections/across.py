@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.across import FEWEST_SETTINGS, Across, Overall
 from heatmark.reports.comparing.claims import p_text
 from heatmark.reports.comparing.settings import setting_names
 from heatmark.reports.comparing.study import MOST_DRAWN, Study
+from heatmark.reports.rendering.concerns import Concerns
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
@@ -59,8 +61,10 @@ def across_export(across: Across) -> Export:
     if across.left_out:
         notes.append(f"Left out, as they did not finish in every setting: {'; '.join(across.left_out)}.")
     if len(across.methods) > MOST_ROWS:
-        notes.append(f"{len(across.methods) - MOST_ROWS} more rows are in the files.")
-    table = Table(columns, rows, _caption(across), name="across", title=AcrossSettings.title, notes=tuple(notes))
+        notes.append(f"{counted(len(across.methods) - MOST_ROWS, 'more row is', 'more rows are')} in the files.")
+    table = Table(
+        columns, rows, _caption(across), "across", AcrossSettings.title, tuple(notes), details=_details(across)
+    )
     test = across.test
     frame = pd.DataFrame(
         [
@@ -91,7 +95,7 @@ def _row(each: Overall, best: float) -> tuple[Cell, ...]:
     interval = "{} to {}".format(*map(_percent, each.interval)) if each.interval else ""
     median, p = float(np.median(each.score_R)), each.better_than_next
     return (
-        Cell(each.label, order=each.label),
+        Cell(each.label, order=each.label, concerns=Concerns((each.cell.spec.method.label,))),
         Cell(f"{each.rank:.2f}", best=each.rank == best, order=each.rank),
         Cell(_percent(each.interquartile_mean), interval, order=each.interquartile_mean),
         Cell(_percent(median), order=median),
@@ -103,17 +107,23 @@ def _row(each: Overall, best: float) -> tuple[Cell, ...]:
 def _caption(across: Across) -> str:
     names, shared = setting_names(across.settings)
     where = f"{'; '.join(names.values())}" + (f" (everywhere: {shared})" if shared else "")
+    return (
+        f"The {len(across.methods)} cells that finished in all of {len(across.settings)} settings: {where}. Rank 1 is "
+        f"the best; whether mean ranks differ by more than chance: p {p_text(across.test.p)}."
+    )
+
+
+def _details(across: Across) -> str:
     rough = (
         f" With fewer than {FEWEST_SETTINGS} settings all of this is rough, and hardly any two can be told apart."
         if across.rough
         else ""
     )
     return (
-        f"The {len(across.methods)} cells that finished in all of {len(across.settings)} settings: {where}. Ranks go "
-        "by the headline metric, mean over seeds; 1 is the best. Friedman's test asks whether "
-        f"mean ranks differ by more than chance: p {p_text(across.test.p)}, from the ways to deal each setting's ranks "
-        f"anew (chi-square {across.test.chi_square:.2f}). Where p is below 0.05, two cells differ whose mean ranks are "
-        f"further apart than the critical difference, {across.critical_difference:.2f} (Nemenyi, level 0.05).{rough} "
+        "Ranks go by the headline metric, mean over seeds. p is of Friedman's test, from the ways to deal each "
+        f"setting's ranks anew (chi-square {across.test.chi_square:.2f}). Where p is below 0.05, two cells differ "
+        "whose mean ranks are further apart than the critical difference, "
+        f"{across.critical_difference:.2f} (Nemenyi, level 0.05).{rough} "
         "Settings that share a data set or a backbone are counted as independent. The other columns are of runs, whose "
         "scores are shares of the best mean of their setting: the mean of the middle half of the runs, its interval "
         f"over seeds, drawn anew within each setting (none with fewer than {FEWEST_SEEDS} of them); the median; and "
@@ -128,7 +138,11 @@ def _profile(across: Across) -> Figure:
         _profile_drawing(shown),
         "The share of runs that reach a share of the best mean of their setting: a line further up and to the right "
         "is better, and one that falls steeply does about as well in every setting and with every seed."
-        + (f" {rest} more cells are not drawn: these have the best mean ranks." if rest else ""),
+        + (
+            f" {counted(rest, 'more cell is', 'more cells are')} not drawn: those of the best mean ranks are."
+            if rest
+            else ""
+        ),
         "Line plot of the share of runs over the share of the best that they reach",
     )
 
@@ -147,9 +161,10 @@ def _profile_drawing(shown: tuple[Overall, ...]) -> str:
             reached = np.unique(each.score_R)
             for score, share in zip(reached, performance_profile(each.score_R, reached), strict=True):
                 words = f"{each.label}: {share:.0%} of runs reach {100 * score:.1f} % of the best"
-                drawing.words(axes, 100 * float(score), 100 * float(share), words)
+                drawing.words(axes, 100 * float(score), 100 * float(share), words, each.cell.spec.method.label)
         axes.set(xlabel="% of the best mean of the setting", ylabel="% of runs that reach it", ylim=(-3, 103))
         axes.set_xlim(100 * tau_T[0], 100 * tau_T[-1])
+        drawing.tell_apart(each.cell.spec.method.name for each in shown)
         drawing.legend([Line2D([], [], label=each.label, **style) for each, style in zip(shown, styles, strict=True)])
 
     return drawn(draw, HEIGHT, WIDTH)

@@ -15,7 +15,7 @@ from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.drawing import Drawing, drawn
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
-from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.cell_rows import CellRows, concerns_of_setting
 from heatmark.reports.sections.curves import line_styles
 from heatmark.reports.sections.section import Section
 
@@ -61,15 +61,16 @@ def calibration_export(found: list[tuple[Setting, GridCell]]) -> Export:
         rows.append((*rows_of.heads(setting, cell), *shown))
         numbers = {name: each.value if each else None for name, each in values.items()}
         records.append({**vars(setting), "cell": cell.label, **numbers})
-    caption = (
-        "Whether a joint's confidence tells if it is right (good or a jitter; else within the headline metric's "
-        "reach). AUROC: how often a right joint has the higher confidence than a wrong one, 50 % is chance. "
+    caption = "Whether a joint's confidence tells if it is right." + rows_of.shared
+    details = (
+        "Right: good or a jitter; else within the headline metric's reach. AUROC: how often a right joint has "
+        "the higher confidence than a wrong one, 50 % is chance. "
         "Calibration error: mean distance of confidence and share right over ten bins; a peak of a heatmap is no "
         "probability, so that this asks how far it may be read as one. Sparsification error (AUSE): what error is left "
         "when the least confident joints are left out, beyond what is left when the worst are; 0 is best. Means over "
-        "seeds." + rows_of.shared
+        "seeds."
     )
-    table = Table(columns, tuple(rows), caption, name="calibration", title=Confidence.title)
+    table = Table(columns, tuple(rows), caption, name="calibration", title=Confidence.title, details=details)
     return Export(table, pd.DataFrame(records))
 
 
@@ -82,6 +83,7 @@ def _figures(study: Study) -> Iterator[Figure]:
                 f"Share of joints that are right over their confidence, in ten bins of equal size, {setting}, first "
                 "seed of each cell. On the dotted line a confidence would be a probability.",
                 "Curves of the share of right joints over confidence",
+                concerns=concerns_of_setting(setting),
             )
 
 
@@ -101,8 +103,10 @@ def _reliability(known: list[tuple[GridCell, Calibration]]) -> str:
             bins = found.reliability
             axes.plot(bins.confidence_B, bins.right_B, **style)
             for x, y in zip(bins.confidence_B.tolist(), bins.right_B.tolist(), strict=True):
-                drawing.words(axes, x, y, f"{cell.label}: confidence {x:.2f}, {100 * y:.0f} % right")
+                words = f"{cell.label}: confidence {x:.2f}, {100 * y:.0f} % right"
+                drawing.words(axes, x, y, words, cell.spec.method.label)
         axes.set(xlabel="confidence", ylabel="share right", ylim=(0, 1.02))
+        drawing.tell_apart(cell.spec.method.name for cell, _ in known)
         drawing.legend([Line2D([], [], label=cell.label, **style) for _, cell, style in styled])
 
     return drawn(draw, height=2.5, width=4.6)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.settings import Setting, setting_names
+from heatmark.reports.rendering.concerns import Concerns
 from heatmark.reports.rendering.table import Cell, Column
 
 Told = TypeVar("Told")
@@ -18,6 +19,20 @@ def cells_that_tell(
 ) -> list[tuple[Setting, GridCell, Told]]:
     """The cells of which something can be told, and what, in the order of the settings."""
     return [(setting, cell, told) for setting, cells in settings.items() for cell in cells if (told := tell(cell))]
+
+
+def concerns_of(*cells: GridCell) -> Concerns:
+    """What rows, columns and figures of some cells are about."""
+    return Concerns(
+        tuple(dict.fromkeys(cell.spec.method.label for cell in cells)),
+        tuple(dict.fromkeys(cell.spec.data.name for cell in cells)),
+        tuple(dict.fromkeys(cell.spec.backbone for cell in cells)),
+    )
+
+
+def concerns_of_setting(setting: Setting) -> Concerns:
+    """What is about all methods of a setting."""
+    return Concerns((), (setting.dataset,), (setting.backbone,))
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,6 @@ class CellRows:
 
     def heads(self, setting: Setting, cell: GridCell) -> tuple[Cell, ...]:
         """The cells of those columns."""
-        label = Cell(cell.label, order=cell.label)
+        label = Cell(cell.label, order=cell.label, concerns=concerns_of(cell))
         name = self.names[setting]
         return (Cell(name, order=name), label) if len(self.names) > 1 else (label,)

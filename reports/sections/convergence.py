@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.convergence import (
     FRACTIONS,
@@ -23,7 +24,7 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
-from heatmark.reports.sections.cell_rows import CellRows
+from heatmark.reports.sections.cell_rows import CellRows, concerns_of_setting
 from heatmark.reports.sections.curves import convergence_figure, loss_figure
 from heatmark.reports.sections.section import Section
 
@@ -55,17 +56,23 @@ def _curves(study: Study) -> Iterator[Figure]:
         if not begun:
             continue
         count = len(study.settings[setting]) - len(cells)
-        rest = f" {count} more cells are not drawn: these are the best of each method and β." if count else ""
+        rest = (
+            f" {counted(count, 'more cell is', 'more cells are')} not drawn: the best of each method and β are."
+            if count
+            else ""
+        )
         measured, headline = protocol([trial for cell in begun for trial in cell.begun]), setting.headline
         yield Figure(
             convergence_figure(begun, headline),
             f"{headline} and EPE on the validation people over epochs, one line per trial.{rest} {measured}",
             f"Line plots of {headline} and EPE over epochs",
+            concerns=concerns_of_setting(setting),
         )
         yield Figure(
             loss_figure(begun),
             "Training loss, one panel per cell. The methods minimise unlike quantities: compare shapes, not heights.",
             "Small line plots of training loss over epochs",
+            concerns=concerns_of_setting(setting),
         )
 
 
@@ -105,14 +112,19 @@ def convergence_export(
     columns += [Column("Epochs to the target", True)] if targets else []
     headlines = ", ".join(dict.fromkeys(setting.headline for setting in settings))
     caption = (
-        f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}. "
+        f"Time to accuracy: until the first evaluation at 80 % and at 95 % of the trial's own final {headlines}."
+        f"{rows_of.shared} {truncated}"
+    )
+    details = (
         "Medians over seeds by Kaplan and Meier: a run that has not got there counts as still waiting when it was last "
         "seen (against the mean final value of its cell), and a median that more than half have not reached is a dash. "
         "Beside it the epochs to 80 % of the highest mean final value of the setting, which a net that learned nothing "
         f"never reaches{TARGETS if targets else ''}. Images are people trained on, each as often as it was drawn; "
-        f"hours include the evaluations.{rows_of.shared} {truncated}"
+        "hours include the evaluations."
     )
-    table = Table(tuple(columns), tuple(rows), caption.strip(), name="convergence", title="Time to accuracy")
+    table = Table(
+        tuple(columns), tuple(rows), caption.strip(), name="convergence", title="Time to accuracy", details=details
+    )
     return [Export(table, pd.DataFrame(records))]
 
 

@@ -13,13 +13,15 @@ from matplotlib.ticker import MaxNLocator
 
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.reading.measures import amount, unit_of
-from heatmark.reports.rendering.drawing import LOG_FROM_RATIO, Drawing, drawn, plain_log_scale
+from heatmark.reports.rendering.drawing import LOG_FROM_RATIO, WIDTH, Drawing, drawn, plain_log_scale
 from heatmark.reports.rendering.method_colors import method_color
 
 Style = dict[str, Any]
 
 DASHES: tuple[Any, ...] = ((0, (4, 1.6)), "-", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = ("", "o", "s", "^", "D", "v")
+# Of the panels of losses, in inches: a panel, its title and a line of it, its ticks, and what is below all of them.
+PANEL, ABOVE, TITLE_LINE, TICKS, BESIDE, BELOW = 0.82, 0.1, 0.13, 0.22, 0.42, 0.18
 
 
 def convergence_figure(cells: Sequence[GridCell], headline: str) -> str:
@@ -33,6 +35,7 @@ def convergence_figure(cells: Sequence[GridCell], headline: str) -> str:
             axes.set_title(title)
             _draw_metric(drawing, axes, styles, name, factor)
             axes.set_xlabel("epoch")
+        drawing.tell_apart(cell.spec.method.name for cell in cells)
         drawing.legend(entries, below=True, most=len(entries))
 
     entries = [Line2D([], [], label=cell.label, **style) for cell, style in styles]
@@ -43,17 +46,25 @@ def loss_figure(cells: Sequence[GridCell]) -> str:
     """Training loss, one small panel per cell: the losses have different units, so each has its own scale."""
     columns = min(len(cells), 5)
     rows = -(-len(cells) // columns)
+    titles = [textwrap.fill(cell.label, 18) for cell in cells]
+    above = ABOVE + TITLE_LINE * (1 + max(title.count("\n") for title in titles))
+    height = BELOW + rows * (above + PANEL + TICKS)
 
     def draw(drawing: Drawing) -> None:
-        panels = list(drawing.figure.subplots(rows, columns, squeeze=False).flat)
-        for axes, cell in zip(panels, cells, strict=False):
+        drawing.tell_apart(cell.spec.method.name for cell in cells)
+        # Placed by hand: a layout that measures every tick takes longer than all else in the report's drawings.
+        wide = (WIDTH - columns * BESIDE) / columns
+        room = {"left": BESIDE / WIDTH, "right": 1 - 0.05 / WIDTH, "wspace": BESIDE / wide}
+        room |= {"bottom": (BELOW + TICKS) / height, "top": 1 - above / height, "hspace": (above + TICKS) / PANEL}
+        panels = list(drawing.figure.subplots(rows, columns, squeeze=False, gridspec_kw=room).flat)
+        for axes, cell, title in zip(panels, cells, titles, strict=False):
             _draw_loss(axes, cell)
-            axes.set_title(textwrap.fill(cell.label, 18), fontsize=7.5)
+            axes.set_title(title, fontsize=7.5)
         for axes in panels[len(cells) :]:
-            axes.set_visible(False)
-        drawing.figure.supxlabel("epoch", fontsize=7.5)
+            axes.remove()
+        drawing.figure.supxlabel("epoch", fontsize=7.5, y=0.04 / height, va="bottom")
 
-    return drawn(draw, height=0.35 + 1.25 * rows)
+    return drawn(draw, height, placed=True)
 
 
 def _draw_metric(
@@ -70,7 +81,7 @@ def _draw_metric(
             label = f"{cell.label}, seed {trial.spec.seed if trial.spec else ''}"
             for epoch, value in zip(epochs, curve, strict=True):
                 words = f"{label}, epoch {epoch}: {amount(name, value)} {unit_of(name)}"
-                drawing.words(axes, epoch, factor * value, words)
+                drawing.words(axes, epoch, factor * value, words, cell.spec.method.label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if name != "EPE":
         axes.set_ylim(bottom=0)

@@ -11,6 +11,7 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import printable
 from heatmark.reports.reading.evidence import Evidence
 from heatmark.reports.rendering.document import Block, Document
+from heatmark.reports.sections.cell_rows import concerns_of
 from heatmark.reports.sections.section import Part, all_sections
 from heatmark.reports.sections.summary import summarise
 
@@ -40,6 +41,7 @@ def assemble(study: Study) -> Document:
         stamp=study.stamp,
         summary=(*summarise(sweep, study.accuracy), *sweep.notes, *map(printable, study.evidence.notes)),
         sections=tuple(section for section in shown if section.blocks),
+        choices=concerns_of(*study.cells),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import Trial, printable
 from heatmark.reports.rendering.document import Block, Facts, Words
@@ -41,7 +42,7 @@ def _environment(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
         if len(values) == 1:
             yield name, next(iter(values))
         else:
-            yield name, ", ".join(f"{value} ({count} trials)" for value, count in values.items())
+            yield name, ", ".join(f"{value} ({counted(count, 'trial')})" for value, count in values.items())
 
 
 def _plain(value: object) -> str:

@@ -53,15 +53,16 @@ def kinds_export(found: Found) -> Export:
                 **{f"{kind}_ap_gain": each.value for kind, each in kinds.gain.items()},
             }
         )
-    caption = (
-        "What became of each labelled joint (Ronchi and Perona 2017, similarities as in OKS): good at 0.85 or more of "
+    caption = "What became of each labelled joint, and what mending each kind of error is worth." + rows_of.shared
+    details = (
+        "Kinds as of Ronchi and Perona (2017), similarities as in OKS: good at 0.85 or more of "
         "its own place, a jitter at 0.5 or more; an inversion where it is nearer to the same person's other side, a "
         "swap where it is nearer to that joint of somebody else; a miss below 0.5 of all of them. Under each share: "
         "what AP would gain if jitters were good, misses as near as a jitter may be, inversions and swaps at the right "
         "joint as near as they are to the wrong one. As published, all seeds together. By joint, size and occlusion: "
-        "a fold of the page, and in the files." + rows_of.shared
+        "a fold of the page, and in the files."
     )
-    table = Table(columns, tuple(rows), caption, name="error_kinds", title=ErrorKinds.title)
+    table = Table(columns, tuple(rows), caption, name="error_kinds", title=ErrorKinds.title, details=details)
     return Export(table, pd.DataFrame(records))
 
 

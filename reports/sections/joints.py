@@ -13,6 +13,7 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.joint_errors import JointErrors, Numbers
 from heatmark.reports.rendering.document import Block
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.cell_rows import concerns_of, concerns_of_setting
 from heatmark.reports.sections.section import Section
 
 MEASURES: dict[str, Callable[[JointErrors], Numbers | None]] = {
@@ -38,7 +39,10 @@ def joints_export(setting: Setting, cells: list[GridCell], name: str) -> Export:
     """A row per joint, a column per cell."""
     names = cells[0].digests[0].joints.names
     found = {id(cell): {measure: _over_seeds(cell, read) for measure, read in MEASURES.items()} for cell in cells}
-    columns = (Column("Joint", False, width=1.2), *(Column(cell.label, True, "px") for cell in cells))
+    columns = (
+        Column("Joint", False, width=1.2),
+        *(Column(cell.label, True, "px", concerns=concerns_of(cell)) for cell in cells),
+    )
     rows, records = [], []
     for place, joint in enumerate(names):
         errors = [found[id(cell)]["epe"][place] for cell in cells]
@@ -51,13 +55,15 @@ def joints_export(setting: Setting, cells: list[GridCell], name: str) -> Export:
             values = {measure: each.value if each else None for measure, each in own.items()}
             records.append({**vars(setting), "cell": cell.label, "joint": joint, **values})
         rows.append(tuple(shown))
-    caption = (
-        f"Each joint by itself, {setting}, means over seeds, as published: EPE; under it the share of joints that are "
-        "right (at least 0.5 of the similarity that OKS averages, else within the headline metric's reach) and how far "
-        "joints are off towards the centre of the person's box on average, in pixels: what the bias of an expectation "
-        "adds, and compensation takes away. Bold: the lowest EPE of a row."
+    caption = f"EPE of each joint by itself, {setting}, means over seeds, as published; bold: the lowest of a row."
+    details = (
+        "Under it the share of joints that are right (at least 0.5 of the similarity that OKS averages, else within "
+        "the headline metric's reach) and how far joints are off towards the centre of the person's box on average, in "
+        "pixels: what the bias of an expectation "
+        "adds, and compensation takes away."
     )
-    table = Table(columns, tuple(rows), caption, name=name, title=f"Single joints, {setting}")
+    about, title = concerns_of_setting(setting), f"Single joints, {setting}"
+    table = Table(columns, tuple(rows), caption, name=name, title=title, details=details, concerns=about)
     return Export(table, pd.DataFrame(records), folded=True)
 
 

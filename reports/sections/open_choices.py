@@ -49,16 +49,19 @@ def open_choices_export(found: Sequence[Read]) -> Export:
         rows.append((*heads, *(cell for order in read.orders for cell in _cells(order))))
     usual = ", ".join(f"{name} {value}" for name, value in usual_choices().values)
     caption = (
-        "The paper names neither the units of L_re nor how L_de is reduced, nor every weight. Here they are by "
-        f"default: {usual}. One row per reading: each step of the paper's order (Tables 3 and 6) as how much better "
+        "The paper names neither the units of L_re nor how L_de is reduced, nor every weight: under which of these "
+        "readings its order of methods appears." + (f" Everywhere: {shared}." if shared else "")
+    )
+    details = (
+        f"By default: {usual}. One row per reading: each step of the paper's order (Tables 3 and 6) as how much better "
         "the first is than the second, so that a positive number is the paper's way. appears: every step is clear (p "
         "below 0.05 over images and seeds, after Holm over all pairs of this table, and no common seed against it); in "
         "the means, not in the means: without that; contradicted: a step is clearly the other way round. Under it, of "
         "the pairs of Table 6's rows at β 10, how many the means have in the paper's order, and how many are clearly "
         f"against it. With fewer than {FEWEST_SEEDS} seeds of each intervals are over images alone and nothing is "
-        "clear. What a method lacks it shares with other rows." + (f" Everywhere: {shared}." if shared else "")
+        "clear. What a method lacks it shares with other rows."
     )
-    table = Table(tuple(columns), tuple(rows), caption, name="open_choices", title=OpenChoices.title)
+    table = Table(tuple(columns), tuple(rows), caption, name="open_choices", title=OpenChoices.title, details=details)
     records = [record for read in found for record in _records(read)]
     return Export(table, pd.DataFrame(records))
 

@@ -10,13 +10,16 @@ import numpy as np
 from heatmark.datasets.images import ImageArray, read_labelled
 from heatmark.datasets.people import FloatArray, Person, Skeleton
 from heatmark.datasets.pose_drawing import Pen, crop_around, draw_pose
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.protocol import protocol
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import printable
 from heatmark.reports.reading.predictions import Predictions, mean_error, read_predictions, read_truth
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.document import Block, Crop, Sheet, Words
 from heatmark.reports.rendering.picture_grid import jpeg
+from heatmark.reports.sections.cell_rows import concerns_of
 from heatmark.reports.sections.section import Section
 
 # A cell and the poses of its first finished seed.
@@ -57,7 +60,7 @@ def prediction_sheets(cells: Sequence[GridCell], people: int = PEOPLE) -> tuple[
         absent = [cell.finished[0].label for cell, poses in found if not poses]
         if absent:
             named = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
-            notes.append(f"No readable predictions in the run folders of {len(absent)} cell(s): {named}.")
+            notes.append(f"No readable predictions in the run folders of {counted(len(absent), 'cell')}: {named}.")
         truth = read_truth(dataset, [cell.finished[0] for cell in members], notes) if drawn else None
         if truth is None:
             continue
@@ -125,7 +128,9 @@ def _sheet(
         f"{protocol(trials)}"
     )
     columns = ("Ground truth", *(cell.label for cell, _ in drawn))
-    return Sheet(columns, tuple(rows), caption)
+    cells = [cell for cell, _ in drawn]
+    about = Concerns((), (dataset,), tuple(dict.fromkeys(cell.spec.backbone for cell in cells)))
+    return Sheet(columns, tuple(rows), caption, about, (EVERYTHING, *map(concerns_of, cells)))
 
 
 def _drawn(image: ImageArray, person: Person, joints_K2: FloatArray, skeleton: Skeleton) -> bytes:

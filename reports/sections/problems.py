@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import Trial, printable
+from heatmark.reports.rendering.concerns import EVERYTHING, Concerns
 from heatmark.reports.rendering.document import Block, Problem
 from heatmark.reports.sections.section import Section
 
@@ -27,4 +28,6 @@ def _problem(trial: Trial) -> Problem:
     message = trial.message.strip() or "No run folder yet."
     if len(message) > LONGEST_MESSAGE:
         message = "… " + message[-LONGEST_MESSAGE:]
-    return Problem(trial.label, printable(trial.signature), trial.state, message)
+    spec = trial.spec
+    about = Concerns((spec.method.label,), (spec.data.name,), (spec.backbone,)) if spec else EVERYTHING
+    return Problem(trial.label, printable(trial.signature), trial.state, message, about)

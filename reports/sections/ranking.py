@@ -47,14 +47,17 @@ def ranking_export(found: list[tuple[Setting, GridCell, Ranked]]) -> Export:
         lost = taken.perfect.value - taken.own.value
         rows.append((*rows_of.heads(setting, cell), *values, Cell(f"{100 * lost:.1f}", order=lost)))
     caption = (
-        "AP depends on where joints are and on the order that scores put people in. The same predictions in the order "
-        f"of each method's own scores, in no order (the mean of {DRAWS} random ones, the same for all methods) and in "
-        "the perfect one (by OKS itself); bold: the highest. Who is ahead with its own score alone ranks better, "
-        "who is ahead in the others localises better. Means over seeds; each prediction is matched with its own "
-        "person, so the first column may differ a little from COCO's AP. Mirrors are merged exactly for all."
+        "What of AP is owed to where joints are, and what to the order that scores put people in; bold: the highest."
         + rows_of.shared
     )
-    table = Table(columns, tuple(rows), caption, name="ranking", title=LocalisationAndRanking.title)
+    details = (
+        "The same predictions in the order "
+        f"of each method's own scores, in no order (the mean of {DRAWS} random ones, the same for all methods) and in "
+        "the perfect one (by OKS itself). Who is ahead with its own score alone ranks better, "
+        "who is ahead in the others localises better. Means over seeds; each prediction is matched with its own "
+        "person, so the first column may differ a little from COCO's AP. Mirrors are merged exactly for all."
+    )
+    table = Table(columns, tuple(rows), caption, name="ranking", title=LocalisationAndRanking.title, details=details)
     frame = pd.DataFrame(
         [
             {

@@ -53,12 +53,15 @@ def readings_export(found: list[tuple[Setting, GridCell, dict[str, Read]]]) -> E
     headlines = ", ".join(dict.fromkeys(setting.headline for setting, _, _ in found))
     caption = (
         f"The maps of each cell's nets at the end, read in every way: {headlines}, and under it EPE in pixels; bold is "
-        "the best of a row. Along a row the net is the same, down a column the read-out. Mirrored maps are merged "
+        f"the best of a row.{rows_of.shared}"
+    )
+    details = (
+        "Along a row the net is the same, down a column the read-out. Mirrored maps are merged "
         "exactly for all but the first column, in which detection and DARK move one by a whole pixel, as published. "
         "Softmax and BCIR at the method's own β, at 10 where it has none. The person's score is the method's own "
-        "throughout; AP matches each prediction with its own person. Means over seeds." + rows_of.shared
+        "throughout; AP matches each prediction with its own person. Means over seeds."
     )
-    table = Table(columns, tuple(rows), caption, name="readings", title=ManyReadings.title)
+    table = Table(columns, tuple(rows), caption, name="readings", title=ManyReadings.title, details=details)
     records = [
         {
             **vars(setting),

@@ -29,6 +29,7 @@ class Part:
 
 class Section(ABC):
     """title: its heading. order: sections stand in ascending order. half: beside the next, if that is half as well.
+    first: on the first page, before the contents.
 
     long, recorded: of its only part; a section of several has `parts` instead.
     """
@@ -37,6 +38,7 @@ class Section(ABC):
     order: ClassVar[int]
     new_page: ClassVar[bool] = False
     half: ClassVar[bool] = False
+    first: ClassVar[bool] = False
     long: ClassVar[bool] = False
     recorded: ClassVar[bool] = True
 
@@ -53,7 +55,7 @@ class Section(ABC):
         blocks = tuple(blocks)
         # A sheet of pictures fills a page.
         new_page = self.new_page or any(isinstance(block, Sheet) for block in blocks)
-        return Shown(self.title, blocks, new_page, self.half)
+        return Shown(self.title, blocks, new_page, self.half, self.first)
 
 
 def all_sections() -> list[Section]:

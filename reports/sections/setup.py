@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from heatmark.datasets.boxes import title_of
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.protocol import first_weights
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.reading.collect import Trial, printable
@@ -38,8 +39,8 @@ def setup_rows(trials: Sequence[Trial]) -> Iterable[tuple[str, str]]:
         "Flip test": ["yes" if spec.train.flip_test else "no" for spec in specs],
         "First weights": [first_weights(spec) for spec in specs],
         "Epochs": [str(spec.train.epochs) for spec in specs],
-        "Evaluated every": [f"{spec.train.eval_every} epoch(s)" for spec in specs],
-        "Batch size": [f"{spec.train.batch_size} people" for spec in specs],
+        "Evaluated every": [counted(spec.train.eval_every, "epoch") for spec in specs],
+        "Batch size": [counted(spec.train.batch_size, "person", "people") for spec in specs],
         "Training people": [
             f"the first {spec.train.max_people:,}" if spec.train.max_people else "all" for spec in specs
         ],
@@ -101,4 +102,4 @@ def _data_notes(results: Sequence[Result]) -> list[str]:
     """What the jobs found missing or unreadable in the data."""
     notes = [note for result in results for note in result.notes]
     unreadable = {path for result in results for path in result.unreadable_images}
-    return [*notes, f"{len(unreadable)} unreadable image(s) left out"] if unreadable else notes
+    return [*notes, f"{counted(len(unreadable), 'unreadable image')} left out"] if unreadable else notes

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pandas as pd
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.claims import p_text
 from heatmark.reports.comparing.comparisons import EVERYONE, Comparison, Comparisons
 from heatmark.reports.comparing.cost import Cost
@@ -16,6 +17,7 @@ from heatmark.reports.comparing.verdict import Standing, Verdict, signed
 from heatmark.reports.reading.measures import amount, is_length, unit_of
 from heatmark.reports.rendering.document import Block, Words
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
+from heatmark.reports.sections.cell_rows import concerns_of, concerns_of_setting
 from heatmark.reports.sections.section import Section
 from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
 
@@ -64,11 +66,14 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
     rows = standings if len(standings) <= MOST_ROWS else sorted(standings, key=lambda each: not each.clear)[:MOST_ROWS]
     notes = [*comparisons.notes]
     if len(standings) > MOST_ROWS:
-        notes.append(f"{len(standings) - MOST_ROWS} of {len(standings)} rows are only in the files of this table.")
+        notes.append(
+            f"{counted(len(standings) - MOST_ROWS, 'more row is', 'more rows are')} only in the files of this table."
+        )
     where = f" Everywhere: {shared}." if shared else ""
     unsure = "" if any(standing.comparison for standing in standings) else " No interval without evaluation records."
-    caption = (
-        "Who is ahead, and how sure that is. Ahead by: the difference of the means over seeds with its 95 % interval, "
+    caption = f"Who is ahead, and how sure that is; bold where it is clear.{unsure}{where}"
+    details = (
+        "Ahead by: the difference of the means over seeds with its 95 % interval, "
         f"whose variance adds that of {comparisons.resamples:,} paired resamples of the images and that of the seeds; "
         f"with fewer than {FEWEST_SEEDS} seeds of each it is over images alone, is marked so, and there is no p. p is "
         "adjusted by Holm over all comparisons of the report, which are exploratory; bold where it is below 0.05 and "
@@ -78,10 +83,9 @@ def _standings_table(standings: Sequence[Standing], comparisons: Comparisons) ->
         "else of the trial's processes. Mirrors are merged exactly for all methods. AP is COCO's, of the last "
         "evaluation; the resamples, and so interval, p and seeds that agree, match each prediction with its own "
         "person, which may give a little other difference."
-        f"{unsure}{where}"
     )
     cells = tuple(_standing_row(row, names[row.setting])[0 if several else 1 :] for row in rows)
-    return Table(columns, cells, caption, name="verdict", title="Verdict", notes=tuple(notes))
+    return Table(columns, cells, caption, name="verdict", title="Verdict", notes=tuple(notes), details=details)
 
 
 def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
@@ -106,7 +110,9 @@ def _standing_row(standing: Standing, where: str) -> tuple[Cell, ...]:
         Cell(where, order=where),
         Cell(subset, order=standing.subset),
         Cell(metric, order=metric),
-        Cell(standing.best.label, best=standing.clear, order=standing.best.label),
+        Cell(
+            standing.best.label, best=standing.clear, order=standing.best.label, concerns=concerns_of(*standing.cells)
+        ),
         Cell(f"{amount(metric, standing.best_value)} {unit_of(metric)}", order=standing.best_value),
         Cell(following, order=following),
         ahead,
@@ -169,7 +175,7 @@ def _findings(verdict: Verdict) -> Export:
     names, shared = setting_names(finding.setting for finding in verdict.findings)
     several = len(names) > 1
     columns = (
-        Column("", False, width=0.4),
+        Column("H", False, width=0.4),
         Column("The paper's claim", False, width=2.4),
         *([Column("Setting", False, width=1.4)] if several else []),
         Column("What was measured", False, width=2.8),
@@ -180,23 +186,26 @@ def _findings(verdict: Verdict) -> Export:
         texts = [finding.hypothesis, finding.claim, finding.evidence]
         texts[2:2] = [names[finding.setting]] if several else []
         outcome = Cell(str(finding.outcome), "", finding.outcome.decided, str(finding.outcome))
-        rows.append((*(Cell(text, order=text) for text in texts), outcome))
-    caption = (
-        "The paper's headline claims, fixed before the sweep and so corrected for one another alone (Holm); everything "
-        "else in this report is exploratory. H1: regression is better on hard people and detection on easy ones (half "
+        about = concerns_of_setting(finding.setting)
+        rows.append((*(Cell(text, order=text, concerns=about) for text in texts), outcome))
+    caption = "The paper's headline claims, put to the test here." + (f" Everywhere: {shared}." if shared else "")
+    details = (
+        "They were fixed before the sweep and so are corrected for one another alone (Holm); everything else in this "
+        "report is exploratory. H1: regression is better on hard people and detection on easy ones (half "
         "or more, and less than 20 % of the labelled joints hidden, as the paper's hard EPE has it; of hands, hidden "
         "and visible joints). H2 and H4: epochs to a quality that both reach, runs that never got there counted (exact "
         "permutation of the log-rank statistic, which three seeds of each cannot decide and five can). H3: the "
         "headline metric. H5: activation near the joint (Eq. 26). Supported and contradicted: p below 0.05 over "
-        "images and seeds, and no common seed against it." + (f" Everywhere: {shared}." if shared else "")
+        "images and seeds, and no common seed against it."
     )
-    notes = (f"{len(verdict.findings) - MOST_ROWS} more rows are in the files.",)
+    notes = (f"{counted(len(verdict.findings) - MOST_ROWS, 'more row is', 'more rows are')} in the files.",)
     table = Table(
         columns,
         tuple(rows),
         caption,
         name="findings",
         title="The paper's claims",
+        details=details,
         notes=notes if len(verdict.findings) > MOST_ROWS else (),
     )
     frame = pd.DataFrame(

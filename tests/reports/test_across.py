@@ -175,8 +175,8 @@ def test_the_section_tells_what_two_settings_are_worth(tmp_path: Path, replay: R
     section = shown_in(tmp_path)
     (table,), (figure,) = section.tables, section.figures
     # Dealt anew, a second row ranks 1, 2.5, 2.5 in 3 equally likely ways, of which one is as far apart.
-    assert "p 0.33" in table.caption and "fewer than 5 settings" in table.caption and "here; there" in table.caption
-    assert "critical difference, 2.34 (" in table.caption
+    assert "p 0.33" in table.caption and "here; there" in table.caption
+    assert "fewer than 5 settings" in table.details and "critical difference, 2.34 (" in table.details
     assert table.notes[0].endswith("every setting: IPR β 5.") and all(
         cell.order != "" for row in table.rows for cell in row
     )

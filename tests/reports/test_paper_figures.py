@@ -67,7 +67,7 @@ def test_bars_are_the_means_of_the_bands(sweep: Path) -> None:
     members = (people["labelled_joints"] >= 11) & (people["occluded_share"] < 0.2)
     assert found is not None and found.value == pytest.approx(errors[members].mean(), rel=1e-6)
     figure = epe_bars(setting)
-    assert f"IPR β 10: {found.value:.2f} px, 1 seed(s)" in said(figure)
+    assert f"IPR β 10: {found.value:.2f} px, 1 seed" in said(figure)
     assert not figure.absent and "flip test yes" in figure.caption
 
 

@@ -93,7 +93,7 @@ def test_the_setup_lists_the_recipe(tmp_path: Path) -> None:
     (facts,) = Setup().blocks(Study(collect(tmp_path)))
     assert isinstance(facts, Facts)
     found = dict(facts.rows)
-    assert found["First weights"] == "(sha256 19c8e357)" and found["Evaluated every"] == "1 epoch(s)"
+    assert found["First weights"] == "(sha256 19c8e357)" and found["Evaluated every"] == "1 epoch"
     assert found["Optimiser"] == "Adam, learning rate 0.001, times 0.1 after epochs 90 and 120, no clipping"
     assert found["Crops in training"] == "sbl: scaling 0.3, rotation 40, mirroring 0.5"
     assert found["Geometry"] == "biased, padding 1.25" and found["Training people"] == "all"

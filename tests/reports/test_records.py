@@ -89,5 +89,5 @@ def test_a_column_of_another_name_is_an_error_and_no_finding(column: str, tmp_pa
     assert done.returncode == 2 and done.stdout.count("wrote ") == 3
     assert done.stderr.count(f"epoch-0011.parquet: column {column}: missing") == 5
     note = (sweep / "report" / "note.md").read_text().replace("\\", "")
-    assert "the evaluation records of 5 trial(s) cannot be read" in note and f"column {column}: missing" in note
+    assert "the evaluation records of 5 trials cannot be read" in note and f"column {column}: missing" in note
     assert "cover the same people" not in note

@@ -51,16 +51,17 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
-        self.addresses += [values[name] or "" for name in ("src", "href") if name in values]
+        # A link is followed by people alone.
+        self.addresses += [values[name] or "" for name in ("src", "href") if name in values and tag != "a"]
         self.scripts += tag == "script"
         if tag == "table":
             self._in_accuracy = values.get("id") == "accuracy"
-        if tag == "td" and self._in_accuracy:
+        if self._in_accuracy and (tag == "td" or values.get("scope") == "row"):
             self._in_cell = True
             self.cells.append("")
 
     def handle_endtag(self, tag: str) -> None:
-        self._in_cell = self._in_cell and tag != "td"
+        self._in_cell = self._in_cell and tag not in ("td", "th")
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -260,7 +261,7 @@ def test_run_folders_of_another_grid_are_left_out(sweep: Path, tmp_path: Path, r
     replay["write_plan"](sweep, [replay["trial_spec"](Detection(), tmp_path / "data")])
     document = read_document(sweep)
     assert len(document.section("Accuracy").tables[0].rows) == 1
-    assert "4 further run folder(s)" in document.summary[-1]
+    assert "4 further run folders here belong to no cell" in document.summary[-1]
 
 
 def test_five_trials_are_reported_within_eight_seconds(sweep: Path) -> None:

@@ -30,7 +30,7 @@ const found = {
   words: [...document.querySelectorAll("figure svg .point title")].map((title) => title.textContent),
   hit: (() => {
     const circle = document.querySelector("figure svg .point");
-    circle.scrollIntoView();
+    circle.scrollIntoView({block: "center"});
     const box = circle.getBoundingClientRect();
     const at = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
     return at.classList.contains("point");

@@ -76,7 +76,7 @@ def test_a_report_of_three_sweeps_holds_what_each_alone_lacks(
     document = assemble(Study(joined(first, second, third)))
     assert document.title == "a + b + c"
     (counted,) = [line for line in document.summary if "report of 3 sweeps" in line]
-    assert counted == "A report of 3 sweeps: a (2 trials); b (2 trials, 1 of them shared); c (1 trials)."
+    assert counted == "A report of 3 sweeps: a (2 trials); b (2 trials, 1 of them shared); c (1 trial)."
     # By itself none has both others to compare with, nor a second seed.
     for sweep in (first, second, third):
         assert len(collect(sweep).trials) < len(joined(first, second, third).trials) == 4

@@ -103,7 +103,7 @@ def test_methods_are_compared_as_the_exact_mirror_has_them(tables: Path) -> None
 
 def test_folds_are_on_the_page_alone(tables: Path) -> None:
     page = (tables.parents[1] / "report.html").read_text()
-    assert page.count("<details><summary>") == 2
+    assert page.count("<details><summary>") == 3
     assert "<summary>Kinds of error by joint, size and occlusion</summary>" in page
 
 

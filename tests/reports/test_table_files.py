@@ -40,7 +40,17 @@ def test_every_table_is_there_in_three_forms(tables: Path) -> None:
     }
     papers = {name for name in names if name.startswith("paper-table-")}
     assert {int(name.split("-")[2]) for name in papers} == set(range(1, 16))
-    others = ("accuracy", "joints", "ranking", "verdict", "findings", "comparisons", "convergence", "paper-figures")
+    others = (
+        "accuracy",
+        "joints",
+        "ranking",
+        "verdict",
+        "findings",
+        "comparisons",
+        "convergence",
+        "paper-figures",
+        "trials",
+    )
     assert names - papers == set(others)
 
 

@@ -91,7 +91,7 @@ def test_the_papers_findings_are_supported_where_they_hold(paper_like: Path) -> 
         "IPR β 10 has the higher A(2) as read than Detection": "contradicted",
     }
     speed = findings["H2", "IPR β 10 needs more epochs than Detection to the same AP"]
-    assert speed.evidence.startswith("8 against 3 epochs to 46.4 %") and "5 and 5 seed(s)" in speed.evidence
+    assert speed.evidence.startswith("8 against 3 epochs to 46.4 %") and "5 seeds and 5 seeds" in speed.evidence
 
 
 def test_the_opposite_is_called_contradicted(tmp_path: Path, replay: Replay) -> None:
@@ -144,7 +144,7 @@ def test_unlike_people_are_left_out(tmp_path: Path, replay: Replay) -> None:
     write_trial(tmp_path, replay, DETECTION, columns)
     write_trial(tmp_path, replay, IPR, {name: values[:-40] for name, values in columns.items()})
     _, comparisons, _ = judged(tmp_path)
-    assert "20 image(s) that not every trial evaluated alike" in comparisons.notes[0]
+    assert "20 images that not every trial evaluated alike" in comparisons.notes[0]
     everyone = next(pair for pair in comparisons.pairs if (pair.metric, pair.subset) == ("EPE", "all"))
     assert (everyone.difference, everyone.p, everyone.chance.images) == (0, None, 130)
 

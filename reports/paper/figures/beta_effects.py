@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.comparing.nearest import nearest_to_paper
 from heatmark.reports.paper.figures.absent import not_run
@@ -48,6 +49,7 @@ def beta_effects(setting: DrawnSetting) -> Figure:
         if detection:
             color = method_color("detection")
             handles += panels[0].plot([], [], "--", color=color, label=f"{detection.label}, which has no β")
+        drawing.tell_apart([*lines, *(["detection"] if detection else [])])
         drawing.legend(handles)
 
     cells = [*(cell for members in lines.values() for cell in members), *([detection] if detection else [])]
@@ -87,8 +89,8 @@ def _draw(
             color = method_color(method)
             axes.errorbar(x, y, spread if any(spread) else None, fmt="o-", color=color, markersize=3.5, capsize=2)
             for cell, found in points:
-                words = f"{cell.label}: {factor * found.value:.2f}, {found.seeds} seed(s)"
-                drawing.words(axes, cell.beta or 0.0, factor * found.value, words)
+                words = f"{cell.label}: {factor * found.value:.2f}, {counted(found.seeds, 'seed')}"
+                drawing.words(axes, cell.beta or 0.0, factor * found.value, words, cell.spec.method.label)
     level = value(detection) if detection else None
     if level:
         axes.axhline(factor * level.value, color=method_color("detection"), linestyle="--", linewidth=1.0)

@@ -82,6 +82,7 @@ def convergence(setting: DrawnSetting) -> Figure:
             drawing.nothing(panels[1], "not run: see below")
         shown = {**cells, **(parts if added else {})}
         handles = [panels[2].plot([], [], color=method_color(m), label=cell.label)[0] for m, cell in shown.items()]
+        drawing.tell_apart(shown)
         drawing.legend(handles, below=True)
 
     shown = [*cells.values(), *(parts.values() if added else ())]
@@ -131,4 +132,4 @@ def _draw_curve(drawing: Drawing, axes: Axes, curve: Curve, cell: GridCell, fact
     axes.plot(curve.epochs, values, color=color, linewidth=1.3, marker="o" if len(values) == 1 else "", markersize=3)
     for epoch, value in zip(curve.epochs, values, strict=True):
         number = f"{value:.0f} {what}" if what.startswith("%") else f"{what} {amount(what, value / factor)}"
-        drawing.words(axes, epoch, value, f"{cell.label}, epoch {epoch}: {number}")
+        drawing.words(axes, epoch, value, f"{cell.label}, epoch {epoch}: {number}", cell.spec.method.label)

@@ -75,10 +75,11 @@ def accuracy_and_cost(setting: DrawnSetting) -> Figure:
             color = method_color(method)
             axes.errorbar(spent, 100 * accuracy.value, spread, fmt=marker, color=color, markersize=5, capsize=2)
             words = f"{cell.label}: {headline} {amount(headline, accuracy.value)} % in {spent:.3g} {unit}"
-            drawing.words(axes, spent, 100 * accuracy.value, words)
+            drawing.words(axes, spent, 100 * accuracy.value, words, cell.spec.method.label)
             if few:
                 handles.append(Line2D([], [], marker=marker, linestyle="", color=color, label=cell.label))
         _axes(axes, headline, unit, [point.spent for point in points])
+        drawing.tell_apart(point.cell.spec.method.name for point in points)
         drawing.legend(handles if few else _by_method(points), below=True)
 
     caption = (

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from heatmark.foundation.counted import counted
 from heatmark.reports.comparing.cells import GridCell, Measured
 from heatmark.reports.paper.figures.absent import missing_methods, no_records
 from heatmark.reports.paper.figures.setting import DrawnSetting
@@ -53,6 +54,7 @@ def epe_bars(setting: DrawnSetting) -> Figure:
         panels[0].set_ylabel("EPE over people (px)")
         drawing.figure.supxlabel("share of hidden joints, n people", fontsize=7.5)
         handles = [Patch(color=method_color(method), label=cells[method].label) for method in cells]
+        drawing.tell_apart(cells)
         drawing.legend(handles)
 
     caption = (
@@ -100,4 +102,5 @@ def _draw_group(
             fontweight=weight,
             rotation=90,
         )
-        drawing.words(axes, x, found.value / 2, f"{cells[method].label}: {found.value:.2f} px, {found.seeds} seed(s)")
+        words = f"{cells[method].label}: {found.value:.2f} px, {counted(found.seeds, 'seed')}"
+        drawing.words(axes, x, found.value / 2, words, cells[method].spec.method.label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from heatmark.reports.comparing.cells import GridCell
@@ -20,6 +21,7 @@ from heatmark.reports.paper.figures.heatmap_progress import heatmap_progress
 from heatmark.reports.paper.figures.localization import localization
 from heatmark.reports.paper.figures.sample_people import sample_people
 from heatmark.reports.paper.figures.setting import DrawnSetting, drawn_settings, first_of_each_dataset
+from heatmark.reports.rendering.concerns import Concerns
 from heatmark.reports.rendering.figure import Figure
 
 # A page or two for each; the settings with most finished cells come first.
@@ -45,10 +47,13 @@ def _readings(_cells: Sequence[GridCell]) -> Iterator[Figure]:
 
 def _errors_and_maps(cells: Sequence[GridCell]) -> Iterator[Figure]:
     settings, _ = _chosen(cells)
-    yield from map(sample_people, first_of_each_dataset(settings))
-    yield from map(epe_bars, settings)
+    for setting in first_of_each_dataset(settings):
+        # People of a data set, whatever the network.
+        yield replace(sample_people(setting), concerns=Concerns((), (setting.dataset,)))
     for setting in settings:
-        yield from localization(setting)
+        yield from _of(setting, epe_bars(setting))
+    for setting in settings:
+        yield from _of(setting, *localization(setting))
 
 
 def _updates(_cells: Sequence[GridCell]) -> Iterator[Figure]:
@@ -58,11 +63,12 @@ def _updates(_cells: Sequence[GridCell]) -> Iterator[Figure]:
 def _progress_and_cost(cells: Sequence[GridCell]) -> Iterator[Figure]:
     settings, left_out = _chosen(cells)
     for setting in first_of_each_dataset(settings):
-        yield from heatmap_progress(setting)
-    yield from map(convergence, settings)
-    yield from map(beta_effects, settings)
-    yield from map(accuracy_and_cost, settings)
-    yield from map(extreme_cases, first_of_each_dataset(settings))
+        yield from _of(setting, *heatmap_progress(setting))
+    for draw in (convergence, beta_effects, accuracy_and_cost):
+        for setting in settings:
+            yield from _of(setting, draw(setting))
+    for setting in first_of_each_dataset(settings):
+        yield from _of(setting, extreme_cases(setting))
     yield from _without(settings, left_out)
 
 
@@ -72,6 +78,12 @@ GROUPS = (
     Group(_updates, recorded=False),
     Group(_progress_and_cost, recorded=True),
 )
+
+
+def _of(setting: DrawnSetting, *figures: Figure) -> Iterator[Figure]:
+    """What they are about."""
+    about = Concerns((), (setting.dataset,), (setting.backbone,))
+    yield from (replace(figure, concerns=about) for figure in figures)
 
 
 def _chosen(cells: Sequence[GridCell]) -> tuple[list[DrawnSetting], list[DrawnSetting]]:

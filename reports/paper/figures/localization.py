@@ -57,6 +57,7 @@ def _figure_5(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
         _draw_trained(drawing, panels[3], setting, trained)
         panels[3].set_title("d  detection by training σ")
         handles = [panels[0].plot([], [], color=method_color(m), label=_label(setting, m))[0] for m in shapes]
+        drawing.tell_apart(shapes)
         drawing.legend(handles)
 
     cells = [*setting.paper_cells.values(), *trained.values()]
@@ -83,6 +84,7 @@ def _figure_9(setting: DrawnSetting, shapes: dict[str, Shapes], absent: str) -> 
             if axes is not panels[0]:
                 axes.set_ylabel("")
         handles = [panels[0].plot([], [], color=method_color(m), label=_label(setting, m))[0] for m in shapes]
+        drawing.tell_apart(shapes)
         drawing.legend(handles)
 
     caption = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from heatmark.datasets.people import Person
 from heatmark.datasets.subsets import DIFFICULTIES, INTERSECTION, labelled_joints, occluded_share, root_of_area
+from heatmark.foundation.counted import counted
 from heatmark.reports.paper.figures.people import cut_out, gone, read_people
 from heatmark.reports.paper.figures.setting import DrawnSetting
 from heatmark.reports.reading.digest import DIFFICULTY_WORDS, rules_of
@@ -38,7 +39,8 @@ def sample_people(setting: DrawnSetting) -> Figure:
     narrow = ", ".join(f"{by_all[name]} {name}" for name in DIFFICULTIES)
     caption = (
         f"People of the validation split by difficulty: easy in blue, medium in green, hard in vermilion. Of "
-        f"{len(people.people)} people {words}. {DIFFICULTY_WORDS} By joints, size and occlusion at once there "
+        f"{counted(len(people.people), 'person', 'people')} {words}. {DIFFICULTY_WORDS} "
+        "By joints, size and occlusion at once there "
         f"are {narrow}. On each picture: labelled joints, share of hidden ones, root of the area in pixels."
     )
     if not rows:
