@@ -221,10 +221,17 @@ def ui(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, such as runs/demo.")],
     port: Annotated[int, typer.Option(help="Port on loopback.")] = 5000,
     opened: Annotated[bool, typer.Option("--open", help="Open them in a browser, too.")] = False,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Instead: open Ray's dashboard of a sweep that runs here, with its token.")
+    ] = False,
 ) -> None:
     """Start MLflow's pages for a sweep, on loopback, and print the addresses of what people compare."""
     from heatmark.pipeline.pages import show_pages
+    from heatmark.pipeline.ray_page import show_ray
 
+    if ray:
+        show_ray(_sweep_folder(folder, folder.parent))
+        return
     show_pages(_sweep_folder(folder, folder.parent), port, opened)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from heatmark.datasets.boxes import in_boxes
 from heatmark.datasets.formats import format_of
 from heatmark.pipeline.mirror_metrics import metric_name
-from heatmark.workloads.run_folder.folder import run_folders
+from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.mirrored import Mirrored
 from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
 from heatmark.workloads.spec import TrialSpec
@@ -67,22 +67,25 @@ def is_error(metric: str) -> bool:
 def tracked(sweep: Path) -> Tracked | None:
     """What the mirror wrote down of the runs that it made; None where it has sent no trial."""
     found: dict[str, tuple[Mirrored, TrialSpec]] = {}
-    for folder in run_folders(sweep):
+    for signature in signatures_in(sweep):
+        folder = RunFolder(sweep / signature)
         sent = Mirrored.read(folder.mirror_file)
         if sent is not None:
-            found[folder.signature] = sent, folder.spec()
+            found[signature] = sent, folder.spec()
     if not found:
         return None
     uri, experiment, created = _newest(sent.target for sent, _ in found.values())
     target = f"{uri} {experiment} {created}"
-    ours = [(signature, *found[signature]) for signature in _in_order(sweep, found) if found[signature][0].target == target]
-    runs = {signature: sent.run_id for signature, sent, _ in ours}
-    return Tracked(uri, experiment, runs, headline_key(ours[0][2]))
+    ours = {signature: pair for signature, pair in found.items() if pair[0].target == target}
+    runs = {signature: sent.run_id for signature, (sent, _) in ours.items()}
+    return Tracked(uri, experiment, runs, headline_key(next(iter(ours.values()))[1]))
 
 
-def _in_order(sweep: Path, found: Iterable[str]) -> list[str]:
+def signatures_in(sweep: Path) -> list[str]:
+    """Of the trials of a sweep's folder, in the order of its grid."""
     record = SweepRecord.read(sweep_file(sweep))
     place = {cell.signature: number for number, cell in enumerate(record.cells)} if record else {}
+    found = (folder.signature for folder in run_folders(sweep))
     return sorted(found, key=lambda signature: place.get(signature, len(place)))
 
 
@@ -115,7 +118,7 @@ def _compared(runs: int) -> str:
 
 def _comparison(tracked: Tracked, runs: Sequence[str]) -> str:
     shown = json.dumps(runs[:MOST_COMPARED], separators=(",", ":"))
-    return urlencode({"runs": shown, "experiments": json.dumps([tracked.experiment])})
+    return urlencode({"runs": shown, "experiments": json.dumps([tracked.experiment]), **RUNS_PAGE})
 
 
 def _word(truth: bool) -> str:

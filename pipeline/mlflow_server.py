@@ -1,21 +1,28 @@
-"""MLflow's own server, with its assistant folded up: an app that `mlflow server --app-name heatmark` finds by its name.
+"""MLflow's own server, as an app that `mlflow server --app-name heatmark` finds by its name, with two things settled.
 
 On a page of this machine MLflow 3.17 opens a panel for questions to a language model, over a quarter of the window, and
-has no setting against it. It does so once for each browser, which remembers that: here it remembers before. A button
-still opens the panel.
+it begins in its mode for language models; it has no setting against either. Both it remembers for each browser: here it
+remembers before it begins. A button still opens the panel, a switch the other mode.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from importlib.metadata import entry_points
 from typing import Any, Final
 
 NAME: Final = "heatmark"
 GROUP: Final = "mlflow.app"
-# What the front end remembers by itself once the panel was opened.
-REMEMBERED: Final = "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1"
-SCRIPT: Final = f"<script>try {{ localStorage.setItem('{REMEMBERED}', 'true') }} catch {{}}</script>".encode()
+# What the front end keeps in a browser: that the panel was opened once, and the mode.
+REMEMBERED: Final = {
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.workflowType_v1": '"machine_learning"',
+}
+SCRIPT: Final = (
+    f"<script>try {{ for (const [key, value] of Object.entries({json.dumps(REMEMBERED)}))"
+    " if (localStorage.getItem(key) === null) localStorage.setItem(key, value) } catch {}</script>"
+).encode()
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

@@ -98,13 +98,15 @@ def browser(folder: Path, size: tuple[int, int] = (1600, 1400)) -> Iterator[Page
     loop = asyncio.new_event_loop()
     with (folder / "chromium.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
+    session: aiohttp.ClientSession | None = None
     try:
         address = profile / "DevToolsActivePort"
         until(lambda: address.exists() and "\n" in address.read_text(), START_S, "no Chromium", every_s=0.1)
         session, socket = loop.run_until_complete(_connect(int(address.read_text().split()[0])))
         yield Page(loop, socket)
-        loop.run_until_complete(session.close())
     finally:
+        if session is not None:
+            loop.run_until_complete(session.close())
         process.terminate()
         process.wait(timeout=60)
         loop.close()
