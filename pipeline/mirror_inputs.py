@@ -47,8 +47,17 @@ def log_model(client: Any, experiment: str, run_id: str, folder: RunFolder, spec
         experiment,
         name=spec.label.translate(dict.fromkeys(map(ord, REFUSED), "-")),
         source_run_id=run_id,
-        tags={"signature": folder.signature, "weights": str(saved.absolute()), "export": f"heatmark export {path} FILE"},
-        params={"method": spec.method.name, "backbone": spec.backbone, "dataset": spec.data.name, "seed": str(spec.seed)},
+        tags={
+            "signature": folder.signature,
+            "weights": str(saved.absolute()),
+            "export": f"heatmark export {path} FILE",
+        },
+        params={
+            "method": spec.method.name,
+            "backbone": spec.backbone,
+            "dataset": spec.data.name,
+            "seed": str(spec.seed),
+        },
         model_type=spec.method.name,
     )
     client.finalize_logged_model(model.model_id, "READY")

@@ -98,7 +98,11 @@ def _newest(targets: Iterable[str]) -> tuple[str, str, str]:
 def links(tracked: Tracked, server: str) -> list[Link]:
     """Of the server at an address without a slash behind."""
     page = f"{server}/#/experiments/{tracked.experiment}/runs"
-    ranked = {**RUNS_PAGE, "orderByKey": f"metrics.`{tracked.headline}`", "orderByAsc": _word(is_error(tracked.headline))}
+    ranked = {
+        **RUNS_PAGE,
+        "orderByKey": f"metrics.`{tracked.headline}`",
+        "orderByAsc": _word(is_error(tracked.headline)),
+    }
     view = {**RUNS_PAGE, "viewStateShareKey": VIEW}
     found = [
         Link(f"all trials, ranked by {tracked.headline}", f"{page}?{urlencode(ranked)}"),

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from heatmark.datasets.formats import format_of
 from heatmark.pipeline.mlflow_links import VIEW, headline_key, is_error, val_key
 from heatmark.workloads.spec import TrialSpec
 

@@ -22,8 +22,8 @@ TRIES = 3
 def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
     """A Ray head for this driver alone, on loopback and behind a token. Yields the dashboard's address.
 
-    The token is in <sweep>/ray_token, readable by its owner only, the address in <sweep>/ray_dashboard. Ray's own folder has a short name of this user,
-    because its sockets' paths may have 107 characters at most.
+    The token is in <sweep>/ray_token, readable by its owner only, the address in <sweep>/ray_dashboard. Ray's own
+    folder has a short name of this user, because its sockets' paths may have 107 characters at most.
     """
     token_file = folder / TOKEN_FILE
     if not token_file.exists():

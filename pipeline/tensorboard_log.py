@@ -41,16 +41,16 @@ def scalars(result: dict[str, Any], spec: TrialSpec) -> dict[str, float]:
 class TensorBoardLog(TBXLoggerCallback):
     """Steps are epochs, counted from 1."""
 
-    def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:  # noqa: ARG002
+    def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         if trial not in self._trial_writer:
-            self.log_trial_start(trial)  # type: ignore[no-untyped-call]
+            self.log_trial_start(trial)
         writer = self._trial_writer[trial]
         found = scalars(result, RunFolder(Path(trial.config["folder"])).spec())
         for name, value in found.items():
             writer.add_scalar(name, value, global_step=result["epoch"])
         writer.flush()
 
-    def log_trial_end(self, trial: Any, failed: bool = False) -> None:  # noqa: ARG002
+    def log_trial_end(self, trial: Any, failed: bool = False) -> None:
         """Without the table of parameters, which Tune would fill with the folder's path."""
         if trial in self._trial_writer:
             self._trial_writer.pop(trial).close()

@@ -1,4 +1,4 @@
-"""A headless Chromium that stays open: pages that fetch and paint for a while are waited for, and looked at as pixels."""
+"""A headless Chromium that stays open: what pages fetch and paint is waited for, and looked at as pixels."""
 
 from __future__ import annotations
 
@@ -93,7 +93,12 @@ def browser(folder: Path, size: tuple[int, int] = (1600, 1400)) -> Iterator[Page
     command = [chromium(), "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     # Chromium's sandbox refuses to start as root.
     command += ["--no-sandbox"] if os.geteuid() == 0 else []
-    command += ["--remote-debugging-port=0", f"--user-data-dir={profile}", "--window-size=%d,%d" % size, "about:blank"]
+    command += [
+        "--remote-debugging-port=0",
+        f"--user-data-dir={profile}",
+        f"--window-size={size[0]},{size[1]}",
+        "about:blank",
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     loop = asyncio.new_event_loop()
     with (folder / "chromium.log").open("wb") as log:

@@ -112,7 +112,7 @@ def painted_charts(page: Page, at_least: int) -> None:
     )
 
 
-def test_every_printed_link_shows_trials_and_painted_charts(mirror: Mirror, address: str, tmp_path: Path) -> None:
+def test_every_printed_link_shows_trials_and_painted_charts(address: str, tmp_path: Path) -> None:
     """Also that neither a panel of an assistant nor the tools for language models stand in the way."""
     shown = printed_links(tmp_path)
     assert [*shown] == [
@@ -132,7 +132,16 @@ def test_every_printed_link_shows_trials_and_painted_charts(mirror: Mirror, addr
                 painted_charts(page, at_least=1 if "comparison" in what else 3)
             assert "Ask questions about" not in page.text() and "Prompts" not in page.text()
             if "columns" in what:
-                for column in ("method", "beta", "backbone", "dataset", "seed", "epochs_to_80", "hours", "val/gtbox/AP"):
+                for column in (
+                    "method",
+                    "beta",
+                    "backbone",
+                    "dataset",
+                    "seed",
+                    "epochs_to_80",
+                    "hours",
+                    "val/gtbox/AP",
+                ):
                     wait_for_words(page, column)
                 assert "20.0min" in page.text(), "not the trials' own times"
             if "chosen" in what:
