@@ -285,6 +285,7 @@ def main(sweep: Path, uri: str | None) -> int:
     # A round that fails is followed by another: MLflow's own patience of minutes would only hold up the driver's end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # A mirror that a killed driver left behind ends within seconds; the next one waits for it.
     with locked(sweep / "mirror.lock"):
         mirror: Mirror | None = None

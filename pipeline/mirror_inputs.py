@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from heatmark.pipeline.mirror_times import milliseconds
 from heatmark.pipeline.mlflow_links import headline_key
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.spec import TrialSpec
@@ -38,9 +39,9 @@ def log_model(client: Any, experiment: str, run_id: str, folder: RunFolder, spec
     """
     from mlflow.entities import LoggedModelOutput, Metric
 
-    saved = max(folder.checkpoints.glob("step-*"), default=None)
-    result = folder.result()
-    if saved is None or result is None or client.get_run(run_id).outputs.model_outputs:
+    saved, result = max(folder.checkpoints.glob("step-*"), default=None), folder.result()
+    run = client.get_run(run_id)
+    if saved is None or result is None or run.outputs.model_outputs:
         return
     path = folder.path.absolute()
     model = client.create_logged_model(
@@ -63,8 +64,8 @@ def log_model(client: Any, experiment: str, run_id: str, folder: RunFolder, spec
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, result.epochs)])
     key = headline_key(spec)
-    final = client.get_run(run_id).data.metrics.get(key)
-    if final is not None:
-        when = client.get_run(run_id).info.end_time or 0
-        value = Metric(key, final, when, result.epochs, model_id=model.model_id)
+    if key in run.data.metrics:
+        value = Metric(
+            key, run.data.metrics[key], milliseconds(result.finished), result.epochs, model_id=model.model_id
+        )
         client.log_batch(run_id, metrics=[value])

@@ -19,6 +19,8 @@ from heatmark.workloads.spec import TrialSpec
 
 # Of a trial's own final value (reports/comparing/convergence.py).
 FRACTION = 0.8
+# Of the note (reports/rendering/note.py).
+HEADING = "Verdict"
 STATES = ("finished", "running", "waiting", "failed", "cancelled")
 # What a verdict may take of a line of tags.
 LONGEST_VERDICT = 500
@@ -92,9 +94,11 @@ def _mean(values: Sequence[float]) -> str:
 
 
 def _verdict(note: Path) -> str | None:
-    """The first lines of the report's note, without marks of Markdown."""
+    """The first sentence under the verdict's heading in the report's note, or else its first paragraph; plain text."""
     if not note.exists():
         return None
-    first = note.read_text(encoding="utf-8").strip().partition("\n\n")[0]
-    plain = " ".join(re.sub(r"[*_`#]+", "", first).split())
-    return plain[:LONGEST_VERDICT] or None
+    text = note.read_text(encoding="utf-8").strip()
+    _, heading, below = text.partition(f"**{HEADING}**")
+    first = below.strip().partition("\n- ")[0] if heading else text.partition("\n\n")[0]
+    plain = re.sub(r"\\(\W|_)", r"\1", first.removeprefix("- ").replace("**", ""))
+    return " ".join(plain.split())[:LONGEST_VERDICT] or None

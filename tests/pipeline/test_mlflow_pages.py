@@ -192,7 +192,10 @@ def test_epochs_to_80_count_from_1_to_the_first_evaluation_that_is_there(tmp_pat
 
 def test_the_sweeps_own_run_has_its_summary(sweep: Path) -> None:
     (sweep / "report").mkdir()
-    (sweep / "report" / "note.md").write_text("**BCIR** is ahead,\nby 2 AP.\n\nMore.\n")
+    verdict = "- BCIR is ahead on a\\_set, by 2 AP.\n- More.\n"
+    (sweep / "report" / "note.md").write_text(f"**A stamp**\n\nA summary.\n\n**Verdict**\n\n{verdict}")
+        "**A stamp**\n\nA summary.\n\n**Verdict**\n\n- BCIR is ahead on a\\\\_set, by 2 AP.\n- More.\n"
+    )
     mirror = Mirror(sweep, None)
     mirror.sync()
     mirror.close("FINISHED")
@@ -200,7 +203,7 @@ def test_the_sweeps_own_run_has_its_summary(sweep: Path) -> None:
         "trials": "4: 3 finished, 1 waiting",
         "best": "BCIR β 10 sbl-r18-w8 coco",
         "best val/gtbox/AP": "0.6100 (mean of 2 seeds)",
-        "verdict": "BCIR is ahead, by 2 AP.",
+        "verdict": "BCIR is ahead on a_set, by 2 AP.",
     }
     assert summary(sweep) == wanted
     assert wanted.items() <= mirror.client.get_run(mirror.parent).data.tags.items()
