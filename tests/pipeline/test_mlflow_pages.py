@@ -194,8 +194,6 @@ def test_the_sweeps_own_run_has_its_summary(sweep: Path) -> None:
     (sweep / "report").mkdir()
     verdict = "- BCIR is ahead on a\\_set, by 2 AP.\n- More.\n"
     (sweep / "report" / "note.md").write_text(f"**A stamp**\n\nA summary.\n\n**Verdict**\n\n{verdict}")
-        "**A stamp**\n\nA summary.\n\n**Verdict**\n\n- BCIR is ahead on a\\\\_set, by 2 AP.\n- More.\n"
-    )
     mirror = Mirror(sweep, None)
     mirror.sync()
     mirror.close("FINISHED")
