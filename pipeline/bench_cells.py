@@ -127,7 +127,7 @@ class _Watch(threading.Thread):
                     name, pss = " ".join(process.cmdline()[:2]), process.memory_full_info().pss / 1024**2
                 except psutil.Error:
                     continue
-                relays += name.startswith("ray::ImplicitFunc")
+                relays += name.startswith("ray::Relay")
                 all_mb += pss
                 ray_mb += pss if "ray" in name else 0.0
             rss_mb = own.memory_info().rss / 1024**2

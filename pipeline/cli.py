@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -221,18 +220,19 @@ def report(
 def ui(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sweep's folder, such as runs/demo.")],
     port: Annotated[int, typer.Option(help="Port on loopback.")] = 5000,
+    opened: Annotated[bool, typer.Option("--open", help="Open them in a browser, too.")] = False,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Instead: open Ray's dashboard of a sweep that runs here, with its token.")
+    ] = False,
 ) -> None:
-    """Start MLflow's pages for a sweep, on loopback."""
-    from heatmark.pipeline.mirror import default_uri
+    """Start MLflow's pages for a sweep, on loopback, and print the addresses of what people compare."""
+    from heatmark.pipeline.pages import show_pages
+    from heatmark.pipeline.ray_page import show_ray
 
-    sweep = _sweep_folder(folder, folder.parent)
-    if not (sweep / "mlflow.db").exists():
-        raise InputError(f"{sweep}: no mlflow.db; the sweep tracks elsewhere or has not been run")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", default_uri(sweep)]
-    print(f"MLflow: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    # One person looks: one worker, and none of MLflow's nine processes for jobs of its own.
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    os.execv(sys.executable, [*command, "--workers", "1", "--host", "127.0.0.1", "--port", str(port)])
+    if ray:
+        show_ray(_sweep_folder(folder, folder.parent))
+        return
+    show_pages(_sweep_folder(folder, folder.parent), port, opened)
 
 
 @app.command("decode")

@@ -27,6 +27,7 @@ from heatmark.pipeline.mirror_process import mirror_beside
 from heatmark.pipeline.plan import Plan, data_notes, draw_missing_data
 from heatmark.pipeline.progress import live_progress
 from heatmark.pipeline.ray_head import ray_head
+from heatmark.pipeline.ray_page import how_to_sign_in
 from heatmark.pipeline.relay_count import affordable_relays
 from heatmark.pipeline.shared_cluster import SharedCluster, cluster_of
 from heatmark.pipeline.tracking_uri import silence, tracking_uri
@@ -120,7 +121,7 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
         with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
             if dashboard:
                 host, port = socket.gethostname(), dashboard.rpartition(":")[2]
-                log(f"Ray dashboard: {dashboard}  (token: {plan.folder / 'ray_token'})")
+                log(f"Ray dashboard: {dashboard}  ({how_to_sign_in(plan.folder)})")
                 log(f"from another machine: ssh -L {port}:127.0.0.1:{port} {host}")
             from heatmark.pipeline.tune import run_tune
 

@@ -18,14 +18,18 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from heatmark.foundation.clock import moment
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import locked
 from heatmark.pipeline.mirror_failure import ADVICE, OnceAMinute, Outcome, meaning, without_passwords
 from heatmark.pipeline.mirror_identity import identity_of
-from heatmark.pipeline.mirror_metrics import flat, further_metrics, metrics_of
+from heatmark.pipeline.mirror_inputs import log_data, log_model
+from heatmark.pipeline.mirror_metrics import flat, further_metrics, machine_metrics, metrics_of
 from heatmark.pipeline.mirror_report import log_report
+from heatmark.pipeline.mirror_summary import epochs_to_80, summary
+from heatmark.pipeline.mirror_times import begun_ms, ended_ms, milliseconds
+from heatmark.pipeline.mlflow_links import signatures_in
 from heatmark.pipeline.mlflow_runs import DELETED, PARENT, SweepRuns
+from heatmark.pipeline.mlflow_view import EPOCHS_TO_80, store_view
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.mirrored import Mirrored, SentState
 from heatmark.workloads.run_folder.sweep_record import SweepRecord, sweep_file
@@ -74,16 +78,18 @@ class Mirror:
         self._look()
         self._adopt()
         self._failures: dict[str, Exception] = {}
-        self._sent_news = False
+        self._sent_news = self._ended_news = False
+        self._created_ms = milliseconds(record.created) if record else None
         self.parent = ""
         self._attempt(OWN_RUN, self._open_parent)
+        self._attempt(OWN_RUN, self._store_view)
 
     def sync(self) -> None:
         """Upload what is new in every run folder. Raises Incomplete once every other trial is sent.
 
         Raises what MLflow says where it answers nothing at all: no trial is tried then.
         """
-        self._failures, self._sent_news = {}, False
+        self._failures, self._sent_news, self._ended_news = {}, False, False
         if time.monotonic() >= self._look_again:
             self._look()
         self._attempt(OWN_RUN, self._open_parent)
@@ -91,6 +97,8 @@ class Mirror:
             self._attempt(folder.signature, partial(self._sync_trial, folder))
         if self._sent_news:
             self._attempt(OWN_RUN, self._check_parent)
+        if self._ended_news:
+            self._attempt(OWN_RUN, self._summarize)
         if self._failures:
             raise Incomplete(self._failures)
 
@@ -98,6 +106,7 @@ class Mirror:
         """End the parent run, with the report as its artifacts and its verdict as its note."""
         # First of all: where artifacts cannot be stored, the run is not left RUNNING.
         self.client.set_terminated(self.parent, status)
+        self._summarize()
         if status in REPORTED:
             log_report(self.client, self.experiment, self.parent, self.sweep)
 
@@ -144,12 +153,23 @@ class Mirror:
         """The sweep's own run; RUNNING when this mirror first meets it, and named by where it runs now."""
         known = self.runs.found.get(PARENT)
         if known is None:
-            self.parent = self.runs.make(PARENT, self.name, {})
+            self.parent = self.runs.make(PARENT, self.name, {}, self._created_ms)
         elif known != self.parent:
             self.client.update_run(known, status="RUNNING")
             for key, value in self.identity.tags.items():
                 self.client.set_tag(known, key, value)
             self.parent = known
+
+    def _summarize(self) -> None:
+        """On the sweep's own run, where there is one, and on the page of all experiments."""
+        for key, value in summary(self.sweep).items():
+            if self.parent:
+                self.client.set_tag(self.parent, key, value)
+            self.client.set_experiment_tag(self.experiment, key, value)
+
+    def _store_view(self) -> None:
+        specs = [RunFolder(self.sweep / signature).spec() for signature in signatures_in(self.sweep)]
+        store_view(self.client, self.experiment, self.runs.created, specs)
 
     def _check_parent(self) -> None:
         """While trials go on nothing is written into the sweep's own run: that it was deleted would go unseen."""
@@ -167,17 +187,22 @@ class Mirror:
         under_parent = not self.parent or (sent is not None and sent.parent == self.parent)
         if not (records or further) and sent is not None and sent.state == state and under_parent:
             return
+        if sent is None and folder.signature not in self.runs.found and begun_ms(folder) is None:
+            return  # MLflow takes the start of a run when it is made, and never again
         self._sent_news = True
         run_id = sent.run_id if sent else self._child(folder)
         points = [(record.time, record.epoch + 1, metrics_of(record)) for record in records]
+        busy = folder.machine_use() if records else {}
+        of_machine = ((record, busy[record.epoch]) for record in records if record.epoch in busy)
+        points += [(record.time, record.epoch + 1, machine_metrics(use)) for record, use in of_machine]
         points += [(each.time, each.epoch, further_metrics(each)) for each in further]
         for when, step, values in points:
-            stamp = _milliseconds(when)
+            stamp = milliseconds(when)
             batch = [Metric(name, value, stamp, step) for name, value in values.items()]
             self.client.log_batch(run_id, metrics=batch)
         if not under_parent:
             self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
-        self._set_state(run_id, state)
+        self._set_state(folder, run_id, state)
         self._log_cost(folder, run_id)
         Mirrored(
             target=self.target,
@@ -215,18 +240,29 @@ class Mirror:
             **{f"plugin.{each.of}": f"{each.name} {each.source}" for each in spec.plugins},
         }
         known = self.runs.found.get(folder.signature)
-        run_id = known or self.runs.make(folder.signature, spec.label, tags)
+        run_id = known or self.runs.make(folder.signature, spec.label, tags, begun_ms(folder))
         for key, value in flat(spec.model_dump(mode="json", include=PARAMETERS)):
             self.client.log_param(run_id, key, value)
+        log_data(self.client, run_id, spec)
         return run_id
 
-    def _set_state(self, run_id: str, state: SentState) -> None:
+    def _set_state(self, folder: RunFolder, run_id: str, state: SentState) -> None:
         self.client.set_tag(run_id, "attempts", str(state.attempts))
         self.client.set_tag(run_id, "job_id", str(state.job_id))
         if state.state in ENDED:
-            self.client.set_terminated(run_id, ENDED[state.state])
+            self._ended_news = True
+            self.client.set_terminated(run_id, ENDED[state.state], ended_ms(folder))
         else:
             self.client.update_run(run_id, status="RUNNING" if state.attempts else "SCHEDULED")
+        if state.state == "finished":
+            self._log_end(folder, run_id)
+
+    def _log_end(self, folder: RunFolder, run_id: str) -> None:
+        spec, result = folder.spec(), folder.result()
+        epochs = epochs_to_80(folder, spec)
+        if epochs is not None and result is not None:
+            self.client.log_metric(run_id, EPOCHS_TO_80, epochs, milliseconds(result.finished), result.epochs)
+        log_model(self.client, self.experiment, run_id, folder, spec)
 
 
 def _trial_state(folder: RunFolder) -> SentState:
@@ -240,10 +276,6 @@ def _trial_state(folder: RunFolder) -> SentState:
     )
 
 
-def _milliseconds(iso: str) -> int:
-    return int(moment(iso) * 1000)
-
-
 def main(sweep: Path, uri: str | None) -> int:
     """Follow a sweep until stdin closes, which it does however the driver ends; then once more, and end the parent.
 
@@ -253,6 +285,7 @@ def main(sweep: Path, uri: str | None) -> int:
     # A round that fails is followed by another: MLflow's own patience of minutes would only hold up the driver's end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # A mirror that a killed driver left behind ends within seconds; the next one waits for it.
     with locked(sweep / "mirror.lock"):
         mirror: Mirror | None = None

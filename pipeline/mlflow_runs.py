@@ -60,11 +60,11 @@ class SweepRuns:
                 self._make_ours(each)
                 self.found.setdefault(_key(run), each)
 
-    def make(self, signature: str, name: str, tags: dict[str, str]) -> str:
-        """A new run of a trial, or of the sweep itself; RUNNING."""
+    def make(self, signature: str, name: str, tags: dict[str, str], start_ms: int | None) -> str:
+        """A new run of a trial, or of the sweep itself; RUNNING. start_ms: since 1970; now where it is None."""
         kind = {"signature": signature} if signature else {"kind": "sweep"}
         own = {"sweep": self.name, **kind, **self.identity.tags, **tags}
-        created = self.client.create_run(self.experiment, run_name=name, tags=own)
+        created = self.client.create_run(self.experiment, start_time=start_ms, run_name=name, tags=own)
         self.found[signature] = str(created.info.run_id)
         return self.found[signature]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from heatmark.foundation.errors import InputError
+from heatmark.pipeline.ray_page import ADDRESS_FILE, TOKEN_FILE
 
 # How often Ray is started before it is given up.
 TRIES = 3
@@ -21,10 +22,10 @@ TRIES = 3
 def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
     """A Ray head for this driver alone, on loopback and behind a token. Yields the dashboard's address.
 
-    The token is in <sweep>/ray_token, readable by its owner only. Ray's own folder has a short name of this user,
-    because its sockets' paths may have 107 characters at most.
+    The token is in <sweep>/ray_token, readable by its owner only, the address in <sweep>/ray_dashboard. Ray's own
+    folder has a short name of this user, because its sockets' paths may have 107 characters at most.
     """
-    token_file = folder / "ray_token"
+    token_file = folder / TOKEN_FILE
     if not token_file.exists():
         descriptor = os.open(token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -56,10 +57,13 @@ def ray_head(folder: Path, dashboard: bool) -> Iterator[str | None]:
     # A trial that failed is told in one line by the broker, not by the stack trace of its relay.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     context = _start(dashboard)
-    url = context.dashboard_url if dashboard else None
+    url = f"http://{context.dashboard_url}" if dashboard and context.dashboard_url else None
+    if url:
+        (folder / ADDRESS_FILE).write_text(f"{url}\n")
     try:
-        yield f"http://{url}" if url else None
+        yield url
     finally:
+        (folder / ADDRESS_FILE).unlink(missing_ok=True)
         ray.shutdown()
 
 

@@ -24,7 +24,12 @@ def relay(config: dict[str, Any]) -> None:
     """
     from ray import tune
 
-    for record in follow(RunFolder(Path(config["folder"])), config["poll_s"]):
+    from heatmark.pipeline.ray_relay import TrialGauges
+
+    folder = RunFolder(Path(config["folder"]))
+    gauges = TrialGauges(folder)
+    for record in follow(folder, config["poll_s"]):
+        gauges.tell(record)
         tune.report(reported(record))
 
 

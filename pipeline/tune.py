@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune.logger import TBXLoggerCallback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.decisions import decide_cancel
-from heatmark.pipeline.relay import relay
+from heatmark.pipeline.ray_relay import Relay
 from heatmark.pipeline.sweep import TuneSection
+from heatmark.pipeline.tensorboard_log import TensorBoardLog, trial_folder_name
 from heatmark.workloads.run_folder.folder import RunFolder
 
-RELAY_CPUS = 0.001  # a relay only waits; the trial's real resources belong to its job
 # A relay that dies is started anew and replays the epochs on record; its job knows nothing of it.
 RELAY_RETRIES = 3
 
@@ -44,32 +43,29 @@ def run_tune(
     a relay replays the epochs on record, so nothing is kept in Tune that is not in the run folders. TensorBoard shows
     what is in `storage`.
     """
+    in_turn = len(folders) > relays
     tuner = tune.Tuner(
-        tune.with_resources(relay, {"cpu": RELAY_CPUS}),
-        param_space={"folder": tune.grid_search([str(folder.path) for folder in folders]), "poll_s": broker.poll_s},
+        Relay,
+        param_space={
+            "folder": tune.grid_search([str(folder.path) for folder in folders]),
+            "poll_s": broker.poll_s,
+            "in_turn": in_turn,
+        },
         tune_config=tune.TuneConfig(
             max_concurrent_trials=relays,
-            reuse_actors=True,  # a process costs a second to start
+            reuse_actors=in_turn,  # a process costs a second to start
             scheduler=_scheduler(settings, epochs),
             trial_dirname_creator=trial_folder_name,
         ),
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker, between_steps, settings.scheduler == "asha"), TBXLoggerCallback()],  # type: ignore[no-untyped-call]
+            callbacks=[JobCallback(broker, between_steps, settings.scheduler == "asha"), TensorBoardLog()],  # type: ignore[no-untyped-call]
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
     )
     tuner.fit()
-
-
-def trial_folder_name(trial: Any) -> str:
-    """What TensorBoard calls a trial: method, beta and signature."""
-    folder = RunFolder(Path(trial.config["folder"]))
-    method = folder.spec().method
-    beta = getattr(method, "beta", None)
-    return "-".join([method.name, *([f"beta-{beta:g}"] if beta else []), folder.signature])
 
 
 def _scheduler(settings: TuneSection, epochs: int) -> Any:

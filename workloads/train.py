@@ -22,6 +22,7 @@ from heatmark.workloads.further import Weights, measure_wanted
 from heatmark.workloads.heartbeat import Heartbeat
 from heatmark.workloads.heatmap_samples import sampled_people, shown
 from heatmark.workloads.lease import Lease
+from heatmark.workloads.machine_meter import MachineMeter
 from heatmark.workloads.position import Position
 from heatmark.workloads.pretrained import load_pretrained
 from heatmark.workloads.process_group import Ranks, seed_everything
@@ -93,6 +94,7 @@ class Trial:
         self.last_record: EpochRecord | None = None
         self.unreadable: set[str] = set()
         self.stopping = False
+        self.meter = MachineMeter()
         self.train_loader = loader_of(spec, self.train_people, ranks, training=True)
 
     def run(self) -> None:
@@ -268,6 +270,7 @@ class Trial:
         if record is None or not self._may_write():
             return
         if record.epoch not in {known.epoch for known in self.folder.epochs()}:
+            self.meter.read(record.epoch).append(self.folder.machine_file)
             self.folder.append_epoch(record)
         val = record.val or {}
         shown = " ".join(f"{name} {value:.4g}" for name, value in val.items() if value is not None)

@@ -240,10 +240,10 @@ def test_a_trial_that_cannot_be_sent_stops_no_other(
 def test_a_parent_that_cannot_be_made_stops_no_trial(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep, make = make_sweep(tmp_path / "test"), SweepRuns.make
 
-    def refuse(self: SweepRuns, signature: str, name: str, tags: dict[str, str]) -> str:
+    def refuse(self: SweepRuns, signature: str, name: str, tags: dict[str, str], start_ms: int | None) -> str:
         if signature == PARENT:
             raise RuntimeError("no room for a parent")
-        return make(self, signature, name, tags)
+        return make(self, signature, name, tags, start_ms)
 
     monkeypatch.setattr(SweepRuns, "make", refuse)
     mirror, well = _try_sync(None, sweep, uri)

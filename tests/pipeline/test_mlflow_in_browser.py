@@ -1,9 +1,10 @@
-"""`mlflow ui` in a real browser: the comparison of three runs that our mirror wrote."""
+"""`heatmark ui` in a real browser: what its links show of three trials that our mirror wrote."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,13 +17,20 @@ from pathlib import Path
 
 import pytest
 
+from heatmark.pipeline import mlflow_server
 from heatmark.pipeline.mirror import Mirror
 from tests.browser import chromium, loaded
-from tests.made_up import planned_sweep, until
-from tests.pipeline.test_mirror import child_runs, epoch, trial
+from tests.made_up import finish, made_epoch, planned_sweep, start, until
+from tests.painted_pages import Page, browser
+from tests.pipeline.test_mirror import child_runs, trial
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 METHODS = ({"name": "detection"}, {"name": "ipr", "beta": 10.0}, {"name": "bcir", "beta": 10.0})
+LABELS = ("Detection sbl-r50 coco seed 0", "IPR β 10 sbl-r50 coco seed 0", "BCIR β 10 sbl-r50 coco seed 0")
 START_S = 150
+# Of a chart of three short lines; a spinner, axes and text are grey.
+PAINTED = 60
 
 
 @pytest.fixture
@@ -33,8 +41,10 @@ def mirror(tmp_path: Path) -> Mirror:
     planned_sweep(sweep)
     for method in METHODS:
         folder = trial(sweep, method)
+        start(folder, when="2026-01-01T00:00:00.000Z")
         for number in range(3):
-            folder.append_epoch(epoch(number))
+            folder.append_epoch(made_epoch(number, {"gtbox/AP": 0.1 * number, "gtbox/EPE": 9.0 - number}))
+        finish(folder, {"gtbox/AP": 0.2}, finished="2026-01-01T00:20:00.000Z")
     found = Mirror(sweep, None)
     found.sync()
     found.close("FINISHED")
@@ -73,7 +83,72 @@ def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None
     until(answers, START_S, words, every_s=0.3)
 
 
-@pytest.mark.slow
+def printed_links(tmp_path: Path) -> dict[str, str]:
+    """By what they are said to show."""
+    return dict(re.findall(r"^  (\S.*):\n    (http\S+)$", (tmp_path / "ui.log").read_text(), re.MULTILINE))
+
+
+def wait_for_words(page: Page, words: str) -> None:
+    text = "document.body.innerText.replace(/\\s+/g, ' ')"
+    page.wait(f"{text}.includes({json.dumps(words)})", f"no {words}")
+
+
+def wait_for_trials(page: Page) -> None:
+    for label in LABELS:
+        wait_for_words(page, label)
+
+
+def painted_charts(page: Page, at_least: int) -> None:
+    """Lines of all trials in every chart that is in the window, as pixels."""
+
+    def coloured() -> list[int]:
+        return page.coloured_pixels(".js-plotly-plot", page.picture())
+
+    until(
+        lambda: len(found := coloured()) >= at_least and min(found) >= PAINTED,
+        120,
+        lambda: f"charts without lines: {coloured()} coloured pixels; the page has: {page.text()[:2000]}",
+        every_s=1.0,
+    )
+
+
+def test_every_printed_link_shows_trials_and_painted_charts(address: str, tmp_path: Path) -> None:
+    """Also that neither a panel of an assistant nor the tools for language models stand in the way."""
+    shown = printed_links(tmp_path)
+    assert [*shown] == [
+        "all trials, ranked by val/gtbox/AP",
+        "their charts",
+        "ranked, in the columns people compare",
+        "a few charts, chosen",
+        "comparison of all trials",
+    ]
+    assert mlflow_server.is_installed(), "install heatmark anew: its entry points have changed"
+    with browser(tmp_path / "chromium") as page:
+        for what, link in shown.items():
+            assert link.startswith(address)
+            page.open(link)
+            wait_for_trials(page)
+            if "charts" in what or "comparison" in what:
+                painted_charts(page, at_least=1 if "comparison" in what else 3)
+            assert "Ask questions about" not in page.text() and "Prompts" not in page.text()
+            if "columns" in what:
+                for column in (
+                    "method",
+                    "beta",
+                    "backbone",
+                    "dataset",
+                    "seed",
+                    "epochs_to_80",
+                    "hours",
+                    "val/gtbox/AP",
+                ):
+                    wait_for_words(page, column)
+                assert "20.0min" in page.text(), "not the trials' own times"
+            if "chosen" in what:
+                for section in ("Over epochs (3)", "Over images seen (2)", "Over hours (1)"):
+                    wait_for_words(page, section)
+
+
 def test_three_runs_are_compared(mirror: Mirror, address: str, tmp_path: Path) -> None:
     runs = json.dumps([run.info.run_id for run in child_runs(mirror)])
     query = urllib.parse.urlencode({"runs": runs, "experiments": json.dumps([mirror.experiment])})

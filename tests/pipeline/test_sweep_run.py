@@ -160,7 +160,7 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
     *_, newest = sorted((sweep / "tune").iterdir())
     for folder in folders:
         (written,) = newest.glob(f"*{folder.signature}/events.out.tfevents.*")
-        assert steps_of(written, "ray/tune/gtbox/EPE") == list(range(1, 9))
+        assert steps_of(written, "headline/gtbox/EPE") == list(range(1, 9))
 
     # As after a driver that died between a trial's result and the end of its job.
     job_of(folders[0]).model_copy(update={"state": "submitted"}).write(folders[0].job_file)
@@ -178,7 +178,7 @@ def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
     driver = start("run", path, cwd=tmp_path)
     until_seen(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
     workers = psutil.Process(driver.pid).children(recursive=True)
-    relays = [each for each in workers if each.cmdline() and each.cmdline()[0].startswith("ray::ImplicitFunc")]
+    relays = [each for each in workers if each.cmdline() and each.cmdline()[0].startswith("ray::Relay")]
     assert len(relays) == 2
     for relay in relays:
         relay.kill()

@@ -6,6 +6,7 @@
     metrics.jsonl      one line per epoch, appended and fsynced by rank 0 (epoch.py); no epoch twice; a torn last line
                        is ignored
     events.jsonl       every start, checkpoint and end of an attempt, appended by rank 0 (events.py)
+    machine.jsonl      how busy the machine was in every epoch, appended by rank 0 (machine_use.py)
     heartbeats/        the last sign of life of every rank (heartbeats.py)
     checkpoints/       one folder per checkpoint with its manifest (manifest.py)
     predictions.json   the last evaluation, in COCO's keypoint results format
@@ -47,6 +48,7 @@ from heatmark.workloads.run_folder.epoch import EpochRecord, epoch_name, epoch_o
 from heatmark.workloads.run_folder.events import Ended, Event, Saved, Started, read_events
 from heatmark.workloads.run_folder.failure import Failure
 from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.machine_use import MachineUse
 from heatmark.workloads.run_folder.measured import Measured, Measurement, Wanted, WantedPart
 from heatmark.workloads.run_folder.result import Result
 
@@ -86,6 +88,10 @@ class RunFolder:
     @property
     def events_file(self) -> Path:
         return self.path / "events.jsonl"
+
+    @property
+    def machine_file(self) -> Path:
+        return self.path / "machine.jsonl"
 
     @property
     def predictions_file(self) -> Path:
@@ -232,6 +238,10 @@ class RunFolder:
     def epochs_since(self, offset: int) -> tuple[list[EpochRecord], int]:
         """The epochs after a byte offset, and the offset behind the last complete line."""
         return EpochRecord.read_all(self.metrics_file, offset)
+
+    def machine_use(self) -> dict[int, MachineUse]:
+        """By epoch, counted from 0; the last line of an epoch that was trained twice."""
+        return {each.epoch: each for each in MachineUse.read_all(self.machine_file)[0]}
 
     def append_event(self, event: Event) -> None:
         """Durably."""
