@@ -61,10 +61,10 @@ def _answers(study: Study) -> Iterator[Block]:
         yield Answers(about, told, concerns_of_setting(setting))
     rest = found[MOST_ANSWERS:]
     if rest:
-        told = "; ".join(f"{each.setting.dataset}: {_leader(each.standing)}" for each in rest[:MOST_NAMED])
+        others = "; ".join(f"{each.setting.dataset}: {_leader(each.standing)}" for each in rest[:MOST_NAMED])
         more = len(rest) - MOST_NAMED
         tail = f"; and {counted(more, 'more data set')}" if more > 0 else ""
-        yield Words((f"On further data sets: {told}{tail}. The verdict has their numbers.",))
+        yield Words((f"On further data sets: {others}{tail}. The verdict has their numbers.",))
 
 
 def _no_answer(study: Study) -> Iterator[tuple[str, str]]:
