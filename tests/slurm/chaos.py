@@ -38,8 +38,14 @@ UNDISTURBED_TRIES = 3
 METHODS = ("detection", "ipr", "bcir")
 
 
-def sweep_file(trials: int, epochs: int) -> str:
-    """Two of the trials run at a time on the testbed's usual four nodes, the others wait."""
+def sweep_file(trials: int, epochs: int, places: int) -> str:
+    """Two of the trials run at a time on the testbed's usual four nodes, the others wait.
+
+    places: of one job; where there are several, a trial has one rank, and two jobs are sent.
+    """
+    sizes = {"nodes": 2, "ranks": 1, "cpus_per_rank": 4, "zero_stage": 1, "parallel": 100}
+    if places > 1:
+        sizes = {"nodes": 1, "ranks": 1, "cpus_per_rank": 1, "trials_per_job": places, "parallel": 2 * places}
     seeds = max(1, -(-trials // len(METHODS)))
     methods = list(METHODS) if trials >= len(METHODS) else list(METHODS)[:trials]
     content = {
@@ -55,8 +61,8 @@ def sweep_file(trials: int, epochs: int) -> str:
         "data": {"drawn": {"synthetic": {"people_train": 96, "people_val": 16, "seed": 0}, "input_size": [64, 64]}},
         "cluster": {
             "executor": "slurm",
-            **{"nodes": 2, "ranks": 1, "cpus_per_rank": 4, "threads": 1, "zero_stage": 1, "parallel": 100},
-            **{"timeout_min": 120, "signal_s": 60, "poll_s": 2, "hang_s": 30, "retries": 1000},
+            **sizes,
+            **{"threads": 1, "timeout_min": 120, "signal_s": 60, "poll_s": 2, "hang_s": 30, "retries": 1000},
         },
         "tune": {"dashboard": False},
         "report": {"enabled": False},
@@ -74,6 +80,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kinds", default=",".join(KINDS), metavar="A,B", help="default: all of them")
     parser.add_argument("--trials", type=int, default=12, metavar="N", help="in threes")
     parser.add_argument("--epochs", type=int, metavar="N", help="of a trial; default: enough for so many faults")
+    parser.add_argument("--places", type=int, default=1, metavar="N", help="trials of one job (cluster.trials_per_job)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/chaos-<seed>")
     options = parser.parse_args()
     options.kinds = options.kinds.split(",")
@@ -205,7 +212,7 @@ def main() -> int:
     for name in ("chaos.log", "driver.log"):
         (options.out / name).unlink(missing_ok=True)
     file = options.out / "chaos.yaml"
-    file.write_text(sweep_file(options.trials, options.epochs))
+    file.write_text(sweep_file(options.trials, options.epochs, options.places))
     undisturbed = run_undisturbed(options, slurm, file)
 
     mark = secrets.token_hex(8)

@@ -15,6 +15,7 @@ from pathlib import Path
 from heatmark.foundation.clock import utc_now
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from tests.slurm.chaos_driver import Driver
+from tests.slurm.chaos_packed import is_packed, waiting_in
 from tests.slurm.chaos_processes import Rank, ranks
 from tests.slurm.chaos_programs import Programs
 from tests.slurm.chaos_slurm import ALIVE, Element, Slurm, SlurmFailed
@@ -111,6 +112,14 @@ class Field:
     def waiting(self) -> list[tuple[Element, RunFolder]]:
         """Trials whose job waits in the queue, and of which no process lives."""
         alive = {rank.signature for rank in self.ranks()}
+        if is_packed(self.sweep):
+            pending = {element.signature: element for element in self.elements() if element.state == "PENDING"}
+            return [
+                (pending[name], RunFolder(self.sweep / signature))
+                for name, signatures in waiting_in(self.sweep, pending).items()
+                for signature in signatures
+                if name in pending and signature not in alive
+            ]
         return [
             (element, RunFolder(self.sweep / element.signature))
             for element in self.elements()

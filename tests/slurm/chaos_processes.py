@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from heatmark.workloads.launch import IN_PLACE
+
 MARK = "HEATMARK_CHAOS"
 
 
@@ -45,8 +47,10 @@ def ranks(mark: str) -> list[Rank]:
             continue
         index = int(environment.get("SLURM_ARRAY_TASK_ID", "0"))
         number = environment.get("SLURM_ARRAY_JOB_ID", environment.get("SLURM_JOB_ID", "?"))
+        in_place = IN_PLACE in environment
         try:
-            signature = json.loads(Path(arguments[-1]).read_text())["signatures"][index]
+            path = Path(arguments[-1])
+            signature = path.parent.name if in_place else json.loads(path.read_text())["signatures"][index]
         except (OSError, ValueError, LookupError):
             continue
         node = environment.get("SLURMD_NODENAME", "?")

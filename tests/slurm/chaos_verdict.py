@@ -12,6 +12,7 @@ from typing import Any
 from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 from heatmark.workloads.run_folder.job_record import Submission
 from tests.slurm.chaos_field import Field
+from tests.slurm.chaos_packed import is_packed, tickets_on_record
 from tests.slurm.chaos_processes import marked
 from tests.slurm.chaos_slurm import Run, read_arrays
 from tests.slurm.sent import TIMES
@@ -92,6 +93,9 @@ def every_job_on_record(field: Field, _undisturbed: Path) -> list[str]:
         for index, signature in enumerate(arrays.get(name, [])):
             sent.setdefault(signature, []).append(f"{number}_{index}")
     wrong = [f"sbatch accepted {name}, of which nothing is written down" for name in accepted if name not in arrays]
+    if is_packed(field.sweep):
+        on_record = {folder.signature: [each.job_id for each in _sent(folder)] for folder in field.trials()}
+        return wrong + tickets_on_record(field.sweep, on_record)
     for folder in field.trials():
         recorded = [each.job_id for each in _sent(folder)]
         own = sent.get(folder.signature, [])
