@@ -75,12 +75,12 @@ def mlflow(sweep: Path) -> Iterator[str]:
 
 
 def pages_of_mlflow(sweep: Path, session: Session) -> None:
-    """What `heatmark ui` prints first: trials ranked, and their charts."""
+    """The stored views whose links `heatmark ui` prints: what people compare, and the chosen charts."""
     found = tracked(sweep)
     assert found is not None, f"{sweep}: MLflow has nothing of it"
     page = Page(session)
     with mlflow(sweep) as server:
-        ranked, charts, *_ = links(found, server)
+        _, _, ranked, charts, *_ = links(found, server)
         for name, link, ready in (
             ("mlflow-ranked", ranked, "document.body.innerText.includes('BCIR')"),
             ("mlflow-charts", charts, "document.querySelectorAll('.js-plotly-plot, canvas').length > 2"),
