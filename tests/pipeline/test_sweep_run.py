@@ -171,17 +171,24 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
     assert [job_of(folder).state for folder in folders] == ["finished", "finished"]
 
 
+def relays_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
+    found = []
+    for each in psutil.Process(driver.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            found += [each] if (each.cmdline() or [""])[0].startswith("ray::Relay") else []
+    return found
+
+
 def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
     """Whatever ends a worker of Ray's, a full memory say, ends neither its job nor the sweep."""
     path = write_sweep(tmp_path, train={"epochs": 6}, report=NO_REPORT)
     sweep = tmp_path / "runs" / "small"
     driver = start("run", path, cwd=tmp_path)
     until_seen(lambda: sum(bool(folder.epochs()) for folder in run_folders(sweep)) == 2, driver)
-    workers = psutil.Process(driver.pid).children(recursive=True)
-    relays = [each for each in workers if each.cmdline() and each.cmdline()[0].startswith("ray::Relay")]
-    assert len(relays) == 2
-    for relay in relays:
-        relay.kill()
+    with stopped_jobs(sweep):  # they may have begun before Ray has
+        until_seen(lambda: len(relays_of(driver)) == 2, driver)
+        for relay in relays_of(driver):
+            relay.kill()
     output, _ = driver.communicate(timeout=240)
     assert driver.returncode == 0, output
     for folder in run_folders(sweep):
