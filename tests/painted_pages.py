@@ -40,7 +40,7 @@ class Page:
     def text(self) -> str:
         return str(self.value("document.body ? document.body.innerText : ''"))
 
-    def wait(self, script: str, what: str, timeout_s: float = 120.0) -> None:
+    def wait(self, script: str, what: str, timeout_s: float = 300.0) -> None:
         """Until an expression is true in the page."""
         until(lambda: self.value(script), timeout_s, lambda: f"{what}; the page has: {self.text()[:3000]}", every_s=0.3)
 
