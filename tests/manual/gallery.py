@@ -97,7 +97,7 @@ def _opened(page: Page, address: str) -> bool:
 
 
 def terminal(sweep: Path) -> None:
-    """`heatmark sweep status` as a drawing."""
+    """`heatmark sweep status` as a drawing. sweep: as a user names it."""
     console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
     print_status(sweep, False, console)
     path = FOLDER / "status.svg"
@@ -110,13 +110,14 @@ def main() -> None:
     print_in_any_locale()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweep", type=Path)
-    sweep = parser.parse_args().sweep.absolute()
+    given = parser.parse_args().sweep
+    sweep = given.absolute()
     FOLDER.mkdir(parents=True, exist_ok=True)
     pages_of_the_report(sweep)
     with tempfile.TemporaryDirectory() as folder, Session(Path(folder), 1400, 1000) as session:
         page_from_disk(sweep, session)
         pages_of_mlflow(sweep, session)
-    terminal(sweep)
+    terminal(given)
 
 
 if __name__ == "__main__":
