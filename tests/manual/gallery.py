@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -85,7 +86,7 @@ def pages_of_mlflow(sweep: Path, session: Session) -> None:
             ("mlflow-ranked", ranked, "document.body.innerText.includes('BCIR')"),
             ("mlflow-charts", charts, "document.querySelectorAll('.js-plotly-plot, canvas').length > 2"),
         ):
-            until(lambda address=link.address: _opened(page, address), 180, f"no page at {link.address}")
+            until(partial(_opened, page, link.address), 180, f"no page at {link.address}")
             page.wait(ready, link.what)
             session.evaluate("new Promise((done) => setTimeout(() => done(true), 4000))")  # until lines are drawn
             keep(Image.fromarray(page.picture()), name)
