@@ -12,13 +12,10 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from heatmark.pipeline.bench_cells import NoWork
+from heatmark.pipeline.bench_cells import NoWork, plan_of
 from heatmark.pipeline.broker import Broker
-from heatmark.pipeline.plan import Plan, make_plan
+from heatmark.pipeline.plan import Plan
 from heatmark.pipeline.ray_head import ray_head
-from heatmark.pipeline.sweep import SweepFile, validated
 from heatmark.workloads.bench.race import Entrant, Heat
 from heatmark.workloads.run_folder.folder import RunFolder
 
@@ -44,15 +41,7 @@ def heats() -> Iterator[list[Heat]]:
 
 
 def _plan(out: Path) -> Plan:
-    content = {
-        "name": "bench",
-        "grid": {"method": "detection", "backbone": "sbl-r18-w8", "dataset": "none", "seed": list(range(CELLS))},
-        "data": {"none": {"synthetic": {"people_train": 1, "people_val": 1}}},
-        "cluster": {"parallel": PARALLEL},
-        "tune": {"dashboard": False},
-    }
-    sweep: SweepFile = validated(TypeAdapter(SweepFile), content, "bench")
-    plan = make_plan(sweep, out, Path("bench"))
+    plan = plan_of(CELLS, PARALLEL, "local", out, dashboard=False)
     plan.write()
     return plan
 

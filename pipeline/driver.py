@@ -87,7 +87,7 @@ def _run_trials(plan: Plan, folders: list[RunFolder], claims: Claims, console: C
     cluster = plan.sweep.cluster
     where = SharedCluster(make_cluster(cluster, plan.folder), plan.folder)
     with live_progress(plan.folder, console) as log:
-        decides = plan.sweep.tune.scheduler == "asha"
+        decides = plan.sweep.tune.stops_trials
         # Packed jobs take what waits by themselves, and there are no more of them than have `parallel` places.
         places = None if decides or cluster.trials_per_job > 1 else cluster.parallel
         broker = Broker(where, cluster.retries, cluster.interval_s, log, claims, names_in(plan.folder), places)

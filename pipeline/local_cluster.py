@@ -20,9 +20,9 @@ import psutil
 from submitit.local.local import LocalExecutor, LocalJob
 
 from heatmark.pipeline.cluster_section import ClusterSection
-from heatmark.pipeline.local_gpus import GIVEN, VISIBLE, choose_gpus, gpus_here
+from heatmark.pipeline.local_gpus import choose_gpus, gpus_here
 from heatmark.pipeline.submit import JobStatus, job_command
-from heatmark.workloads.packed.steps import RUN_VARIABLE
+from heatmark.workloads.launch import GIVEN, RUN_VARIABLE, VISIBLE
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.slurm_environment import on_this_node
 

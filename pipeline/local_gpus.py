@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from heatmark.foundation.command import CommandFailed, run_command
-
-# What CUDA takes: numbers or UUIDs, separated by commas. Ours stands in a job's environment beside it.
-VISIBLE, GIVEN = "CUDA_VISIBLE_DEVICES", "HEATMARK_GPUS"
+from heatmark.workloads.launch import VISIBLE
 
 
 def gpus_here(environment: Mapping[str, str]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from heatmark.foundation.command import CommandFailed
 from heatmark.pipeline.accounting import LAG_S, Attempt, ask, checkpoint_times, cost, ended_at
+from heatmark.pipeline.packed_cluster import pack_jobs
 from heatmark.workloads.packed.files import PackFolder, Packs, PlaceEvent, signature_of
 from heatmark.workloads.run_folder.folder import RunFolder
 
@@ -71,7 +72,7 @@ def account_packs(
     Returns the signatures of those trials. clusters: as for sacct's `-M`.
     """
     packs = list(Packs(sweep).folders())
-    jobs = {pack.name: job.job_id for pack in packs if (job := pack.as_run.job()) is not None and job.job_id}
+    jobs = pack_jobs(packs)
     taken = frozenset(signature_of(name) for pack in packs for name in pack.taken())
     own = [folder for folder in folders if folder.signature in taken]
     if not jobs or not own:

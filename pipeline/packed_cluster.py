@@ -27,7 +27,7 @@ from heatmark.workloads.packed.files import (
     signature_of,
 )
 from heatmark.workloads.run_folder.folder import RunFolder
-from heatmark.workloads.run_folder.job_record import JobRecord
+from heatmark.workloads.run_folder.job_record import UNKNOWN_JOB, JobRecord
 
 # States of a ticket that no cluster has a word for: its job saved it and ended; its job is gone, and it with it.
 INTERRUPTED = "INTERRUPTED"
@@ -121,7 +121,7 @@ class PackedCluster:
         job_id = self._id_of(place)
         if place.pack is None:
             return self._waiting(place, job_id)
-        last = self._last_event(place)
+        last = self._last_event(place.name, place.pack)
         if last is not None and last.what == "ended" and last.how != "interrupted":
             return JobStatus(job_id, "COMPLETED" if last.how == "finished" else "FAILED", alive=False)
         status = self._alive.get(place.pack.name)
@@ -159,27 +159,32 @@ class PackedCluster:
             folder = place.pack.tickets if place.pack else self.packs.queue
             ticket = Ticket.read(folder / f"{place.name}.json")
             if ticket is None:
-                return "unknown"  # on its way from the queue to a job in this moment
+                return UNKNOWN_JOB  # on its way from the queue to a job in this moment
             self._ids[place.name] = ticket.id
         return self._ids[place.name]
 
-    def _last_event(self, place: _Place) -> PlaceEvent | None:
-        assert place.pack is not None
-        offset, last = self._events.get(place.pack.name, (0, {}))
-        events, offset = PlaceEvent.read_all(place.pack.events_file, offset)
-        last |= {event.ticket: event for event in events}
-        self._events[place.pack.name] = (offset, last)
-        return last.get(place.name)
+    def _last_event(self, name: str, pack: PackFolder) -> PlaceEvent | None:
+        """Of a ticket, as of the last look at the packs."""
+        return self._events[pack.name][1].get(name) if pack.name in self._events else None
+
+    def _read_events(self, pack: PackFolder) -> None:
+        offset, last = self._events.get(pack.name, (0, {}))
+        events, offset = PlaceEvent.read_all(pack.events_file, offset)
+        self._events[pack.name] = (offset, last | {event.ticket: event for event in events})
 
     def _look_at_packs(self) -> None:
         """Which jobs live, and what is to be told of those that have ended since."""
-        known = [pack for pack in self.packs.folders() if not self._has_ended(pack)]
+        packs = list(self.packs.folders())
+        known = [pack for pack in packs if not self._has_ended(pack)]
         statuses = self.below.jobs([pack.as_run for pack in known]) if known else {}
         self._alive = {name: status for name, status in statuses.items() if status.alive}
         for pack in known:
             status = statuses.get(pack.name)
             if pack.name not in self._alive and (status is not None or pack.as_run.job() is not None):
                 self._note_end(pack, status.state if status else "GONE")
+        for pack in packs:  # after what the cluster says: a job that has ended has written its last
+            if pack in known or pack.name not in self._events:
+                self._read_events(pack)
 
     def _has_ended(self, pack: PackFolder) -> bool:
         if pack.name not in self._ended and (end := PackEnd.read(pack.ended_file)) is not None:
@@ -214,8 +219,7 @@ class PackedCluster:
                 self.notes.append(f"job {sent[pack.name]} with {self.record.places} places is sent")
 
     def _open_tickets(self, pack: PackFolder) -> int:
-        places = (_Place(name, pack) for name in pack.taken())
-        last = [self._last_event(place) for place in places]
+        last = [self._last_event(name, pack) for name in pack.taken()]
         return sum(event is None or event.what == "began" or event.how == "interrupted" for event in last)
 
     def _new(self) -> PackFolder:
@@ -236,7 +240,6 @@ def most_packs(places: int, parallel: int) -> int:
     return max(1, parallel // places)
 
 
-def pack_jobs(sweep: Path) -> Mapping[str, str]:
-    """The jobs of a sweep's packs, by the packs' names."""
-    jobs = {pack.name: pack.as_run.job() for pack in Packs(sweep).folders()}
-    return {name: job.job_id for name, job in jobs.items() if job is not None and job.job_id is not None}
+def pack_jobs(packs: Sequence[PackFolder]) -> Mapping[str, str]:
+    """The ids of their jobs, by the packs' names, of those that were sent."""
+    return {pack.name: job.job_id for pack in packs if (job := pack.as_run.job()) is not None and job.job_id}

@@ -16,7 +16,7 @@ RELAY_GB = 0.15
 def relays_of(sweep: SweepFile) -> int:
     """Under ASHA one for each trial in flight: it can stop only what it follows."""
     parallel = sweep.cluster.parallel
-    return parallel if sweep.tune.scheduler == "asha" else min(parallel, sweep.tune.relays)
+    return parallel if sweep.tune.stops_trials else min(parallel, sweep.tune.relays)
 
 
 def affordable_relays(sweep: SweepFile, log: Callable[[str], None], free_gb: float | None = None) -> int:
@@ -29,8 +29,9 @@ def affordable_relays(sweep: SweepFile, log: Callable[[str], None], free_gb: flo
     most = max(1, int(free_gb / RELAY_GB))
     if wanted <= most:
         return wanted
-    key = "cluster.parallel" if sweep.tune.scheduler == "asha" else "tune.relays"
-    fewer = "so many trials are in flight" if sweep.tune.scheduler == "asha" else "so many trials are followed live"
+    key, fewer = "tune.relays", "so many trials are followed live"
+    if sweep.tune.stops_trials:
+        key, fewer = "cluster.parallel", "so many trials are in flight"
     log(
         f"{key}: {wanted} relays of {RELAY_GB:g} GB each do not fit into the {free_gb:.1f} GB of memory left here: "
         f"{fewer} at a time: {most}"

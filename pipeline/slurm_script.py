@@ -44,13 +44,14 @@ def script_of_command(
     folder = array_file.parent.parent
     executor = SlurmExecutor(folder / "log")
     executor.update_parameters(**_parameters(settings, site, keys, array_file.stem, exclude))
-    if places is not None:
+    if places is None:
+        words = f"{srun_options(keys)} {command}".strip()
+    else:
         executor.parameters |= {"ntasks_per_node": settings.ranks * places, "use_srun": False, "srun_args": None}
         # Only the command itself is warned, in the place of its shell: it knows which trials it has by then.
         executor.parameters["additional_parameters"]["signal"] = f"B:USR2@{settings.signal_s}"
-        command = f"exec {command}"
+        words = f"exec {command}"
     executor.parameters |= {"array_parallelism": size or 1, "map_count": size, "comment": str(folder)}
-    words = command if places is not None else " ".join([srun_options(keys), command]).strip()
     text: str = executor._make_submission_file_text(words, "")  # noqa: SLF001 (its public way pickles a function)
     return text
 

@@ -108,6 +108,11 @@ class TuneSection(Section):
     )
     dashboard: bool = Field(True, description="Ray's page of the sweep.")
 
+    @property
+    def stops_trials(self) -> bool:
+        """Whether the scheduler decides how far a trial goes: then it has to follow every one in flight."""
+        return self.scheduler == "asha"
+
 
 class TrackingSection(Section):
     """MLflow."""
@@ -188,7 +193,7 @@ def load_sweep(path: Path, changes: list[str] | None = None) -> SweepFile:
     if sweep.name == STORE:
         raise InputError(f"{path}: name: {STORE}: the folder that all sweeps keep their trials in; choose another name")
     _check_grid(sweep, path)
-    if sweep.tune.scheduler == "asha":
+    if sweep.tune.stops_trials:
         _check_asha(sweep, path)
     return sweep
 

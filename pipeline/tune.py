@@ -60,7 +60,7 @@ def run_tune(
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker, between_steps, settings.scheduler == "asha"), TensorBoardLog()],  # type: ignore[no-untyped-call]
+            callbacks=[JobCallback(broker, between_steps, settings.stops_trials), TensorBoardLog()],  # type: ignore[no-untyped-call]
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),

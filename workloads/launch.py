@@ -10,6 +10,10 @@ import psutil
 
 # In the environment of a trial in a place of a packed job (workloads/packed): the id of its ticket.
 IN_PLACE = "HEATMARK_TICKET"
+# In that of every process of a trial on this machine: its run folder.
+RUN_VARIABLE = "HEATMARK_RUN"
+# What CUDA takes: numbers or UUIDs, separated by commas. Ours stands in a job's environment beside it.
+VISIBLE, GIVEN = "CUDA_VISIBLE_DEVICES", "HEATMARK_GPUS"
 
 
 @dataclass(frozen=True)
@@ -62,19 +66,19 @@ class Launch:
 
 def _in_a_place() -> Launch:
     """As a packed job's keeper started it: whether the job is run again is the keeper's concern."""
-    given = os.environ
-    by_srun = given["HEATMARK_LAUNCHER"] == "srun"
-    names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_NODES")
-    local = {"SLURM_PROCID": given.get("HEATMARK_RANK", "0"), "SLURM_STEP_NUM_TASKS": given.get("HEATMARK_RANKS", "1")}
-    local |= {"SLURM_LOCALID": local["SLURM_PROCID"], "SLURM_STEP_NUM_NODES": "1"}
-    rank, world_size, local_rank, nodes = (int((given if by_srun else local)[name]) for name in names)
+    if os.environ["HEATMARK_LAUNCHER"] == "srun":
+        names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_NODES")
+        rank, world_size, local_rank, nodes = (int(os.environ[name]) for name in names)
+    else:
+        rank, world_size = int(os.environ["HEATMARK_RANK"]), int(os.environ["HEATMARK_RANKS"])
+        local_rank, nodes = rank, 1
     return Launch(
-        job=given[IN_PLACE],
+        job=os.environ[IN_PLACE],
         rank=rank,
         world_size=world_size,
         local_rank=local_rank,
         nodes=nodes,
-        restart=int(given["HEATMARK_RESTART"]),
+        restart=int(os.environ["HEATMARK_RESTART"]),
         host=_name_for_others() if nodes > 1 else "127.0.0.1",
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.local_cluster import LocalCluster
-from heatmark.workloads.packed.steps import RUN_VARIABLE
+from heatmark.workloads.launch import RUN_VARIABLE
 from heatmark.workloads.run_folder.folder import RunFolder
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from heatmark.foundation.errors import InputError
 from heatmark.pipeline.sweep import load_sweep
+from heatmark.workloads.launch import RUN_VARIABLE
 from heatmark.workloads.packed.files import Packs
-from heatmark.workloads.packed.steps import RUN_VARIABLE
 from heatmark.workloads.run_folder.folder import run_folders
 from tests.made_up import job_of
 from tests.pipeline.test_sweep_run import NO_REPORT, live_jobs, run, start, until_seen, write_sweep

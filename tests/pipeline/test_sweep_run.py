@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
-from heatmark.workloads.packed.steps import RUN_VARIABLE
+from heatmark.workloads.launch import RUN_VARIABLE
 from heatmark.workloads.run_folder.drivers import driver_lock
 from heatmark.workloads.run_folder.folder import run_folders
 from tests.made_up import job_of, until

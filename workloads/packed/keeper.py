@@ -18,9 +18,10 @@ from pathlib import Path
 from heatmark.foundation.clock import utc_now
 from heatmark.foundation.command import print_in_any_locale
 from heatmark.workloads.job import EXIT_FAILED, EXIT_RUN_AGAIN, EXIT_USER_ERROR, Interruption
+from heatmark.workloads.launch import VISIBLE
 from heatmark.workloads.lease import Lease, LeaseHeld, LeaseLost, hold_lease
 from heatmark.workloads.packed.files import How, PackFolder, PackRecord, Packs, PlaceEvent, Ticket
-from heatmark.workloads.packed.steps import VISIBLE, LocalStep, SlurmStep, Step, own_job
+from heatmark.workloads.packed.steps import LocalStep, SlurmStep, Step, own_job
 from heatmark.workloads.requeue import requeue
 from heatmark.workloads.run_folder.array_record import ArrayRecord
 from heatmark.workloads.run_folder.folder import RunFolder

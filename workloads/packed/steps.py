@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from heatmark.foundation.command import CommandFailed, run_command
-from heatmark.workloads.launch import IN_PLACE
+from heatmark.workloads.job import EXIT_RUN_AGAIN
+from heatmark.workloads.launch import GIVEN, IN_PLACE, RUN_VARIABLE, VISIBLE
 from heatmark.workloads.packed.files import PackRecord, Ticket
 from heatmark.workloads.slurm_environment import on_own_cluster, on_this_node
 
-RUN_VARIABLE = "HEATMARK_RUN"
-VISIBLE, GIVEN = "CUDA_VISIBLE_DEVICES", "HEATMARK_GPUS"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -139,10 +138,6 @@ class LocalStep(Step):
         for rank in self.ranks:
             if rank.poll() is None:
                 rank.send_signal(number)
-
-
-# As workloads/job.py has it, which is too heavy to import here.
-EXIT_RUN_AGAIN = 144
 
 
 def _end_with(keeper: int) -> Callable[[], None]:
