@@ -33,14 +33,21 @@ STOP_GRACE_S = 60.0
 Start = Callable[[Ticket, int, int], Step]
 
 
-@dataclass
-class Running:
-    """A trial in a place. asked_at: when it was asked to stop; killed: whether that was not enough."""
+@dataclass(frozen=True)
+class Turn:
+    """A ticket, by its name, in a place. restart: how often it had begun before."""
 
     name: str
     ticket: Ticket
     place: int
     restart: int
+
+
+@dataclass
+class Running:
+    """A turn's trial at work. asked_at: when it was asked to stop; killed: whether that was not enough."""
+
+    turn: Turn
     step: Step
     asked_at: float | None = None
     killed: bool = False
@@ -115,18 +122,19 @@ class Keeper:
         ticket = Ticket.read(self.pack.tickets / f"{name}.json")
         if ticket is None:
             return  # given to another job, as this one was taken for dead
+        turn = Turn(name, ticket, place, restart)
         self._note(PlaceEvent(ticket=name, what="began", time=time.time(), place=place, restart=restart))
         if self.pack.cancel_file(name).exists():
-            self._end(Running(name, ticket, place, restart, _Nothing()), "cancelled", None)
+            self._end(turn, "cancelled", None)
             return
         try:
             step = self.start(ticket, restart, place)
         except OSError as error:
             say(f"place {place}: cannot start {ticket.signature}: {error}")
-            self._end(Running(name, ticket, place, restart, _Nothing()), "failed", None)
+            self._end(turn, "failed", None)
             return
         say(f"place {place}: {ticket.signature} begins as {ticket.id}")
-        self.running[place] = Running(name, ticket, place, restart, step)
+        self.running[place] = Running(turn, step)
 
     def _look_after_running(self) -> None:
         for place, each in list(self.running.items()):
@@ -136,14 +144,15 @@ class Keeper:
                 continue
             del self.running[place]
             how = self._how(each, code)
-            self._end(each, how, code)
+            turn = each.turn
+            self._end(turn, how, code)
             if how == "interrupted":
-                self.own[each.name] = each.restart + 1
-                self.not_before[each.name] = time.monotonic() + self.record.warned_s
+                self.own[turn.name] = turn.restart + 1
+                self.not_before[turn.name] = time.monotonic() + self.record.warned_s
                 self.interrupted = True
 
     def _how(self, each: Running, code: int) -> How:
-        if RunFolder(Path(each.ticket.spec).parent).finished:
+        if RunFolder(Path(each.turn.ticket.spec).parent).finished:
             return "finished"  # a signal may have reached it as it left
         if each.asked_at is not None:
             return "cancelled"
@@ -151,15 +160,15 @@ class Keeper:
             return "interrupted"
         return "failed"
 
-    def _end(self, each: Running, how: How, code: int | None) -> None:
-        say(f"place {each.place}: {each.ticket.signature} {how}" + (f" (exit code {code})" if code else ""))
+    def _end(self, turn: Turn, how: How, code: int | None) -> None:
+        say(f"place {turn.place}: {turn.ticket.signature} {how}" + (f" (exit code {code})" if code else ""))
         self._note(
             PlaceEvent(
-                ticket=each.name,
+                ticket=turn.name,
                 what="ended",
                 time=time.time(),
-                place=each.place,
-                restart=each.restart,
+                place=turn.place,
+                restart=turn.restart,
                 how=how,
                 code=code,
             )
@@ -167,7 +176,7 @@ class Keeper:
 
     def _stop_if_asked(self, each: Running) -> None:
         if each.asked_at is None:
-            if self.pack.cancel_file(each.name).exists():
+            if self.pack.cancel_file(each.turn.name).exists():
                 each.asked_at = time.monotonic()
                 each.step.send(signal.SIGTERM)
         elif not each.killed and time.monotonic() - each.asked_at > STOP_GRACE_S:
@@ -184,16 +193,6 @@ class Keeper:
     def _note(self, event: PlaceEvent) -> None:
         self.lease.check()
         event.append(self.pack.events_file)
-
-
-class _Nothing(Step):
-    """Of a trial that was not even started."""
-
-    def code(self) -> int | None:
-        return None
-
-    def send(self, number: int) -> None:
-        pass
 
 
 def say(line: str) -> None:
