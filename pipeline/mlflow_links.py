@@ -6,7 +6,7 @@ MLflow unfolds nested runs only in a list that is sorted by something (mlflow#15
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,13 +70,15 @@ def tracked(sweep: Path) -> Tracked | None:
     for signature in signatures_in(sweep):
         folder = RunFolder(sweep / signature)
         sent = Mirrored.read(folder.mirror_file)
-        if sent is not None:
+        if sent is not None and sent.place is not None:
             found[signature] = sent, folder.spec()
     if not found:
         return None
-    uri, experiment, created = _newest(sent.target for sent, _ in found.values())
-    target = f"{uri} {experiment} {created}"
-    ours = {signature: pair for signature, pair in found.items() if pair[0].target == target}
+    # A sweep whose trials were sent to two databases is shown in the newer.
+    newest = uri, experiment, _ = max(
+        (sent.place for sent, _ in found.values() if sent.place), key=lambda place: place[2]
+    )
+    ours = {signature: pair for signature, pair in found.items() if pair[0].place == newest}
     runs = {signature: sent.run_id for signature, (sent, _) in ours.items()}
     return Tracked(uri, experiment, runs, headline_key(next(iter(ours.values()))[1]))
 
@@ -87,12 +89,6 @@ def signatures_in(sweep: Path) -> list[str]:
     place = {cell.signature: number for number, cell in enumerate(record.cells)} if record else {}
     found = (folder.signature for folder in run_folders(sweep))
     return sorted(found, key=lambda signature: place.get(signature, len(place)))
-
-
-def _newest(targets: Iterable[str]) -> tuple[str, str, str]:
-    """URI, experiment and its creation: a sweep whose trials were sent to two databases is shown in the newer."""
-    uri, experiment, created = max((target.rsplit(" ", 2) for target in targets), key=lambda parts: int(parts[2]))
-    return uri, experiment, created
 
 
 def links(tracked: Tracked, server: str) -> list[Link]:

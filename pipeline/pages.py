@@ -12,13 +12,12 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.servers import is_server, without_user
 from heatmark.pipeline import mlflow_server
 from heatmark.pipeline.mirror import default_uri
 from heatmark.pipeline.mlflow_links import Link, Tracked, links, tracked
-from heatmark.pipeline.tracking_uri import SERVERS
 
 # One person looks: none of MLflow's nine processes for jobs of its own, and nothing is told to its makers.
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -34,8 +33,8 @@ def show_pages(sweep: Path, port: int, opened: bool) -> None:
     found = tracked(sweep)
     if found is None and not (sweep / "mlflow.db").exists():
         raise InputError(f"{sweep}: no mlflow.db; the sweep tracks elsewhere or has not been run")
-    if found is not None and _is_server(found.uri):
-        server = _without_user(found.uri.rstrip("/"))
+    if found is not None and is_server(found.uri):
+        server = without_user(found.uri.rstrip("/"))
         shown = links(found, server)
         print(f"MLflow: {server}")
         _print(shown)
@@ -49,16 +48,6 @@ def show_pages(sweep: Path, port: int, opened: bool) -> None:
     if opened:
         _open_once_up(server, shown)
     _serve(_database(sweep, found), port)
-
-
-def _is_server(uri: str) -> bool:
-    return urlsplit(uri).scheme in SERVERS
-
-
-def _without_user(address: str) -> str:
-    """A browser asks for the name itself."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _database(sweep: Path, found: Tracked | None) -> str:

@@ -16,10 +16,10 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from heatmark.foundation.errors import InputError
+from heatmark.foundation.servers import SERVERS
 from heatmark.foundation.variables import expand_variables
 from heatmark.pipeline.mirror_failure import without_passwords
 
-SERVERS = ("http", "https")
 # Of each database the usual port, and the module that SQLAlchemy loads where the scheme names none (`mysql+pymysql`).
 DATABASES = {"postgresql": (5432, "psycopg2"), "mysql": (3306, "MySQLdb"), "mssql": (1433, "pyodbc")}
 MODULES = {"mysqldb": "MySQLdb", "mysqlconnector": "mysql"}

@@ -55,3 +55,9 @@ class Mirrored(Record):
     state: SentState | None
     identity: str | None
     parent: str | None
+
+    @property
+    def place(self) -> tuple[str, str, int] | None:
+        """The database's URI, the experiment in it and when that was made; None where an earlier version wrote less."""
+        uri, *rest = self.target.rsplit(" ", 2)
+        return (uri, rest[0], int(rest[1])) if len(rest) == 2 and rest[1].isdigit() else None
