@@ -44,9 +44,10 @@ class Claims:
             self._held[folder.signature] = hold(driver_lock(folder.path), this_driver(folder.path.parent))
         except Held as held:
             return str(held)
-        _note_driver(folder)
         if folder.signature in self._trials:
             write_spec(folder.spec_file, planned_again(folder.spec(), self._trials[folder.signature]))
+        if not _has_ended_well(folder):
+            _note_driver(folder)
         return None
 
     @contextmanager
@@ -112,6 +113,12 @@ def _is_same(folder: RunFolder, other: RunFolder) -> bool:
         return folder.path.samefile(other.path)
     except FileNotFoundError:
         return False
+
+
+def _has_ended_well(folder: RunFolder) -> bool:
+    """Whether nothing is left to do: the sweep that had it trained goes on accounting for it."""
+    job = folder.job()
+    return folder.finished and job is not None and job.state == "finished"
 
 
 def _note_driver(folder: RunFolder) -> None:

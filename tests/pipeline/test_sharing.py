@@ -100,6 +100,9 @@ def test_a_trial_that_two_drivers_want_is_sent_once_and_both_get_its_result(
     assert cluster.sent == [SPEC.signature] and job_of(second.folder).state == "finished"
     assert second.folder.drivers() == ["a"] and is_sent_from_here(first.folder)
     assert not is_sent_from_here(second.folder), "its costs are the first sweep's to account"
+    late = Claims()
+    assert late.take(second.folder) is None and second.folder.drivers() == ["a"], "nothing is left to look after"
+    late.close()
 
 
 def test_drivers_that_begin_at_once_send_it_once(runs: Path, cluster: ScriptedCluster) -> None:
@@ -150,8 +153,8 @@ def test_a_job_that_was_about_to_be_sent_by_a_driver_that_died_is_sent(runs: Pat
 
 @pytest.fixture
 def cancel(monkeypatch: pytest.MonkeyPatch, cluster: ScriptedCluster) -> Callable[[Path], tuple[int, list[str]]]:
-    monkeypatch.setattr("heatmark.pipeline.driver.make_cluster", lambda _settings, _sweep: cluster)
-    monkeypatch.setattr(shared_cluster, "make_cluster", lambda _settings, _sweep: cluster)
+    monkeypatch.setattr("heatmark.pipeline.driver.make_cluster", lambda *_, **__: cluster)
+    monkeypatch.setattr(shared_cluster, "make_cluster", lambda *_, **__: cluster)
 
     def cancelled(sweep: Path) -> tuple[int, list[str]]:
         said: list[str] = []
@@ -263,7 +266,8 @@ def test_a_job_is_found_at_the_cluster_of_the_sweep_that_sent_it(
     theirs.notes.append("a note of theirs")
     asked: list[Path] = []
 
-    def made(_settings: object, sweep: Path) -> Elsewhere:
+    def made(_settings: object, sweep: Path, supplies: bool = True) -> Elsewhere:
+        assert not supplies, "another sweep's jobs are asked for, never sent"
         asked.append(sweep)
         return theirs
 
@@ -290,7 +294,7 @@ def test_a_job_at_a_cluster_that_cannot_be_asked_is_not_sent_again(
 ) -> None:
     folder = taken_over(runs, state)
 
-    def absent(*_: object) -> ScriptedCluster:
+    def absent(*_: object, **__: object) -> ScriptedCluster:
         raise InputError("there is no SLURM on this machine")
 
     monkeypatch.setattr(shared_cluster, "make_cluster", absent)
@@ -305,7 +309,7 @@ def test_a_process_of_another_machine_that_trains_is_waited_for(
     runs: Path, cluster: ScriptedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = taken_over(runs, executor="local")
-    monkeypatch.setattr(shared_cluster, "make_cluster", lambda _settings, _sweep: ScriptedCluster())
+    monkeypatch.setattr(shared_cluster, "make_cluster", lambda *_, **__: ScriptedCluster())
     both = SharedCluster(cluster, runs / "b")
     assert both.jobs([folder]) == {}
     with hold_lease(folder, "7", 0) as lease:

@@ -98,15 +98,16 @@ def steps_of(path: Path, name: str) -> list[int]:
     return steps
 
 
-def live_jobs(sweep: Path) -> list[psutil.Process]:
-    found = []
+def live_jobs(sweep: Path) -> dict[psutil.Process, str]:
+    """The processes of a sweep's trials, each with its run folder."""
+    found = {}
     for process in psutil.process_iter():
         try:
             environment = process.environ()
         except psutil.Error:
             continue
-        if environment.get(RUN_VARIABLE, "").startswith(str(sweep)):
-            found.append(process)
+        if (folder := environment.get(RUN_VARIABLE, "")).startswith(str(sweep)):
+            found[process] = folder
     return found
 
 
@@ -258,7 +259,9 @@ def test_a_driver_that_is_stopped_while_ray_starts_ends_in_order(tmp_path: Path)
     driver.send_signal(signal.SIGTERM)
     output, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130 and "interrupted; jobs that run go on" in output, output
-    assert not live_jobs(sweep) and not any(folder.job() for folder in run_folders(sweep))
+    # Jobs are sent before Ray has started: each is on record, so that a command can end it.
+    assert set(live_jobs(sweep).values()) <= {str(folder.path) for folder in run_folders(sweep) if folder.job()}
+    assert run("cancel", sweep, cwd=tmp_path)[0] == 0 and not live_jobs(sweep)
 
 
 def test_a_trial_that_fails_by_the_users_mistake_is_told_in_one_line(tmp_path: Path) -> None:
