@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from heatmark.datasets.boxes import title_of
 from heatmark.foundation.counted import counted
@@ -34,7 +35,14 @@ class Context:
 
     def own(self, row: PaperRow, boxes: str = USUAL_BOXES) -> GridCell | None:
         """Ours of the row's own net, input, method and beta, measured in these boxes."""
-        return own_cell(self.cells, row, boxes)
+        if (row, boxes) not in self._own:
+            self._own[row, boxes] = own_cell(self.cells, row, boxes)
+        return self._own[row, boxes]
+
+    @cached_property
+    def _own(self) -> dict[tuple[PaperRow, str], GridCell | None]:
+        """Found so far: a row is asked for by each column of its table."""
+        return {}
 
     def near(self, row: PaperRow, *, any_size: bool = False) -> GridCell | None:
         """Ours most like a row that has none of its own, or not in its boxes. any_size: see near_cell."""

@@ -28,9 +28,9 @@ def fits(spec: TrialSpec, row: PaperRow) -> bool:
     return (
         (method.name, getattr(method, "beta", None)) == (row.method, row.beta)
         and row.backbone is not None
-        and parse_backbone(spec.backbone) == parse_backbone(row.backbone)
         and spec.data.input_size == row.input
         and spec.train.depth == row.depth
+        and parse_backbone(spec.backbone) == parse_backbone(row.backbone)
         and row.sigma in (None, getattr(method, "sigma", None))
         and row.prior in ("", prior_of(spec))
     )

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import chdtrc, fdtrc, ndtr
 
 from heatmark.reports.statistics.bootstrap import RESAMPLES
 from heatmark.reports.statistics.intervals import LEVEL, MOST_DEALS, Array
+from heatmark.reports.statistics.ranked import mean_ranks, trimmed_mean
 from heatmark.reports.statistics.two_levels import superiority
 
 # Cut from either end of the sorted scores.
@@ -40,8 +41,7 @@ class Friedman:
 
 def ranks(score_Nk: Array) -> Array:
     """Within each setting; 1 is the highest score, equal scores share the mean of their ranks."""
-    rank_Nk: Array = stats.rankdata(-score_Nk, axis=1)
-    return rank_Nk
+    return np.array([mean_ranks(-score_k) for score_k in score_Nk])
 
 
 def friedman(rank_Nk: Array) -> Friedman:
@@ -57,9 +57,9 @@ def friedman(rank_Nk: Array) -> Friedman:
     freedom = methods - 1
     return Friedman(
         chi_square,
-        float(stats.chi2.sf(chi_square, freedom)),
+        float(chdtrc(freedom, chi_square)),
         f,
-        float(stats.f.sf(f, freedom, freedom * (settings - 1))),
+        float(fdtrc(freedom, freedom * (settings - 1), f)),
         _dealt_p(rank_Nk),
     )
 
@@ -84,13 +84,26 @@ def _dealt_p(rank_Nk: Array) -> float:
 
 def critical_difference(methods: int, settings: int, level: float = LEVEL) -> float:
     """Nemenyi's: mean ranks further apart differ, all pairs together. q / sqrt(2) sqrt(k (k + 1) / (6 N))."""
-    q = float(stats.studentized_range.ppf(level, methods, np.inf))
-    return q / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * settings))
+    return _range_quantile(level, methods) / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * settings))
+
+
+def _range_quantile(level: float, count: int) -> float:
+    """Of the range of `count` standard normal values: its share below q is
+    count * integral of phi(z) (Phi(z + q) - Phi(z))^(count - 1) dz, of which q is found by bisection.
+    """
+    z, step = np.linspace(-9, 9, 1801, retstep=True)
+    density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * step
+    low, high = 0.0, 20.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        below = count * float((density * (ndtr(z + middle) - ndtr(z)) ** (count - 1)).sum())
+        low, high = (middle, high) if below < level else (low, middle)
+    return low
 
 
 def interquartile_mean(score_R: Array) -> float:
     """The mean of the middle half of the runs."""
-    return float(stats.trim_mean(score_R, TAIL))
+    return float(trimmed_mean(score_R, TAIL))
 
 
 def interquartile_interval(
@@ -99,7 +112,7 @@ def interquartile_interval(
     """Of the interquartile mean, over seeds: runs are drawn with replacement within each setting (percentiles)."""
     draw = np.random.default_rng(seed)
     drawn_BR = np.hstack([score_R[draw.integers(0, len(score_R), (resamples, len(score_R)))] for score_R in runs])
-    low, high = np.quantile(stats.trim_mean(drawn_BR, TAIL, axis=1), ((1 - level) / 2, (1 + level) / 2))
+    low, high = np.quantile(trimmed_mean(drawn_BR, TAIL), ((1 - level) / 2, (1 + level) / 2))
     return float(low), float(high)
 
 

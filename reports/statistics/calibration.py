@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from heatmark.reports.statistics.intervals import Array
+from heatmark.reports.statistics.ranked import mean_ranks
 
 BINS = 10
 # Of a sparsification curve: 0, 5, ... 95 % of the joints left out.
@@ -50,7 +50,7 @@ def auroc(confidence_N: npt.ArrayLike, right_N: npt.ArrayLike) -> float | None:
     right, wrong = int(right_mask_N.sum()), int((~right_mask_N).sum())
     if not right or not wrong:
         return None
-    rank_N = rankdata(np.asarray(confidence_N, np.float64))
+    rank_N = mean_ranks(np.asarray(confidence_N, np.float64))
     return float((rank_N[right_mask_N].sum() - right * (right + 1) / 2) / (right * wrong))
 
 

@@ -19,18 +19,17 @@ def ap_in_orders(
     image_N, score_DN = np.asarray(image_N), np.atleast_2d(np.asarray(score_DN))
     people = len(image_N) if person_N is None else int(np.sum(person_N))
     order_DN = np.argsort(-score_DN, axis=1, kind="stable")
-    # A prediction that passes one threshold passes all lower ones.
     passed_N = np.searchsorted(THRESHOLDS, np.asarray(oks_N), side="right")
     passed_DN = passed_N[order_DN]
     counts_DN = np.ones(order_DN.shape, np.bool_)
     if np.unique(image_N, return_counts=True)[1].max() > MOST_DETECTIONS:
         counts_DN = np.array([rank_in_image(ranked_N) < MOST_DETECTIONS for ranked_N in image_N[order_DN]])
     rank_DN = np.maximum(np.cumsum(counts_DN, axis=1), 1)
-    total_D = np.zeros(len(score_DN))
-    for place in range(len(THRESHOLDS)):
-        found_DN = np.cumsum((passed_DN > place) & counts_DN, axis=1)
-        best_DN = np.maximum.accumulate((found_DN / rank_DN)[:, ::-1], axis=1)[:, ::-1]
-        reached_DN = RECALLS * found_DN // people
-        gained_DN = np.diff(reached_DN, axis=1, prepend=0)
-        total_D += (best_DN * gained_DN).sum(axis=1) + best_DN[:, 0]
+    # A prediction that passes one threshold passes all lower ones. T: thresholds.
+    passes_TDN = passed_DN > np.arange(len(THRESHOLDS))[:, None, None]
+    found_TDN = np.cumsum(passes_TDN & counts_DN, axis=2)
+    best_TDN = np.maximum.accumulate((found_TDN / rank_DN)[:, :, ::-1], axis=2)[:, :, ::-1]
+    reached_TDN = RECALLS * found_TDN // people
+    gained_TDN = np.diff(reached_TDN, axis=2, prepend=0)
+    total_D = ((best_TDN * gained_TDN).sum(axis=2) + best_TDN[:, :, 0]).sum(axis=0)
     return np.asarray(total_D / ((RECALLS + 1) * len(THRESHOLDS)))

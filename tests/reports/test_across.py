@@ -28,6 +28,7 @@ from heatmark.reports.statistics.across import (
     performance_profile,
     ranks,
 )
+from heatmark.reports.statistics.ranked import trimmed_mean
 from heatmark.workloads.spec import DataSpec
 from tests.reports.recorded import made_up_people, with_errors, write_records
 
@@ -62,6 +63,22 @@ def test_demsars_example() -> None:
 @pytest.mark.parametrize(("methods", "q"), [(2, 1.960), (3, 2.343), (5, 2.728), (10, 3.164)])
 def test_nemenyis_q_is_that_of_demsars_table(methods: int, q: float) -> None:
     assert critical_difference(methods, 6) == pytest.approx(q * math.sqrt(methods * (methods + 1) / 36), abs=1e-3)
+
+
+@pytest.mark.parametrize("methods", [2, 3, 7, 20])
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.999])
+def test_nemenyis_q_is_scipys(methods: int, level: float) -> None:
+    q = float(scipy.stats.studentized_range.ppf(level, methods, np.inf))
+    mine = critical_difference(methods, 6, level) / math.sqrt(methods * (methods + 1) / 36)
+    assert mine == pytest.approx(q / math.sqrt(2), abs=1e-9)
+
+
+def test_ranks_and_cut_means_are_scipys() -> None:
+    draw = np.random.default_rng(0)
+    for count in (1, 2, 5, 8, 100):
+        value_XN = draw.integers(0, 9, (20, count)).astype(np.float64)
+        assert trimmed_mean(value_XN, 0.25) == pytest.approx(scipy.stats.trim_mean(value_XN, 0.25, axis=1))
+        np.testing.assert_array_equal(ranks(value_XN), scipy.stats.rankdata(-value_XN, axis=1))
 
 
 @pytest.mark.parametrize(("settings", "methods"), [(5, 3), (12, 6), (40, 4)])
