@@ -22,6 +22,10 @@ TEMPLATE, SCRIPT, STYLE = (Path(__file__).with_name(f"report.{kind}") for kind i
 # Of what is about a method, data set or backbone that no trial of the report has.
 UNKNOWN = "-"
 OF_METHOD = re.compile(r' data-method="([^"]*)"')
+# Of a drawing: a page with tens of thousands of such nodes opens late. Its one rule of style would be one for every
+# element of the page, and stands in report.css.
+OF_NO_USE = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
+BETWEEN = re.compile(r">\s+<")
 
 
 def render_html(document: Document, place: Path | None = None) -> str:
@@ -76,6 +80,7 @@ def _marker(numbers: Mapping[str, Mapping[str, int]]) -> Callable[[Concerns], Ma
 def _inline_svg(figure: Figure, prefix: str, methods: Mapping[str, int]) -> Markup:
     """In the page itself, so that points of it can say something; ids stay apart from those of other drawings."""
     drawing = figure.svg[figure.svg.index("<svg") :]
+    drawing = BETWEEN.sub("><", OF_NO_USE.sub("", drawing))
     drawing = re.sub(r'( id="|url\(#|xlink:href="#)', rf"\g<1>{prefix}-", drawing)
     drawing = OF_METHOD.sub(lambda found: f' data-method="{methods.get(unescape(found[1]), UNKNOWN)}"', drawing)
     return Markup(drawing.replace("<svg", f'<svg role="img" aria-label="{escape(figure.description)}"', 1))

@@ -1,4 +1,4 @@
-// The page's own script: tables sort, and a filter hides what is about other methods, data sets and backbones.
+// The page's own script: tables sort, a filter hides what is about other methods, data sets and backbones.
 "use strict";
 
 // A click on a header sorts by that column, a second click the other way round; rows without a value stay last.
@@ -49,6 +49,18 @@ if (filter) {
   filter.addEventListener("reset", () => setTimeout(apply));
   filter.hidden = false;
 }
+
+// What is far below is laid out one by one once the page is there: screen readers are told of nothing that is not.
+addEventListener("load", () => {
+  const late = [...document.querySelectorAll("figure, div > .wide")];
+  const soon = window.requestIdleCallback ?? setTimeout;
+  const next = () => {
+    if (!late.length) return;
+    late.shift().style.contentVisibility = "visible";
+    soon(next);
+  };
+  soon(next);
+});
 
 // On paper nothing unfolds: how to read a table is printed, and closed again afterwards.
 const folds = document.querySelectorAll("details.how:not([open])");

@@ -138,9 +138,20 @@ def names(page: Session) -> list[tuple[str, str]]:
     return told
 
 
+def until_laid_out(page: Session) -> None:
+    """What is far below is laid out after the page was loaded."""
+    page.evaluate(
+        "new Promise((done) => { const look = () => [...document.querySelectorAll('figure, .wide')].every((each) => "
+        "getComputedStyle(each).contentVisibility === 'visible') ? done() : setTimeout(look, 20); look(); })"
+    )
+
+
 def test_a_screen_reader_finds_its_way(page: Session) -> None:
+    until_laid_out(page)
     found = names(page)
     roles = [role for role, _ in found]
+    shown = "[...document.querySelectorAll('main table, main svg')].filter((each) => !each.closest('details')).length"
+    assert roles.count("table") + roles.count("image") + roles.count("img") == page.evaluate(shown)
     assert {"banner", "main", "navigation", "contentinfo", "form", "region"} <= set(roles)
     assert ("form", "Show only") in found and ("group", "Method") in found and ("checkbox", "BCIR") in found
     assert ("heading", "In short") in found and ("region", "In short") in found
