@@ -25,7 +25,7 @@ from tests.made_up import gaussian_HW, planned_sweep
 
 def heatmark(*arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "heatmark.pipeline.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def mistake(*arguments: Any) -> str:

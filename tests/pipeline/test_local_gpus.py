@@ -61,8 +61,8 @@ def test_each_trial_has_its_own_gpus_whichever_driver_started_the_others(tmp_pat
 
 def end(folder: RunFolder) -> None:
     for process in _processes_of(folder):
-        for each in [*process.children(recursive=True), process]:
-            with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for each in [*process.children(recursive=True), process]:
                 each.kill()
 
 

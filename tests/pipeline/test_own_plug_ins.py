@@ -57,7 +57,7 @@ def test_what_is_begun_passes_its_own_test(tmp_path: Path, part: str) -> None:
     assert done.returncode == 0 and f"plugins: [{'my_own.py'}]" in done.stdout, done.stderr
     assert part != "method" or len((tmp_path / "my_own.py").read_text().splitlines()) <= 40
     tried = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_own.py"]
-    done = subprocess.run(tried, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(tried, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout
     again = heatmark(HERE, tmp_path, "new", part, "my_own")
     assert again.returncode == 2 and "my_own.py: is there already" in again.stderr
@@ -93,7 +93,7 @@ def test_a_sweep_with_a_plug_in_is_planned_without_torch(tmp_path: Path) -> None
         f"sys.argv = ['heatmark', 'sweep', 'plan', {str(path)!r}]\n"
         "from heatmark.pipeline.cli import main\nmain()"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "My Own β 10" in done.stdout, done.stderr
 
 
@@ -122,7 +122,7 @@ def test_a_plug_in_that_is_not_there_is_told_with_one_that_is(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_a_method_of_ones_own_is_compared_and_a_broken_one_fails_alone(tmp_path: Path) -> None:
     begun(tmp_path, "my_own")
     begun(tmp_path, "my_shape", "(error_BK * labelled_BK).sum() / ", "(error_BK * labelled_BK) / ")

@@ -20,7 +20,7 @@ DRAWN = {"synthetic": {"people_train": 16, "people_val": 8}, "input_size": [64, 
 
 def heatmark(environment: dict[str, str], cwd: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "heatmark.pipeline.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def sweep_file(folder: Path, **changes: Any) -> Path:
@@ -126,7 +126,7 @@ def test_a_sweep_runs_on_a_cluster_of_somebody_elses(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 def test_a_sweep_of_nothing_but_plug_ins_ends_with_a_report(tmp_path: Path) -> None:
     environment = install(tmp_path / "site", "methods", "backbones", "formats")
     root = write_dots(tmp_path / "dots").parent

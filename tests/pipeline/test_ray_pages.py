@@ -37,10 +37,11 @@ def sweep(tmp_path: Path) -> Iterator[Path]:
     driver = start("run", path, cwd=tmp_path)
     try:
         until_seen(lambda: sum(bool(each.epochs()) for each in run_folders(folder)) == 2, driver)
+        until_seen((folder / ADDRESS_FILE).exists, driver)  # trials are sent before Ray has started
         yield folder
     finally:
         run("cancel", folder, cwd=tmp_path)
-        driver.communicate(timeout=240)
+        driver.communicate(timeout=420)
 
 
 def asked(sweep: Path, path: str) -> Any:

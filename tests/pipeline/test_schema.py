@@ -44,9 +44,9 @@ def shipped() -> dict[str, Any]:
 def test_the_shipped_schema_is_what_the_command_writes(path: Path, tmp_path: Path) -> None:
     kind = path.name.partition(".")[0]
     command = [sys.executable, "-m", "heatmark.pipeline.cli", kind, "schema"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
     assert path.read_text(encoding="utf-8") == printed, "write it again with: make schema"
-    subprocess.run([*command, "--out", tmp_path / "a/b.json"], check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, "--out", tmp_path / "a/b.json"], check=True, capture_output=True, timeout=300)
     assert (tmp_path / "a/b.json").read_text(encoding="utf-8") == printed
 
 
@@ -159,7 +159,7 @@ def test_a_plug_in_is_in_the_schema(tmp_path: Path) -> None:
 def test_a_plug_in_of_a_sweep_file_is_in_the_schema_that_is_asked_for_with_it(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FILES["methods"])
     command = [sys.executable, "-m", "heatmark.pipeline.cli", "sweep", "schema", "--plugin", str(tmp_path / "mine.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     theirs = {**SOUND, "data": {"d": {"root": "x"}}, "plugins": ["mine.py"], "grid": {**GRID, "method": "sharp"}}
     assert errors(json.loads(done.stdout), theirs) == [] and len(errors(shipped(), theirs)) == 1
 

@@ -69,7 +69,7 @@ def test_of_two_sweeps_that_overlap_the_second_trains_only_the_rest(tmp_path: Pa
     assert [point.step for point in history] == [1, 2]
 
     report = [sys.executable, "-m", "heatmark.pipeline.cli", "report", "runs/small", "runs/other"]
-    done = subprocess.run(report, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(report, cwd=tmp_path, capture_output=True, text=True, timeout=420)
     assert done.returncode == 0, done.stderr
     assert (runs / "small+other" / "report.pdf").read_bytes().startswith(b"%PDF")
     table = (runs / "small+other" / "report" / "tables" / "accuracy.csv").read_text()
@@ -121,9 +121,9 @@ def test_two_drivers_with_one_trial_start_it_once_whoever_is_killed_or_cancelled
         until_seen(lambda: "waits for sweep second" in told(tmp_path / "first.log"), first)
         code, output = run("cancel", runs / "second", cwd=tmp_path)
         assert code == 0 and f"({folder.signature[:8]}): left to sweep first, which wants it" in output
-        assert second.wait(timeout=120) == 0 and live_jobs(runs), told(tmp_path / "second.log")
+        assert second.wait(timeout=420) == 0 and live_jobs(runs), told(tmp_path / "second.log")
         assert folder.result() is None and len(folder.epochs()) < 20
-    assert first.wait(timeout=240) == 0, told(tmp_path / "first.log")
+    assert first.wait(timeout=420) == 0, told(tmp_path / "first.log")
     assert folder.result() is not None and len(folder.attempts()) == 1 and len(job_of(folder).submissions) == 1
     assert [record.epoch for record in folder.epochs()] == list(range(20))
     assert RunFolder(runs / "second" / folder.signature).result() is not None

@@ -63,7 +63,7 @@ def told(log: Path) -> str:
 
 def run(*arguments: Any, cwd: Path) -> tuple[int, str]:
     process = start(*arguments, cwd=cwd)
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=420)
     return process.returncode, output
 
 
@@ -143,7 +143,7 @@ def test_a_driver_killed_in_mid_sweep_is_followed_by_one_that_adopts_its_jobs(tm
         ours = f"process {driver.pid} on"
         locks = [driver_lock(folder.path) for folder in run_folders(sweep)]
         until_seen(lambda: all(ours in lock.read_text() for lock in locks), driver)
-    assert driver.wait(timeout=240) == 0, told(log)
+    assert driver.wait(timeout=420) == 0, told(log)
     folders = list(run_folders(sweep))
     assert len(folders) == 2 and all(folder.result() for folder in folders)
     for folder in folders:
@@ -190,7 +190,7 @@ def test_relays_that_are_killed_are_followed_by_others(tmp_path: Path) -> None:
         until_seen(lambda: len(relays_of(driver)) == 2, driver)
         for relay in relays_of(driver):
             relay.kill()
-    output, _ = driver.communicate(timeout=240)
+    output, _ = driver.communicate(timeout=420)
     assert driver.returncode == 0, output
     for folder in run_folders(sweep):
         assert folder.result() and len(folder.attempts()) == 1, output
@@ -227,7 +227,7 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     assert second == 2 and "another driver runs this sweep" in output
     code, output = run("cancel", sweep, cwd=tmp_path)
     assert code == 0 and "cancelled 2 trials" in output
-    output, _ = driver.communicate(timeout=120)
+    output, _ = driver.communicate(timeout=420)
     assert driver.returncode == 0, output
     assert not live_jobs(sweep)
     states = {status["state"] for status in json.loads(run("status", sweep, "--json", cwd=tmp_path)[1])["trials"]}
@@ -241,7 +241,7 @@ def test_a_cancelled_sweep_stops_and_can_be_taken_up_again(tmp_path: Path) -> No
     driver.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     driver.send_signal(signal.SIGTERM)
-    output, _ = driver.communicate(timeout=180)
+    output, _ = driver.communicate(timeout=420)
     assert driver.returncode == 130 and "interrupted; jobs that run go on" in output, output
     assert live_jobs(sweep), "an interrupted driver must leave its jobs running"
     assert run("cancel", sweep, cwd=tmp_path)[0] == 0
@@ -257,7 +257,7 @@ def test_a_driver_that_is_stopped_while_ray_starts_ends_in_order(tmp_path: Path)
     driver = start("run", path, cwd=tmp_path)
     until_seen(lambda: (sweep / "ray_token").exists(), driver)  # written just before
     driver.send_signal(signal.SIGTERM)
-    output, _ = driver.communicate(timeout=120)
+    output, _ = driver.communicate(timeout=420)
     assert driver.returncode == 130 and "interrupted; jobs that run go on" in output, output
     # Jobs are sent before Ray has started: each is on record, so that a command can end it.
     assert set(live_jobs(sweep).values()) <= {str(folder.path) for folder in run_folders(sweep) if folder.job()}
