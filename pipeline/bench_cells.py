@@ -119,7 +119,9 @@ class _Watch(threading.Thread):
         self.driver_mb: list[tuple[int, float]] = []
 
     def run(self) -> None:
-        while not self.ended.wait(3.0):
+        looked_s = 0.0
+        while not self.ended.wait(max(3.0, 20 * looked_s)):  # what it costs itself is a twentieth
+            began = time.monotonic()
             relays, ray_mb, all_mb = 0, 0.0, 0.0
             own = psutil.Process()
             for process in own.children(recursive=True):
@@ -136,6 +138,7 @@ class _Watch(threading.Thread):
             self.peak_pss_mb = max(self.peak_pss_mb, all_mb + rss_mb)
             self.peak_ray_mb = max(self.peak_ray_mb, ray_mb)
             self.most_relays = max(self.most_relays, relays)
+            looked_s = time.monotonic() - began
 
 
 @contextmanager

@@ -65,11 +65,13 @@ class Broker(threading.Thread):
         self._complained: dict[str, float] = {}
         self._lock = threading.Lock()
         self._changed, self._closed = threading.Event(), threading.Event()
+        self._asked, self._answered = 0, 0
 
     def want(self, *folders: RunFolder) -> None:
         """See to it that these trials have a job until they end, in this order."""
         with self._lock:
             self._wanted |= {folder.signature: folder for folder in folders}
+            self._asked += 1
         self._changed.set()
 
     def open_trials(self) -> list[RunFolder]:
@@ -84,6 +86,10 @@ class Broker(threading.Thread):
         self.join()
         self.claims.close()
 
+    def has_turned(self) -> bool:
+        """Whether it was tried once to send all that is wanted."""
+        return self._answered == self._asked or not self.is_alive()
+
     def wait_until_ended(self) -> None:
         """Until every wanted trial has ended."""
         while self.open_trials() and self.is_alive():
@@ -91,11 +97,13 @@ class Broker(threading.Thread):
 
     def run(self) -> None:
         while not self._closed.is_set():
+            asked = self._asked
             try:
                 while self._look_after(self._in_turn()):
                     pass
             except Exception as error:  # a full disk, say: without this thread the sweep would wait for ever
                 self._complain(f"{error}; trying again")
+            self._answered = asked
             self._changed.wait(self.poll_s)
             self._gather()
 

@@ -39,6 +39,8 @@ from heatmark.workloads.run_folder.folder import RunFolder, run_folders
 Log = Callable[[str], None]
 # How often a sweep's lock is tried: another sweep may be looking at it.
 LOCK_TRIES, LOCK_PAUSE_S = 4, 0.1
+# A cluster that takes longer to take its jobs goes on while Ray starts.
+SENT_BEFORE_RAY_S = 60.0
 
 
 def run_sweep(plan: Plan, console: Console) -> int:
@@ -118,6 +120,7 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
     epochs = max(trial.train.epochs for trial in plan.trials)
 
     def walk(leave_if_asked: Callable[[], None]) -> None:
+        _send_first(broker, leave_if_asked)
         with ray_head(plan.folder, plan.sweep.tune.dashboard) as dashboard:
             if dashboard:
                 host, port = socket.gethostname(), dashboard.rpartition(":")[2]
@@ -129,6 +132,14 @@ def _tune(plan: Plan, folders: list[RunFolder], broker: Broker, log: Log) -> Non
             run_tune(folders, plan.folder / "tune", plan.sweep.tune, broker, relays, epochs, leave_if_asked)
 
     beside_signals(walk)
+
+
+def _send_first(broker: Broker, leave_if_asked: Callable[[], None]) -> None:
+    """Ray's start keeps this process and machine busy: hundreds of jobs would be sent over minutes beside it."""
+    deadline = time.monotonic() + SENT_BEFORE_RAY_S
+    while not broker.has_turned() and time.monotonic() < deadline:
+        leave_if_asked()
+        time.sleep(0.05)
 
 
 def _account(plan: Plan, console: Console) -> None:

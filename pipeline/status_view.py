@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heatmark.pipeline.broker import without_job_id
-from heatmark.pipeline.trial_status import SweepStatus, TrialStatus, sweep_status
+from heatmark.pipeline.trial_status import StatusReader, SweepStatus, TrialStatus, sweep_status
 
 WATCH_INTERVAL_S: Final = 2.0
 # How many of the trials that wait for the same are named.
@@ -129,18 +129,19 @@ def watch_status(folder: Path, console: Console, interval_s: float = WATCH_INTER
     """`heatmark sweep status --watch`: until no trial runs or waits. Elsewhere than on a terminal, the sums alone,
     whenever they have changed.
     """
-    sweep = sweep_status(folder)
+    reader = StatusReader(folder)
+    sweep = reader.read()
     if not console.is_terminal:
-        _tell_totals(sweep, console, interval_s)
+        _tell_totals(reader, sweep, console, interval_s)
         return
     with Live(_screen(sweep), console=console, auto_refresh=False) as live:
         while sweep.still_to_run:
             time.sleep(interval_s)
-            sweep = sweep_status(folder)
+            sweep = reader.read()
             live.update(_screen(sweep), refresh=True)
 
 
-def _tell_totals(sweep: SweepStatus, console: Console, interval_s: float) -> None:
+def _tell_totals(reader: StatusReader, sweep: SweepStatus, console: Console, interval_s: float) -> None:
     told = ""
     while True:
         if (line := totals(sweep)) != told:
@@ -149,7 +150,7 @@ def _tell_totals(sweep: SweepStatus, console: Console, interval_s: float) -> Non
         if not sweep.still_to_run:
             return
         time.sleep(interval_s)
-        sweep = sweep_status(sweep.folder)
+        sweep = reader.read()
 
 
 def _screen(sweep: SweepStatus) -> Group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from heatmark.workloads.spec import TrialSpec
 
 # Trials that an epoch takes about the same time of: of one backbone, on the same people.
 Kind = tuple[str, str, int]
+Stamp = tuple[tuple[str, int, int, int] | None, ...]
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,60 @@ def trial_statuses(sweep: Path) -> tuple[TrialStatus, ...]:
 
 def sweep_status(sweep: Path) -> SweepStatus:
     """What a sweep's folder says of its trials."""
-    record = SweepRecord.read(sweep_file(sweep))
-    labels = {cell.signature: cell.label for cell in record.cells} if record else {}
-    order = {signature: position for position, signature in enumerate(labels)}
-    folders = sorted(run_folders(sweep), key=lambda folder: order.get(folder.signature, len(order)))
-    specs = [folder.spec() for folder in folders]
-    told = [label_of(spec, labels.get(folder.signature)) for folder, spec in zip(folders, specs, strict=True)]
-    shared = shared_parts(told)
-    statuses = [_status(*each, shared) for each in zip(folders, specs, told, strict=True)]
-    parallel = record.cluster.get("parallel", 1) if record else 1
-    return SweepStatus(sweep, shared, parallel, _with_time_ahead(statuses, [_kind(spec) for spec in specs]))
+    return StatusReader(sweep).read()
+
+
+class StatusReader:
+    """Reads a sweep's status again and again: of hundreds of trials only those whose files changed are read anew."""
+
+    def __init__(self, sweep: Path) -> None:
+        self.sweep = sweep
+        self._specs: dict[str, tuple[Stamp, TrialSpec]] = {}
+        self._statuses: dict[str, tuple[Stamp, str, TrialStatus]] = {}
+
+    def read(self) -> SweepStatus:
+        """As `sweep_status`."""
+        record = SweepRecord.read(sweep_file(self.sweep))
+        labels = {cell.signature: cell.label for cell in record.cells} if record else {}
+        order = {signature: position for position, signature in enumerate(labels)}
+        folders = sorted(run_folders(self.sweep), key=lambda folder: order.get(folder.signature, len(order)))
+        specs = [self._spec(folder) for folder in folders]
+        told = [label_of(spec, labels.get(folder.signature)) for folder, spec in zip(folders, specs, strict=True)]
+        shared = shared_parts(told)
+        statuses = [self._status(*each, shared) for each in zip(folders, specs, told, strict=True)]
+        parallel = record.cluster.get("parallel", 1) if record else 1
+        return SweepStatus(self.sweep, shared, parallel, _with_time_ahead(statuses, [_kind(spec) for spec in specs]))
+
+    def _spec(self, folder: RunFolder) -> TrialSpec:
+        stamp = _stamp(folder.spec_file)
+        known = self._specs.get(folder.signature)
+        if known is None or known[0] != stamp:
+            known = self._specs[folder.signature] = stamp, folder.spec()
+        return known[1]
+
+    def _status(self, folder: RunFolder, spec: TrialSpec, label: Label, shared: Sequence[str]) -> TrialStatus:
+        stamp, short = _stamp(folder.given_up_file, *_files_in(folder.path)), label.without(shared)
+        known = self._statuses.get(folder.signature)
+        if known is None or known[:2] != (stamp, short):
+            known = self._statuses[folder.signature] = stamp, short, _status(folder, spec, label, shared)
+        return known[2]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_file())
+
+
+def _stamp(*files: Path) -> Stamp:
+    """What changes with any of the files: names, sizes, times of change, and which file it is."""
+    found: list[tuple[str, int, int, int] | None] = []
+    for file in files:
+        try:
+            about = file.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((file.name, about.st_size, about.st_mtime_ns, about.st_ino))
+    return tuple(found)
 
 
 def _status(folder: RunFolder, spec: TrialSpec, label: Label, shared: Sequence[str]) -> TrialStatus:

@@ -7,6 +7,8 @@ is wanted when its relay starts, and each in flight has one.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.decisions import decide_cancel
@@ -24,6 +27,8 @@ from heatmark.workloads.run_folder.folder import RunFolder
 
 # A relay that dies is started anew and replays the epochs on record; its job knows nothing of it.
 RELAY_RETRIES = 3
+# How long all relays are busy before there are more.
+BUSY_S = 2.0
 
 
 def run_tune(
@@ -43,29 +48,67 @@ def run_tune(
     a relay replays the epochs on record, so nothing is kept in Tune that is not in the run folders. TensorBoard shows
     what is in `storage`.
     """
-    in_turn = len(folders) > relays
+    in_turn = InTurn(relays) if len(folders) > relays else None
     tuner = tune.Tuner(
         Relay,
         param_space={
             "folder": tune.grid_search([str(folder.path) for folder in folders]),
             "poll_s": broker.poll_s,
-            "in_turn": in_turn,
+            "in_turn": in_turn is not None,
         },
         tune_config=tune.TuneConfig(
-            max_concurrent_trials=relays,
-            reuse_actors=in_turn,  # a process costs a second to start
+            max_concurrent_trials=None if in_turn else relays,
+            search_alg=in_turn,
+            reuse_actors=in_turn is not None,  # a process costs a second to start
             scheduler=_scheduler(settings, epochs),
             trial_dirname_creator=trial_folder_name,
         ),
         run_config=tune.RunConfig(
             name=datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
             storage_path=str(storage),
-            callbacks=[JobCallback(broker, between_steps, settings.stops_trials), TensorBoardLog()],  # type: ignore[no-untyped-call]
+            callbacks=[JobCallback(broker, between_steps, settings.stops_trials, in_turn), TensorBoardLog()],  # type: ignore[no-untyped-call]
             failure_config=tune.FailureConfig(max_failures=RELAY_RETRIES),
             verbose=0,
         ),
     )
     tuner.fit()
+
+
+class InTurn(BasicVariantGenerator):
+    """The grid in its order, followed by as many relays as are of use: one at first, twice as many whenever all have
+    had their hands full for a while with trials that go on.
+
+    A trial that has ended is replayed at once, and its relay takes the next. Were more handed out than relays are free,
+    Tune would start a process for each, and end it again as another relay has taken its trial.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(max_concurrent=1)  # type: ignore[no-untyped-call]
+        self.most = most
+        self._starting: set[str] = set()
+        self._changed = math.inf
+
+    def next_trial(self) -> Any:
+        """None while all relays are busy."""
+        if not self._starting and time.monotonic() - self._changed > BUSY_S:
+            self.max_concurrent = min(self.most, 2 * self.max_concurrent)
+            self._changed = time.monotonic()
+        trial = super().next_trial()  # type: ignore[no-untyped-call]
+        if trial is not None:
+            self._starting.add(trial.trial_id)
+        return trial
+
+    def is_followed(self, trial_id: str) -> None:
+        """A relay has begun with it."""
+        self._starting.discard(trial_id)
+        self._changed = time.monotonic()
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tune's own hook."""
+        super().on_trial_complete(trial_id, result, error)  # type: ignore[no-untyped-call]
+        self.is_followed(trial_id)
+        if self._starting:  # its relay takes one of these, whose own process is then one too many
+            self.max_concurrent = max(1, self.max_concurrent - 1)
 
 
 def _scheduler(settings: TuneSection, epochs: int) -> Any:
@@ -87,9 +130,11 @@ class JobCallback(tune.Callback):
     Tune calls on_trial_complete when a trial ends or is stopped by a decision, and not when the driver is interrupted.
     """
 
-    def __init__(self, broker: Broker, between_steps: Callable[[], None], decides: bool) -> None:
-        """decides: whether the scheduler stops trials."""
-        self.broker, self.between_steps, self.decides = broker, between_steps, decides
+    def __init__(
+        self, broker: Broker, between_steps: Callable[[], None], decides: bool, in_turn: InTurn | None = None
+    ) -> None:
+        """decides: whether the scheduler stops trials. in_turn: what hands out trials to relays that are used again."""
+        self.broker, self.between_steps, self.decides, self.in_turn = broker, between_steps, decides, in_turn
         self.started: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -99,6 +144,8 @@ class JobCallback(tune.Callback):
         self.between_steps()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        if self.in_turn is not None:
+            self.in_turn.is_followed(trial.trial_id)
         # A relay that is started again asks for no job again: how often a job is sent is the broker's decision.
         if self.decides and trial.trial_id not in self.started:
             self.started.add(trial.trial_id)

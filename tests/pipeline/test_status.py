@@ -7,16 +7,19 @@ import json
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from heatmark.pipeline import trial_status
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.cluster_section import ClusterSection
+from heatmark.pipeline.decisions import decide_cancel
 from heatmark.pipeline.local_cluster import LocalCluster
 from heatmark.pipeline.status_view import duration, print_status, totals, watch_status
 from heatmark.pipeline.trial_labels import label_of, names_in, shared_parts
-from heatmark.pipeline.trial_status import sweep_status
+from heatmark.pipeline.trial_status import StatusReader, TrialStatus, sweep_status
 from heatmark.workloads.run_folder.ends import End
 from heatmark.workloads.run_folder.folder import RunFolder
 from heatmark.workloads.run_folder.job_record import JobRecord
@@ -113,6 +116,30 @@ def test_another_backbone_makes_the_hours_a_lower_bound(sweep: Path) -> None:
     planned(sweep / other.signature, other)
     assert "at least 5.83 left" in totals(sweep_status(sweep))
     assert sweep_status(sweep).shared == ("drawn",)
+
+
+def test_read_again_only_what_changed_is_read(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = StatusReader(sweep)
+    read: list[str] = []
+    status_of = trial_status._status
+
+    def counted(folder: RunFolder, *about: Any) -> TrialStatus:
+        read.append(folder.signature)
+        return status_of(folder, *about)
+
+    monkeypatch.setattr(trial_status, "_status", counted)
+    before = reader.read()
+    assert len(read) == len(before.trials) == 6
+    read.clear()
+    assert reader.read() == before and read == []
+    running = next(trial for trial in before.trials if trial.state == "running")
+    folder = RunFolder(sweep / running.signature)
+    folder.append_epoch(made_epoch(running.epoch))
+    after = {trial.signature: trial for trial in reader.read().trials}
+    assert read == [running.signature] and after[running.signature].epoch == running.epoch + 1
+    read.clear()
+    decide_cancel(folder, by="user", reason="enough")
+    assert reader.read() == sweep_status(sweep)
 
 
 def test_json_keeps_the_order_of_the_grid(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
