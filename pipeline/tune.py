@@ -83,7 +83,7 @@ class InTurn(BasicVariantGenerator):
     """
 
     def __init__(self, most: int) -> None:
-        super().__init__(max_concurrent=1)  # type: ignore[no-untyped-call]
+        super().__init__(max_concurrent=1)
         self.most = most
         self._starting: set[str] = set()
         self._changed = math.inf
@@ -105,7 +105,7 @@ class InTurn(BasicVariantGenerator):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tune's own hook."""
-        super().on_trial_complete(trial_id, result, error)  # type: ignore[no-untyped-call]
+        super().on_trial_complete(trial_id, result, error)
         self.is_followed(trial_id)
         if self._starting:  # its relay takes one of these, whose own process is then one too many
             self.max_concurrent = max(1, self.max_concurrent - 1)

@@ -36,7 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def grid(most: int, trials: int) -> InTurn:
     found = InTurn(most)
-    found._trial_generator = (Handed(str(number)) for number in range(trials))
+    found._trial_generator = [Handed(str(number)) for number in range(trials)]
     found._finished = False
     return found
 
@@ -83,5 +83,5 @@ def test_where_relays_come_free_before_others_have_started_fewer_are_wanted(cloc
 
 
 def test_tunes_own_generator_has_what_is_built_on() -> None:
-    search = BasicVariantGenerator(max_concurrent=1)  # type: ignore[no-untyped-call]
+    search = BasicVariantGenerator(max_concurrent=1)
     assert search.max_concurrent == 1 and search._live_trials == set()
