@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -121,8 +122,7 @@ class Ranks:
 @contextmanager
 def process_group(launch: Launch, folder: Path) -> Iterator[Ranks]:
     """Join the ranks of a job. folder: where rank 0 publishes its address, seen by all ranks."""
-    import deepspeed
-
+    deepspeed = _import_deepspeed()
     # DeepSpeed would compile an op at every start on CPU that only its tensor-parallel inference calls; with it would
     # come a compiler, Python's headers, a home that can be written, and locks there.
     deepspeed.ops.__compatible_ops__ = {}
@@ -140,6 +140,21 @@ def process_group(launch: Launch, folder: Path) -> Iterator[Ranks]:
     finally:
         # DeepSpeed's own, which also lets go of the groups that it keeps: the next process group would be given those.
         deepspeed.comm.destroy_process_group()
+
+
+def _import_deepspeed() -> Any:
+    """Without MLflow, which DeepSpeed's autotuner imports where it is installed, and nothing of a trial calls: most of
+    the time that a rank would take to start.
+    """
+    absent = "mlflow" not in sys.modules
+    if absent:
+        sys.modules["mlflow"] = None  # type: ignore[assignment]  # the documented way to make an import fail
+    try:
+        import deepspeed
+    finally:
+        if absent:
+            del sys.modules["mlflow"]
+    return deepspeed
 
 
 def _device(local_rank: int) -> torch.device:

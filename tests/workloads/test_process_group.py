@@ -63,3 +63,17 @@ def test_a_process_joins_the_ranks_of_one_job_after_those_of_another(tmp_path: P
     command = [sys.executable, "-c", ONE_AFTER_ANOTHER, str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert found.returncode == 0 and "both" in found.stdout, found.stderr
+
+
+def test_a_rank_starts_without_mlflow_and_may_still_import_it(tmp_path: Path) -> None:
+    """DeepSpeed would import it, which takes as long as all else together."""
+    program = (
+        "import sys; from pathlib import Path; from heatmark.workloads.launch import Launch; "
+        "from heatmark.workloads.process_group import process_group\n"
+        "with process_group(Launch('job'), Path(sys.argv[1])): print('mlflow' in sys.modules)\n"
+        "import mlflow; print(mlflow.__name__)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == ["False", "mlflow"]
