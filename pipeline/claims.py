@@ -118,7 +118,7 @@ def _is_same(folder: RunFolder, other: RunFolder) -> bool:
 def _has_ended_well(folder: RunFolder) -> bool:
     """Whether nothing is left to do: the sweep that had it trained goes on accounting for it."""
     job = folder.job()
-    return folder.finished and job is not None and job.state == "finished"
+    return job is not None and job.state == "finished" and folder.finished
 
 
 def _note_driver(folder: RunFolder) -> None:
