@@ -26,6 +26,9 @@ from heatmark.workloads.run_folder.spec_file import write_spec
 from heatmark.workloads.run_folder.sweep_record import CellRecord, SweepRecord, sweep_file
 from heatmark.workloads.spec import TrialSpec
 
+# How many times longer than it should take something may take on a machine that is slow or busy.
+PATIENCE = 3
+
 
 def made_spec(
     method: str | Mapping[str, Any] | Method = "detection",
@@ -133,11 +136,15 @@ def until(
     what: str | Callable[[], str] = "it",
     every_s: float = 0.005,
 ) -> None:
-    """Wait for something that another thread or process does. what: that is, or how it stands when time is over."""
-    deadline = time.monotonic() + timeout_s
+    """Wait for something that another thread or process does. what: that is, or how it stands when time is over.
+
+    timeout_s: what a usual machine needs at most; a slow one is given PATIENCE times as long before the test fails.
+    """
+    deadline = time.monotonic() + PATIENCE * timeout_s
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_s:g} s: {what if isinstance(what, str) else what()}")
+            story = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {PATIENCE} times {timeout_s:g} s: {story}")
         time.sleep(every_s)
 
 

@@ -21,7 +21,7 @@ SETTING_UP = (["make", "venv"], [".", ".venv/bin/activate"])
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_tutorials_commands_end_at_the_report(tmp_path: Path) -> None:
     said: dict[str, str] = {}
     followed = [words for words in commands("tutorial.md") if words not in SETTING_UP]

@@ -52,7 +52,7 @@ def planned(path: Path) -> Plan:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_skeleton_in_a_folder_is_planned_trained_and_reported(tmp_path: Path) -> None:
     (tmp_path / "beetle.yaml").write_text(BEETLE)
     path = write(tmp_path, {"beetles": drawn(skeleton="./beetle.yaml")})
@@ -136,7 +136,7 @@ def test_sections_that_cannot_be_meant_are_refused_when_planned(case: str, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_public_sets_of_many_kinds_are_trained_and_compared(tmp_path: Path, real: Any) -> None:
     """Several species, a face without names, a whole body of 133 joints, and hands, in one sweep and one report."""
     sets = real("keypoint_sets")

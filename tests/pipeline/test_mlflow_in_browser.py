@@ -24,7 +24,7 @@ from tests.made_up import finish, made_epoch, planned_sweep, start, until
 from tests.painted_pages import Page, browser
 from tests.pipeline.test_mirror import child_runs, trial
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 METHODS = ({"name": "detection"}, {"name": "ipr", "beta": 10.0}, {"name": "bcir", "beta": 10.0})
 LABELS = ("Detection sbl-r50 coco seed 0", "IPR β 10 sbl-r50 coco seed 0", "BCIR β 10 sbl-r50 coco seed 0")

@@ -122,7 +122,7 @@ def test_a_plug_in_that_is_not_there_is_told_with_one_that_is(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(1400)
 def test_a_method_of_ones_own_is_compared_and_a_broken_one_fails_alone(tmp_path: Path) -> None:
     begun(tmp_path, "my_own")
     begun(tmp_path, "my_shape", "(error_BK * labelled_BK).sum() / ", "(error_BK * labelled_BK) / ")

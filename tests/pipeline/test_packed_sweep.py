@@ -18,7 +18,7 @@ from heatmark.workloads.run_folder.folder import run_folders
 from tests.made_up import job_of
 from tests.pipeline.test_sweep_run import NO_REPORT, live_jobs, run, start, until_seen, write_sweep
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
 GRID = {"method": ["detection", "ipr"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"], "seed": [0, 1]}

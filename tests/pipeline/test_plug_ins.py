@@ -126,7 +126,7 @@ def test_a_sweep_runs_on_a_cluster_of_somebody_elses(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(1400)
 def test_a_sweep_of_nothing_but_plug_ins_ends_with_a_report(tmp_path: Path) -> None:
     environment = install(tmp_path / "site", "methods", "backbones", "formats")
     root = write_dots(tmp_path / "dots").parent

@@ -23,7 +23,7 @@ from tests.made_up import until
 from tests.painted_pages import browser
 from tests.pipeline.test_sweep_run import NO_REPORT, run, start, until_seen, write_sweep
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 LABELS = ("Detection sbl-r18-w8 drawn seed 0", "BCIR β 10 sbl-r18-w8 drawn seed 0")
 MONITORING = Path(__file__).resolve().parents[2] / "slurm" / "monitoring"
 

@@ -26,7 +26,7 @@ from tests.pipeline.test_sweep_run import (
     write_sweep,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 ONE_CELL = {"method": ["detection"], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]}

@@ -23,7 +23,7 @@ from heatmark.workloads.run_folder.drivers import driver_lock
 from heatmark.workloads.run_folder.folder import run_folders
 from tests.made_up import job_of, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 SWEEP: dict[str, Any] = {
     "name": "small",
     "grid": {"method": ["detection", "bcir"], "beta": [10], "backbone": ["sbl-r18-w8"], "dataset": ["drawn"]},

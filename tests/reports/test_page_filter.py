@@ -18,7 +18,7 @@ from tests.made_up import made_spec
 from tests.reports.judged import PEOPLE, Replay
 from tests.reports.recorded import with_errors, write_records
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SHOWN = "(element) => element !== null && element.getClientRects().length > 0"
 TEXTS = "(row) => [...row.cells].map((cell) => cell.textContent)"

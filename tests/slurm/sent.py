@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from heatmark.foundation.clock import moment
 from heatmark.pipeline.broker import Broker
 from heatmark.pipeline.cluster_section import ClusterSection
 from heatmark.pipeline.slurm_cluster import SlurmCluster
@@ -17,7 +18,7 @@ from heatmark.workloads.run_folder.job_record import JobRecord
 from tests.made_up import made_spec, planned, until
 
 TIMES = {"time", "wall_s", "epoch_s", "images_per_s", "data_s", "attempt"}
-HANG_S = 16.0
+HANG_S = 30.0
 
 
 def prepare(sweep: Path, people: Path, epochs: int, seed: int = 0, **runtime: Any) -> RunFolder:
@@ -71,6 +72,11 @@ class Sent:
         beat = Beat.read(beat_file(self.run.path, rank))
         assert beat is not None
         return beat.pid
+
+    def epoch_s(self) -> float:
+        """Seconds from the end of an epoch to the end of the next."""
+        ends = [moment(record.time) for record in self.run.epochs()]
+        return (ends[-1] - ends[0]) / (len(ends) - 1)
 
     def accounted(self) -> list[str]:
         """The states of the job's attempts, as accounting has them."""

@@ -22,7 +22,7 @@ from tests.cluster_conformance import (
     trial_of_hours,
 )
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(500), pytest.mark.usefixtures("live")]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1000), pytest.mark.usefixtures("live")]
 SETTINGS = ClusterSection(executor="slurm", threads=1, timeout_min=10)
 
 

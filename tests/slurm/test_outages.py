@@ -12,7 +12,7 @@ import pytest
 from heatmark.datasets.synthetic.coco_tree import SyntheticCoco, write_coco
 from tests.slurm.sent import Sent
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(800)]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from tests.pipeline.test_own_plug_ins import HERE, begun, own_sweep
 from tests.pipeline.test_plug_ins import heatmark
 from tests.pipeline.test_sweep_run import mlflow_runs
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(800)]
 
 
 @pytest.mark.usefixtures("live", "plug_ins_stay_here")

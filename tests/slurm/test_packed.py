@@ -27,7 +27,7 @@ from heatmark.workloads.run_folder.heartbeats import Beat, beat_file
 from tests.made_up import job_of, until
 from tests.slurm.sent import TIMES, prepare
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(3000)]
 TRIALS, PLACES, EPOCHS = 12, 4, 6
 
 

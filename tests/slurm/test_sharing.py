@@ -16,7 +16,7 @@ from heatmark.workloads.run_folder.store import place_trials
 from tests.made_up import planned_sweep, until
 from tests.slurm.sent import Sent, prepare
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1000)]
 
 
 @pytest.fixture(autouse=True)

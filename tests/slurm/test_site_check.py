@@ -13,7 +13,7 @@ from heatmark.pipeline.cluster_section import ClusterSection, StageSection
 from heatmark.pipeline.site_check import check_site
 from heatmark.pipeline.slurm_cluster import SlurmCluster
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(480)]
 EXPECTED = {
     "sbatch": "a job of 2 node(s) x 1 rank(s), 60 min is accepted",
     "srun": "2 rank(s) on node",

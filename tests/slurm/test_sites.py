@@ -26,7 +26,7 @@ from tests.slurm.sent import Sent, prepare
 if TYPE_CHECKING:
     from tests.slurm.conftest import Slurm
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def wait_for(what: str, ready: Callable[[], object], timeout_s: float, story: Ca
     until(ready, timeout_s, lambda: f"{what}\n{story()}", every_s=0.5)
 
 
-@pytest.mark.timeout(800)
+@pytest.mark.timeout(1600)
 @pytest.mark.usefixtures("live")
 def test_a_sweep_in_the_queue_ends_in_a_report_though_its_driver_is_requeued(tmp_path: Path) -> None:
     heatmark = shlex.join([sys.executable, "-m", "heatmark.pipeline.cli"])

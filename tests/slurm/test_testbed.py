@@ -11,13 +11,15 @@ import pytest
 if TYPE_CHECKING:
     from tests.slurm.conftest import Slurm
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
 
 
 def test_all_nodes_are_idle_and_the_status_is_healthy(testbed: Slurm, live: str) -> None:
     settings = json.loads((Path(live).parent.parent / "testbed.json").read_text())
-    states = testbed.answer("sinfo", "-h", "-N", "-p", "normal", "-o", "%N %T").splitlines()
-    assert states == [f"node{index} idle" for index in range(settings["nodes"])]
+    idle = [f"node{index} idle" for index in range(settings["nodes"])]
+    ask = ("sinfo", "-h", "-N", "-p", "normal", "-o", "%N %T")
+    # Jobs of tests before this one may still be leaving.
+    testbed.wait("all nodes idle", lambda: testbed.answer(*ask).splitlines() == idle)
     assert testbed.testbed("status").endswith("healthy")
     assert testbed.testbed("up").startswith("export SLURM_CONF=")
 

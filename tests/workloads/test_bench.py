@@ -137,7 +137,7 @@ print("items", *items)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("course", "size", "value", "items"),
     [

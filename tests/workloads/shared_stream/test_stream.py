@@ -24,7 +24,7 @@ from heatmark.workloads.views import load_split, loader_of
 from tests.made_up import made_spec, until
 from tests.workloads.shared_stream.readers import ALONE, DEADLINE_S, Reader, digest, own_batches, reading
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 STEPS = 10
 METHODS = ("detection", "ipr", "bcir")
 # MiB: room for two batches, so that every reader holds up the others as soon as it can.

@@ -15,7 +15,7 @@ from heatmark.workloads.shared_stream.serving import serving
 from tests.workloads.method_trials import drawn, prepared, spec_of, training_of
 from tests.workloads.test_trial import log_of, numbers, start, wait_for_step
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 METHODS = ("detection", "ipr")
 EPOCHS = 3
 DEADLINE_S = 600
