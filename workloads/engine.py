@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 from collections.abc import Sequence
@@ -54,13 +55,25 @@ def engine_config(spec: TrialSpec, world_size: int) -> dict[str, Any]:
     return config
 
 
+class Adam(torch.optim.Adam):
+    """torch's own, whose methods import torch._dynamo to say that it is to leave them alone (torch/_compile.py and
+    optim/optimizer.py): seconds of a rank's start. heatmark compiles the network at most, so here they say nothing.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    load_state_dict = inspect.unwrap(torch.optim.Adam.load_state_dict)
+    state_dict = inspect.unwrap(torch.optim.Adam.state_dict)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+
+
 def build_engine(model: nn.Module, spec: TrialSpec, ranks: Ranks) -> Any:
     """A DeepSpeed engine with Adam (the recipes of SBL and HRNet: no weight decay)."""
     import deepspeed
 
     model.to(ranks.device)
     fused = ranks.device.type == "cuda"  # one kernel for all parameters; on a CPU torch's loop gives the known numbers
-    optimizer = torch.optim.Adam(model.parameters(), lr=spec.train.lr, fused=fused)
+    optimizer = Adam(model.parameters(), lr=spec.train.lr, fused=fused)
     config = engine_config(spec, ranks.world_size)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
     if ranks.world_size == 1 and spec.runtime.zero_stage == 0:

@@ -149,11 +149,15 @@ def _later_columns(records: Records) -> dict[str, npt.NDArray[Any] | None]:
 
 
 def _arrow(column: npt.NDArray[Any]) -> Any:
-    """A fixed-size list for more than one value per person; numbers that are not integers in single precision."""
-    values = column if np.issubdtype(column.dtype, np.integer) else column.astype(np.float32)
+    """A fixed-size list for more than one value per person; numbers that are not integers in single precision.
+
+    Of their bytes: pa.array would import pandas, to see whether it was given a series.
+    """
+    values = np.ascontiguousarray(column, None if np.issubdtype(column.dtype, np.integer) else np.float32)
+    flat = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values)])
     if values.ndim == 2 and values.shape[1] > 1:
-        return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
-    return pa.array(values.ravel())
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    return flat
 
 
 def read_records(path: Path) -> Records:
