@@ -119,3 +119,27 @@ def test_a_compiled_network_needs_a_compiler(ranks: Ranks, monkeypatch: pytest.M
     spec = spec_of("bcir", compile=True)
     with pytest.raises(InputError, match=r"train.compile: torch.compile needs a C\+\+ compiler on the nodes"):
         engines.build_engine(build_model(spec, 17), spec, ranks)
+
+
+def test_adams_steps_are_those_of_torch_bit_for_bit() -> None:
+    def trained(kind: type[torch.optim.Adam]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 2))
+        for _ in range(2):  # the second goes on from the first one's state
+            optimizer = kind(net.parameters(), lr=1e-2)
+            for _ in range(3):
+                optimizer.zero_grad()
+                net(torch.randn(4, 7)).square().sum().backward()
+                optimizer.step()
+            state = optimizer.state_dict()
+            optimizer = kind(net.parameters(), lr=1e-2)
+            optimizer.load_state_dict(state)
+            optimizer.step()
+        assert not any(value.requires_grad for each in optimizer.state.values() for value in each.values())
+        return net.state_dict(), optimizer.state_dict()
+
+    (ours, our_state), (theirs, their_state) = trained(engines.Adam), trained(torch.optim.Adam)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert our_state["param_groups"] == their_state["param_groups"]
+    for index, moments in their_state["state"].items():
+        assert all(torch.equal(our_state["state"][index][name], value) for name, value in moments.items())

@@ -106,6 +106,18 @@ def test_a_trial_leaves_a_result_and_every_epoch(undisturbed: RunFolder) -> None
     assert len(json.loads(undisturbed.predictions_file.read_text())) == 24
 
 
+def test_a_trial_imports_nothing_that_it_does_not_call(tmp_path: Path, people: Path) -> None:
+    """What DeepSpeed's autotuner, torch's optimizers and pyarrow would import takes as long as the rest of a start."""
+    program = (
+        "import sys; from pathlib import Path; from heatmark.workloads.job import run_trial\n"
+        "print(run_trial(Path(sys.argv[1])), sorted({'mlflow', 'pandas', 'torch._dynamo'} & set(sys.modules)))"
+    )
+    folder = prepare(tmp_path, people, train={"epochs": 1, "milestones": [1]})
+    command = [sys.executable, "-c", program, str(folder.spec_file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr
+
+
 def test_a_finished_trial_is_not_run_again(undisturbed: RunFolder) -> None:
     before = undisturbed.metrics_file.stat().st_mtime_ns
     assert run(undisturbed) == [0]
