@@ -154,7 +154,7 @@ def _arrow(column: npt.NDArray[Any]) -> Any:
     Of their bytes: pa.array would import pandas, to see whether it was given a series.
     """
     values = np.ascontiguousarray(column, None if np.issubdtype(column.dtype, np.integer) else np.float32)
-    flat = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values)])
+    flat = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values.data)])
     if values.ndim == 2 and values.shape[1] > 1:
         return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     return flat
