@@ -15,8 +15,10 @@ from PIL import Image
 from tests.browser_session import Session
 from tests.made_up import until
 
-# How far a colour's channels lie apart that is no grey: runs have colours, axes and text have none.
+# How far a colour's channels lie apart that is no grey: lines of a scale have colours, axes and text have none.
 COLOURED = 48
+# How far from white in a channel what is drawn in a chart lies, in any colour that a run can have; its grid is lighter.
+DRAWN = 64
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -53,6 +55,18 @@ class Page:
 
     def coloured_pixels(self, selector: str, picture: Pixels) -> list[int]:
         """How many pixels are no grey in each element of a selector that is in the picture as a whole."""
+        return [int((part.max(-1) - part.min(-1) > COLOURED).sum()) for part in self._parts(selector, picture)]
+
+    def drawn_pixels(self, selector: str, picture: Pixels) -> list[int]:
+        """How many pixels are neither white nor nearly so, in each such element; grey counts, as some runs are grey."""
+        return [int((255 - part.min(-1) > DRAWN).sum()) for part in self._parts(selector, picture)]
+
+    def hide(self, selector: str) -> None:
+        """What stands before that which is looked at, also where it is made later."""
+        rule = f"{selector} {{ display: none !important; }}"
+        self.value(f"document.head.append(Object.assign(document.createElement('style'), {{textContent: {rule!r}}}))")
+
+    def _parts(self, selector: str, picture: Pixels) -> list[npt.NDArray[np.int_]]:
         boxes = self.value(
             f"[...document.querySelectorAll({selector!r})].map(each => each.getBoundingClientRect())"
             ".map(box => [box.left, box.top, box.right, box.bottom].map(Math.round))"
@@ -60,8 +74,7 @@ class Page:
         found = []
         for left, top, right, bottom in boxes or []:
             if 0 <= left < right <= picture.shape[1] and 0 <= top < bottom <= picture.shape[0]:
-                part = picture[top:bottom, left:right].astype(int)
-                found.append(int((part.max(-1) - part.min(-1) > COLOURED).sum()))
+                found.append(picture[top:bottom, left:right].astype(int))
         return found
 
 
