@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import TracebackType
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -19,8 +20,9 @@ PATIENCE_S = 120.0
 
 
 class Beside(Generic[Value]):
-    """Starts at once; `result` waits for it. The work must touch no thread and change nothing that is looked at later.
+    """Starts at once; `result` waits for it, and the end of a `with` ends what nobody has asked for.
 
+    The work must touch no thread and change nothing that is looked at later.
     A copy has this process's thread alone: where others run that could hold a lock, or where nothing can be copied, or
     where the copy dies or is not done in time, the work is done here when it is asked for.
     """
@@ -45,6 +47,16 @@ class Beside(Generic[Value]):
         os.close(writing)
         self._process, self._pipe = process, reading
 
+    def __enter__(self) -> Beside[Value]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process:
+            os.kill(self._process, signal.SIGKILL)
+            self._ended()
+
     def result(self) -> Value:
         """Raises what the work raises."""
         answer = self._answer()
@@ -65,10 +77,14 @@ class Beside(Generic[Value]):
             parts.append(part)
         else:
             os.kill(self._process, signal.SIGKILL)
+        return b"".join(parts) if self._ended() == 0 else None
+
+    def _ended(self) -> int:
+        """The copy's exit code, waited for; minus a signal's number, where that ended it."""
         os.close(self._pipe)
         _, status = os.waitpid(self._process, 0)
         self._process = 0
-        return b"".join(parts) if os.waitstatus_to_exitcode(status) == 0 else None
+        return os.waitstatus_to_exitcode(status)
 
 
 def _answer(work: Callable[[], object], writing: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from heatmark.foundation.beside import Beside
 from heatmark.foundation.collection import collection_paused
 from heatmark.foundation.errors import InputError
 from heatmark.foundation.files import write_atomic
@@ -19,7 +20,7 @@ from heatmark.reports.rendering.note import note
 from heatmark.reports.rendering.pdf_file import render_pdf
 from heatmark.reports.rendering.picture_files import write_figures, write_sheets
 from heatmark.reports.rendering.table_files import write_exports
-from heatmark.reports.sections.document import assemble
+from heatmark.reports.sections.document import assemble, constant
 
 # Of a folder's name, on every file system.
 LONGEST_NAME = 255
@@ -58,9 +59,9 @@ def joint_folder(sweeps: Sequence[Path]) -> Path:
 
 def _build(read: Callable[[], Sweep], out: Path, on_unread: Callable[[str], None]) -> list[Path]:
     # A thousand trials stay in memory, and every search for garbage would look through them.
-    with collection_paused():
+    with collection_paused(), Beside(constant) as same:
         study = Study(read())
-        document = assemble(study)
+        document = assemble(study, same)
     try:
         out.mkdir(parents=True, exist_ok=True)
         written = _write(out, document)

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from heatmark.models.methods import METHODS
 from heatmark.reports.rendering.method_colors import method_color
 
+KINDS = (Line2D, Collection, Patch)
 MARK = "method:"
 MARKED = re.compile(rf' id="{MARK}([^"]*)"')
 
@@ -23,7 +24,7 @@ MARKED = re.compile(rf' id="{MARK}([^"]*)"')
 def mark_methods(figure: Figure, methods: Iterable[str]) -> None:
     """methods: their names. What is drawn in the colour of one of them is its own."""
     labels = {method_color(name).lower(): METHODS[name].label for name in methods}
-    for artist in figure.findobj(lambda each: isinstance(each, Line2D | Collection | Patch)):
+    for artist in _drawn(figure):
         label = labels.get(_color(artist))
         if label:
             artist.set_gid(MARK + label)
@@ -31,6 +32,15 @@ def mark_methods(figure: Figure, methods: Iterable[str]) -> None:
         for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
             if handle is not None and handle.get_gid():
                 text.set_gid(handle.get_gid())
+
+
+def _drawn(figure: Figure) -> Iterator[Artist]:
+    """Of all panels, but not their ticks and frames, which are far more and of no method; then of the legends."""
+    for axes in figure.axes:
+        yield from (each for each in axes.get_children() if isinstance(each, KINDS))
+    for legend in (*figure.legends, *(axes.get_legend() for axes in figure.axes)):
+        if legend is not None:
+            yield from legend.findobj(lambda each: isinstance(each, KINDS))
 
 
 def with_marks(svg: str) -> str:

@@ -26,7 +26,7 @@ from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.rendering.table import MISSING, Cell, Column, Export, Table
 from heatmark.reports.sections.cell_rows import CellRows, concerns_of_setting
 from heatmark.reports.sections.curves import convergence_figure, loss_figure
-from heatmark.reports.sections.section import Section
+from heatmark.reports.sections.section import Needs, Section
 
 TARGETS = ", and the epochs to the target of the sweep file, which is under them"
 
@@ -37,7 +37,7 @@ class Convergence(Section):
     title = "Convergence"
     order = 30
     long = True
-    recorded = False
+    needs = Needs.TRIALS
 
     def blocks(self, study: Study) -> Iterator[Block]:
         if study.stamp:

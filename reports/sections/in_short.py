@@ -21,7 +21,7 @@ from heatmark.reports.rendering.document import Answers, Block, Words
 from heatmark.reports.rendering.figure import Figure
 from heatmark.reports.sections.bands import MOST_PANELS, bands_figure, drawn_cells
 from heatmark.reports.sections.cell_rows import concerns_of_setting
-from heatmark.reports.sections.section import Part, Section
+from heatmark.reports.sections.section import Needs, Part, Section
 from heatmark.reports.statistics.two_levels import FEWEST_SEEDS
 from heatmark.workloads.labels import cell_label
 
@@ -44,7 +44,7 @@ class InShort(Section):
         yield from _figure(study)
 
     def parts(self) -> Sequence[Part]:
-        return Part(_answers), Part(_figure, long=True, recorded=False)
+        return Part(_answers), Part(_figure, long=True, needs=Needs.TRIALS)
 
 
 def _answers(study: Study) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from functools import partial
 from heatmark.reports.comparing.study import Study
 from heatmark.reports.paper.figures.figures import GROUPS, Group, paper_figures
 from heatmark.reports.rendering.document import Block
-from heatmark.reports.sections.section import Part, Section
+from heatmark.reports.sections.section import Needs, Part, Section
 
 
 class PaperFigures(Section):
@@ -22,7 +22,10 @@ class PaperFigures(Section):
         return paper_figures(study.cells)
 
     def parts(self) -> Sequence[Part]:
-        return [Part(partial(_drawn, group), long=True, recorded=group.recorded) for group in GROUPS]
+        return [
+            Part(partial(_drawn, group), long=True, needs=Needs.RECORDS if group.of_trials else Needs.NOTHING)
+            for group in GROUPS
+        ]
 
 
 def _drawn(group: Group, study: Study) -> Iterable[Block]:

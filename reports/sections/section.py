@@ -7,6 +7,7 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar
 
 from heatmark.reports import sections
@@ -14,24 +15,31 @@ from heatmark.reports.comparing.study import Study
 from heatmark.reports.rendering.document import Block, Sheet, Shown
 
 
+class Needs(Enum):
+    """What has to be read of a sweep before a part of its report can be worked out."""
+
+    NOTHING = "the same in every report"
+    TRIALS = "the trials, but no records of their evaluations"
+    RECORDS = "those too"
+
+
 @dataclass(frozen=True)
 class Part:
     """Blocks of a section that follow each other.
 
-    long: takes as long as many others together, and is worked out beside them. recorded: asks for the records of
-    evaluations; what does not is worked out while these are read.
+    long: takes as long as many others together, and is worked out beside them, as soon as there is what it needs.
     """
 
     blocks: Callable[[Study], Iterable[Block]]
     long: bool = False
-    recorded: bool = True
+    needs: Needs = Needs.RECORDS
 
 
 class Section(ABC):
     """title: its heading. order: sections stand in ascending order. half: beside the next, if that is half as well.
     first: on the first page, before the contents.
 
-    long, recorded: of its only part; a section of several has `parts` instead.
+    long, needs: of its only part; a section of several has `parts` instead.
     """
 
     title: ClassVar[str]
@@ -40,7 +48,7 @@ class Section(ABC):
     half: ClassVar[bool] = False
     first: ClassVar[bool] = False
     long: ClassVar[bool] = False
-    recorded: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs.RECORDS
 
     @abstractmethod
     def blocks(self, study: Study) -> Iterable[Block]:
@@ -48,7 +56,7 @@ class Section(ABC):
 
     def parts(self) -> Sequence[Part]:
         """What `blocks` are made of, in order."""
-        return (Part(self.blocks, self.long, self.recorded),)
+        return (Part(self.blocks, self.long, self.needs),)
 
     def shown(self, blocks: Iterable[Block]) -> Shown:
         """blocks: those of its parts."""

@@ -47,6 +47,25 @@ def test_a_copy_that_hangs_is_not_waited_for() -> None:
     assert Beside(work, patience_s=0.5).result() == "done here"
 
 
+def test_a_copy_that_nobody_asks_is_ended() -> None:
+    """In a process of its own, see above."""
+    program = (
+        "import os, time\nfrom heatmark.foundation.beside import Beside\n"
+        "try:\n"
+        "    with Beside(lambda: time.sleep(60)) as work:\n"
+        "        process = work._process\n"
+        "        raise ValueError\n"
+        "except ValueError:\n"
+        "    pass\n"
+        "try:\n"
+        "    os.kill(process, 0)\n"
+        "except ProcessLookupError:\n"
+        "    print('ended')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
+    assert done.stdout == "ended\n", done.stderr
+
+
 def test_what_the_work_raises_is_raised() -> None:
     def work() -> None:
         raise ValueError("no such thing")

@@ -29,10 +29,10 @@ MOST_SETTINGS = 6
 
 
 class Group(NamedTuple):
-    """Figures that follow each other. recorded: they show trials, and what the records of their evaluations say."""
+    """Figures that follow each other. of_trials: they show trials, and what the records of their evaluations say."""
 
     figures: Callable[[Sequence[GridCell]], Iterable[Figure]]
-    recorded: bool
+    of_trials: bool
 
 
 def paper_figures(cells: Sequence[GridCell]) -> tuple[Figure, ...]:
@@ -45,14 +45,17 @@ def _readings(_cells: Sequence[GridCell]) -> Iterator[Figure]:
     yield bias()
 
 
-def _errors_and_maps(cells: Sequence[GridCell]) -> Iterator[Figure]:
+def _people_and_errors(cells: Sequence[GridCell]) -> Iterator[Figure]:
     settings, _ = _chosen(cells)
     for setting in first_of_each_dataset(settings):
         # People of a data set, whatever the network.
         yield replace(sample_people(setting), concerns=Concerns((), (setting.dataset,)))
     for setting in settings:
         yield from _of(setting, epe_bars(setting))
-    for setting in settings:
+
+
+def _maps(cells: Sequence[GridCell]) -> Iterator[Figure]:
+    for setting in _chosen(cells)[0]:
         yield from _of(setting, *localization(setting))
 
 
@@ -73,10 +76,11 @@ def _progress_and_cost(cells: Sequence[GridCell]) -> Iterator[Figure]:
 
 
 GROUPS = (
-    Group(_readings, recorded=False),
-    Group(_errors_and_maps, recorded=True),
-    Group(_updates, recorded=False),
-    Group(_progress_and_cost, recorded=True),
+    Group(_readings, of_trials=False),
+    Group(_people_and_errors, of_trials=True),
+    Group(_maps, of_trials=True),
+    Group(_updates, of_trials=False),
+    Group(_progress_and_cost, of_trials=True),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from heatmark.reports.comparing.cells import GridCell
 from heatmark.reports.comparing.nearest import PAPER_METHODS, nearest_to_paper
@@ -18,7 +19,7 @@ class DrawnSetting(Setting):
 
     cells: tuple[GridCell, ...]
 
-    @property
+    @cached_property
     def finished(self) -> tuple[GridCell, ...]:
         return tuple(cell for cell in self.cells if cell.finished)
 
@@ -26,7 +27,7 @@ class DrawnSetting(Setting):
         """Of the finished cells."""
         return nearest_to_paper(self.finished, method)
 
-    @property
+    @cached_property
     def paper_cells(self) -> dict[str, GridCell]:
         """Detection, IPR and BCIR, those of them that there are."""
         found = {method: self.nearest_to_paper(method) for method in PAPER_METHODS}
