@@ -119,6 +119,9 @@ class Drawing:
         """Once and for all: one with a layout engine is drawn as a whole, to no end, each time that it is saved."""
         engine = self.figure.get_layout_engine()
         if engine is not None:
+            # Each would work out its axis's ticks again, beside labels that reach further out than it.
+            for spine in (spine for axes in self.figure.axes for spine in axes.spines.values()):
+                spine.set_in_layout(False)
             engine.execute(self.figure)
             self.figure.set_layout_engine(None)
 
