@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from heatmark.pipeline.claims import Claims
 from heatmark.pipeline.decisions import as_end, take_up
@@ -23,6 +25,8 @@ from heatmark.workloads.run_folder.job_record import UNKNOWN_JOB, JobRecord, Sta
 
 GATHER_LIMIT_S = 30.0
 COMPLAIN_S = 60.0
+# Threads that write what was sent: a disk makes many files durable in the time of a few.
+WRITERS = 8
 # How often a trial is sent again after each kind of end; the others take the sweep file's cluster.retries.
 # A user's mistake and a diverged loss come back the same way; what took a job from outside may happen many times.
 BUDGETS: dict[EndKind, int] = {
@@ -84,6 +88,7 @@ class Broker(threading.Thread):
         self._closed.set()
         self._changed.set()
         self.join()
+        self.claims.tell()
         self.claims.close()
 
     def has_turned(self) -> bool:
@@ -132,6 +137,7 @@ class Broker(threading.Thread):
         folders = [folder for folder in wanted if self._is_ours(folder)]
         if folders:
             self._bring_forward(folders)
+        self.claims.tell()
         with self._lock:
             others = self.places is not None and len(self._wanted) > len(self._begun)
             return others and self._has_place() and not self._closed.is_set()
@@ -291,13 +297,16 @@ class Broker(threading.Thread):
             sent, waits_for = {}, str(error)
         else:
             waits_for = self.cluster.waits_for
+        with ThreadPoolExecutor(WRITERS) as beside:
+            list(beside.map(partial(self._record_sent, sent), (each for each in folders if each.signature in sent)))
         for folder in folders:
-            job = self._job_of(folder)
             if folder.signature in sent:
-                _recorded(folder, job.submitted(sent[folder.signature], adopted=False))
                 self.log(f"{self._called(folder)}: submitted as {self.cluster.name} job {sent[folder.signature]}")
             else:
-                self._wait_for(folder, job, waits_for)
+                self._wait_for(folder, self._job_of(folder), waits_for)
+
+    def _record_sent(self, sent: Mapping[str, str], folder: RunFolder) -> JobRecord:
+        return _recorded(folder, self._job_of(folder).submitted(sent[folder.signature], adopted=False))
 
     def _job_of(self, folder: RunFolder) -> JobRecord:
         return folder.job() or JobRecord.new(self.cluster.name)

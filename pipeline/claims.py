@@ -29,12 +29,19 @@ class Claims:
         self._trials = {trial.signature: trial for trial in trials}
         self._held: dict[str, IO[str]] = {}
         self._open: dict[str, RunFolder] = {}
+        self._untold: set[Path] = set()
 
     def want(self, folders: Iterable[RunFolder]) -> None:
-        """Tell other sweeps that these are wanted here until `let_go`, though they may not have begun."""
+        """Tell other sweeps that these are wanted here until they are let go, though they may not have begun."""
         self._open = {folder.signature: folder for folder in folders}
-        for sweep in {folder.path.parent for folder in self._open.values()}:
-            self._tell(sweep)
+        self._untold = {folder.path.parent for folder in self._open.values()}
+        self.tell()
+
+    def tell(self) -> None:
+        """Write down what is wanted still, if that has changed: once for all that were let go in the meantime."""
+        for sweep in self._untold.copy():
+            OpenTrials(signatures=sorted(self._open)).write(open_file(sweep))
+            self._untold.discard(sweep)
 
     def take(self, folder: RunFolder) -> str | None:
         """Look after a trial from now on. Returns who does so instead, in words, or None."""
@@ -62,9 +69,9 @@ class Claims:
             yield True
 
     def let_go(self, folder: RunFolder) -> None:
-        """The trial has ended here, or is left to another sweep."""
+        """The trial has ended here, or is left to another sweep: the others hear of it with the next `tell`."""
         if self._open.pop(folder.signature, None) is not None:
-            self._tell(folder.path.parent)
+            self._untold.add(folder.path.parent)
         file = self._held.pop(folder.signature, None)
         if file is not None:
             file.close()
@@ -73,9 +80,6 @@ class Claims:
         """Leave all trials to whoever wants them."""
         while self._held:
             self._held.popitem()[1].close()
-
-    def _tell(self, sweep: Path) -> None:
-        OpenTrials(signatures=sorted(self._open)).write(open_file(sweep))
 
 
 def this_driver(sweep: Path) -> str:

@@ -45,6 +45,8 @@ LOOK_S = 60.0
 REPORTED = frozenset({"FINISHED", "FAILED"})
 # The parts of a spec that are parameters of its run.
 PARAMETERS = {"method", "backbone", "data", "train", "seed"}
+# In one call, as MLflow limits it.
+MOST_PARAMETERS = 100
 ENDED = {"finished": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 
 
@@ -178,7 +180,7 @@ class Mirror:
             raise RuntimeError("deleted, and not to be restored")
 
     def _sync_trial(self, folder: RunFolder) -> None:
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric, RunTag
 
         sent = self._sent(folder)
         state = _trial_state(folder)
@@ -200,10 +202,11 @@ class Mirror:
             stamp = milliseconds(when)
             batch = [Metric(name, value, stamp, step) for name, value in values.items()]
             self.client.log_batch(run_id, metrics=batch)
+        about = {"attempts": str(state.attempts), "job_id": str(state.job_id), **_hours(folder)}
         if not under_parent:
-            self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
+            about["mlflow.parentRunId"] = self.parent
+        self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in about.items()])
         self._set_state(folder, run_id, state)
-        self._log_cost(folder, run_id)
         Mirrored(
             target=self.target,
             run_id=run_id,
@@ -214,12 +217,6 @@ class Mirror:
             parent=self.parent or (sent.parent if sent else None),
         ).write(folder.mirror_file)
 
-    def _log_cost(self, folder: RunFolder, run_id: str) -> None:
-        """CPU-hours and GPU-hours of all attempts, and those wasted, as tags: they have no step."""
-        cost = folder.cost()
-        for name, value in cost.hours.items() if cost else ():
-            self.client.set_tag(run_id, name, f"{value:.4f}")
-
     def _sent(self, folder: RunFolder) -> Mirrored | None:
         """What this database has of a trial: nothing of what another folder sent, or of a run that is gone."""
         saved = Mirrored.read(folder.mirror_file)
@@ -229,6 +226,8 @@ class Mirror:
 
     def _child(self, folder: RunFolder) -> str:
         """The trial's run, with its parameters."""
+        from mlflow.entities import Param
+
         spec = folder.spec()
         beta = getattr(spec.method, "beta", None)
         tags = {
@@ -241,14 +240,14 @@ class Mirror:
         }
         known = self.runs.found.get(folder.signature)
         run_id = known or self.runs.make(folder.signature, spec.label, tags, begun_ms(folder))
-        for key, value in flat(spec.model_dump(mode="json", include=PARAMETERS)):
-            self.client.log_param(run_id, key, value)
+        parameters = [Param(*pair) for pair in flat(spec.model_dump(mode="json", include=PARAMETERS))]
+        # Each call is a transaction, or a way to a server and back.
+        for first in range(0, len(parameters), MOST_PARAMETERS):
+            self.client.log_batch(run_id, params=parameters[first : first + MOST_PARAMETERS])
         log_data(self.client, run_id, spec)
         return run_id
 
     def _set_state(self, folder: RunFolder, run_id: str, state: SentState) -> None:
-        self.client.set_tag(run_id, "attempts", str(state.attempts))
-        self.client.set_tag(run_id, "job_id", str(state.job_id))
         if state.state in ENDED:
             self._ended_news = True
             self.client.set_terminated(run_id, ENDED[state.state], ended_ms(folder))
@@ -263,6 +262,12 @@ class Mirror:
         if epochs is not None and result is not None:
             self.client.log_metric(run_id, EPOCHS_TO_80, epochs, milliseconds(result.finished), result.epochs)
         log_model(self.client, self.experiment, run_id, folder, spec)
+
+
+def _hours(folder: RunFolder) -> dict[str, str]:
+    """CPU-hours and GPU-hours of all attempts, and those wasted, as tags: they have no step."""
+    cost = folder.cost()
+    return {name: f"{value:.4f}" for name, value in cost.hours.items()} if cost else {}
 
 
 def _trial_state(folder: RunFolder) -> SentState:
