@@ -62,6 +62,7 @@ class Broker(threading.Thread):
         self.claims, self.names, self.places = claims or Claims(), names, places
         self._wanted: dict[str, RunFolder] = {}
         self._begun: set[str] = set()
+        self._ended: set[str] = set()
         self._waits: set[str] = set()
         self._cancelling: set[str] = set()
         self._running_since: dict[str, float] = {}
@@ -74,7 +75,9 @@ class Broker(threading.Thread):
     def want(self, *folders: RunFolder) -> None:
         """See to it that these trials have a job until they end, in this order."""
         with self._lock:
-            self._wanted |= {folder.signature: folder for folder in folders}
+            again = {folder.signature: folder for folder in folders}
+            self._wanted |= again
+            self._ended -= again.keys()
             self._asked += 1
         self._changed.set()
 
@@ -137,7 +140,7 @@ class Broker(threading.Thread):
         folders = [folder for folder in wanted if self._is_ours(folder)]
         if folders:
             self._bring_forward(folders)
-        self.claims.tell()
+        self._leave_ended()
         with self._lock:
             others = self.places is not None and len(self._wanted) > len(self._begun)
             return others and self._has_place() and not self._closed.is_set()
@@ -344,8 +347,16 @@ class Broker(threading.Thread):
         self._waits.discard(folder.signature)
         self.claims.let_go(folder)
         with self._lock:
-            self._wanted.pop(folder.signature, None)
-            self._begun.discard(folder.signature)
+            self._ended.add(folder.signature)
+
+    def _leave_ended(self) -> None:
+        """Once a turn: first the other sweeps hear of it. What was wanted again in the meantime stays."""
+        self.claims.tell()
+        with self._lock:
+            for signature in self._ended:
+                self._wanted.pop(signature, None)
+                self._begun.discard(signature)
+            self._ended.clear()
 
 
 def without_job_id(words: str, job_id: str | None) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from heatmark.foundation.clock import utc_now
 from heatmark.pipeline.broker import Broker
+from heatmark.pipeline.claims import Claims
 from heatmark.pipeline.decisions import decide_cancel, reopen
 from heatmark.pipeline.submit import UNSEEN, JobStatus, SubmitRefused
 from heatmark.workloads.run_folder.ends import EndKind
@@ -276,6 +277,29 @@ def test_only_a_decision_cancels(broker: Broker, cluster: ScriptedCluster, folde
     again.wait_until_ended()
     again.close()
     assert cluster.cancelled == [folder.signature] and job_state(folder) == "cancelled"
+
+
+def test_what_is_wanted_again_while_it_ends_stays_wanted(cluster: ScriptedCluster, folder: RunFolder) -> None:
+    """Tune takes up a trial that it has just paused."""
+
+    class TakenUp(Claims):
+        def tell(self) -> None:
+            if job_state(folder) == "cancelled" and len(cluster.sent) == 1:
+                reopen(folder, by_user=True)
+                own.want(folder)
+            super().tell()
+
+    own = Broker(cluster, 1, 0.01, lambda _line: None, TakenUp())
+    own.start()
+    own.want(folder)
+    wait_until_sent(cluster, folder, 1)
+    decide_cancel(folder, by="user", reason="enough")
+    wait_until_sent(cluster, folder, 2)
+    assert own.open_trials() == [folder]
+    finish(folder)
+    end_job(cluster, folder)
+    until(lambda: not own.open_trials())
+    own.close()
 
 
 def test_a_person_may_take_up_what_a_person_cancelled_but_not_what_asha_stopped(folder: RunFolder) -> None:

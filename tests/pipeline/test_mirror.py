@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from heatmark.workloads.run_folder.measured import Measured, Measurement
 from tests.made_up import finish, made_epoch, made_spec, planned, planned_sweep, start
 
 IPR = {"name": "ipr", "beta": 10.0}
+# How the calls begin that change a store.
+WRITES = ("log_", "set_", "create_", "update_")
 
 
 def trial(sweep: Path, method: dict[str, Any] = IPR, seed: int = 0) -> RunFolder:
@@ -68,6 +71,28 @@ def test_what_is_measured_beside_training_arrives_too(folder: RunFolder) -> None
     steps, values = zip(*history(mirror, "val/detbox/AP"), strict=True)
     assert steps == (1, 2) and values == pytest.approx((0.1, 0.2))
     assert history(mirror, "val/short_mass") == []
+
+
+def test_a_trial_takes_few_transactions(folder: RunFolder) -> None:
+    """Each is a way to a server and back; it has many more parameters than that."""
+    mirror = Mirror(folder.path.parent, None)
+    store = mirror.client._tracking_client.store
+    begun: list[str] = []
+    calls = {name: getattr(store, name) for name in dir(store) if name.startswith(WRITES)}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, call in calls.items():
+            patch.setattr(store, name, counted_call(name, call, begun))
+        mirror.sync()
+    (run,) = child_runs(mirror)
+    assert len(run.data.params) > 2 * len(begun) > 0, begun
+
+
+def counted_call(name: str, call: Callable[..., Any], begun: list[str]) -> Callable[..., Any]:
+    def noted(*arguments: Any, **named: Any) -> Any:
+        begun.append(name)
+        return call(*arguments, **named)
+
+    return noted
 
 
 def test_every_epoch_arrives_once_over_restarts_and_lost_offsets(folder: RunFolder) -> None:

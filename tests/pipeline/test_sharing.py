@@ -12,7 +12,7 @@ from heatmark.foundation.errors import InputError
 from heatmark.foundation.file_lock import hold
 from heatmark.pipeline import shared_cluster
 from heatmark.pipeline.broker import Broker
-from heatmark.pipeline.claims import Claims, is_looked_after, is_sent_from_here
+from heatmark.pipeline.claims import Claims, is_looked_after, is_sent_from_here, wanted_by_others
 from heatmark.pipeline.decisions import decide_cancel, reopen
 from heatmark.pipeline.driver import cancel_sweep
 from heatmark.pipeline.mirror import Mirror
@@ -237,6 +237,22 @@ def test_a_cancellation_under_way_is_waited_for_and_then_taken_up(runs: Path, cl
     finish(second.folder)
     cluster.live.clear()
     until(lambda: second.ended)
+
+
+def test_others_hear_once_a_turn_what_is_wanted_no_longer(runs: Path) -> None:
+    for name in "ab":
+        place_trials(runs / name, [SPEC.signature])
+        planned_sweep(runs / name, [SPEC])
+    planned(runs / "a" / SPEC.signature, SPEC)
+    first, second = (RunFolder(runs / name / SPEC.signature) for name in "ab")
+    claims = Claims()
+    claims.want([first])
+    with hold(driver_lock(runs / "a"), "sweep a"):
+        assert wanted_by_others(second) == ["a"]
+        claims.let_go(first)
+        assert wanted_by_others(second) == ["a"]
+        claims.tell()
+        assert wanted_by_others(second) == []
 
 
 class Elsewhere(ScriptedCluster):
