@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shlex
 import tempfile
 import threading
@@ -172,6 +173,7 @@ def measured(plan: Plan, console: Console) -> dict[str, Any]:
         "relays": watch.most_relays,
         "peak_ray_pss_gb": round(watch.peak_ray_mb / 1024, 2),
         "peak_pss_gb": round(watch.peak_pss_mb / 1024, 2),
+        "driver_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "driver_mb_first_to_last": [round(growth[0][1]), round(growth[-1][1])] if growth else None,
         "driver_mb_per_cell": round((growth[-1][1] - growth[0][1]) / max(1, growth[-1][0] - growth[0][0]), 3)
         if growth
