@@ -91,7 +91,6 @@ class Broker(threading.Thread):
         self._closed.set()
         self._changed.set()
         self.join()
-        self.claims.tell()
         self.claims.close()
 
     def has_turned(self) -> bool:
